@@ -1,0 +1,1 @@
+"""Decisions only: no reactor, socket, clock or log lives below this package."""

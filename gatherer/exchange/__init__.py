@@ -1,0 +1,1 @@
+"""The shell towards the exchange: sockets, signatures, REST."""

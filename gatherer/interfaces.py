@@ -1,0 +1,215 @@
+"""The seams. A contract says what fires, what fails and in which unit; nothing of ours is imported here.
+
+`RawMessage`, `Marker` and `MarketChange` are the values of `gatherer.core.messages`.
+Every Deferred a method returns belongs to the caller.
+"""
+
+from zope.interface import Attribute, Interface
+
+
+class IMessageRouter(Interface):
+    """Where every message goes. Never blocks and never raises: what it cannot keep it counts and marks."""
+
+    def deliver(batch):
+        """Take over a `list[RawMessage]`, in order. The caller does not touch the list again.
+
+        What does not fit into the buffer is dropped, counted per connection, and the next
+        record that is written says how many were lost (a `local_drop` marker).
+        """
+
+    def mark(marker):
+        """Write a `Marker` into the capture, in order with the messages. Never dropped."""
+
+    def backlog():
+        """How many messages are taken over but not yet written, an int."""
+
+    def close():
+        """Write all that was taken over. Deferred: fires with None when it is on disk; never fails. Idempotent."""
+
+
+class IMarketChangeListener(Interface):
+    """Who acts on the registry's decisions."""
+
+    def markets_changed(changes):
+        """Act on a `Sequence[MarketChange]`, in order, before returning. Nothing may be lost or queued."""
+
+
+class IMarketRegistry(Interface):
+    """The only one who knows which markets exist and which are active."""
+
+    def start(listener):
+        """Walk REST, then tell the `IMarketChangeListener` of every market to carry, and go on doing so.
+
+        Deferred: fires with the number of active markets after the first complete walk. It does not
+        fail for an exchange in trouble (it retries, with backoff); it is cancelled by `stop`.
+        """
+
+    def stop():
+        """Deferred: fires with None when no request and no timer is left. Idempotent."""
+
+    def lifecycle_messages(batch):
+        """Take a `list[bytes]` of raw lifecycle messages, perhaps before `start`, perhaps twice (a pair carries them)."""
+
+    def lifecycle_missed():
+        """No lifecycle connection was up for a while: events were lost, so reconcile soon."""
+
+    def market_missed(ticker):
+        """A subscribed market never sent its book: look it up again at the next reconciliation."""
+
+    def active():
+        """A set-like view of the tickers to carry now."""
+
+    def describe(ticker):
+        """A JSON-ready dict of all that is known of one market, or None for one never heard of."""
+
+    def status():
+        """A JSON-ready dict of the figures in architecture.md, "Metrics" (`market_registry_*`)."""
+
+
+class IAllocator(Interface):
+    """Market to connection: least loaded, ties to the lowest id, never above capacity."""
+
+    def assign(ticker):
+        """The connection id (int) that carries the market from now on; the one it has if it has one.
+
+        Raises `NoCapacity` when every connection that is available is full.
+        """
+
+    def release(ticker):
+        """Forget the market; the id it was on, or None."""
+
+    def where(ticker):
+        """The connection id of a market, or None."""
+
+    def load(conn_id):
+        """How many markets a connection carries."""
+
+    def set_available(conn_id, available):
+        """Whether a connection may be given new markets. Those it has stay where they are."""
+
+    def set_capacity(conn_id, capacity):
+        """Limit one connection to so many markets. Those above it stay until they are released."""
+
+
+class ICommandCorrelator(Interface):
+    """Match each reply to its command. Ids belong to one session: unique, rising, from 1."""
+
+    pending = Attribute("Number of commands that wait for a reply.")
+    strays = Attribute("Number of replies nobody waited for: late, repeated or unknown ids.")
+
+    def issue():
+        """`(command_id, Deferred)`. Fires with the reply; fails as `fail` and `fail_all` say.
+
+        A cancelled Deferred (a timeout) forgets the id: a later reply is a stray.
+        """
+
+    def resolve(command_id, reply):
+        """Fire the Deferred of a command. False, and counted, when nobody waits for that id."""
+
+    def fail(command_id, error):
+        """Fail the Deferred of a command with an exception. False, and counted, when nobody waits."""
+
+    def fail_all(error):
+        """The socket is gone: fail everybody who waits."""
+
+
+class ISequenceTracker(Interface):
+    """Last number per sid of ONE session (protocol section 4)."""
+
+    gaps = Attribute("Gaps seen so far.")
+    repeats = Attribute("Numbers seen again, or lower than the last: not gaps.")
+
+    def observe(sid, seq):
+        """How many numbers were skipped before this one: 0 in order, 0 for a repeat, never negative."""
+
+    def forget(sid):
+        """The sid is over; a later use of the number starts from 1."""
+
+
+class IWebSocketListener(Interface):
+    """Who uses an `IWebSocketClient`. Calls come in this order: (opened, (received | undecodable | pinged)*)?, closed."""
+
+    def opened():
+        """The upgrade succeeded; messages can be sent."""
+
+    def received(payloads, received_at):
+        """All complete text messages of one socket read: `list[bytes]`, and Unix time in ns."""
+
+    def undecodable(payload, reason, received_at):
+        """A message that cannot be JSON text (binary): its bytes, and one word why."""
+
+    def pinged():
+        """The exchange sent a ping; the pong is on its way."""
+
+    def closed(reason):
+        """The socket is gone, or never came up: a Failure. A redial is already scheduled unless stopped."""
+
+
+class IWebSocketClient(Interface):
+    """Keeps one WebSocket to the exchange open, redialling with exponential backoff."""
+
+    is_open = Attribute("Whether the upgrade succeeded and the socket still lives.")
+
+    def start():
+        """Ask the pacer for the first dial."""
+
+    def send(payload):
+        """Send one text message (`bytes`). Raises `LocalProtocolError` when not open."""
+
+    def abort(reason):
+        """Cut the socket at once (no close handshake: the other end is presumed dead); redial with backoff."""
+
+    def healthy():
+        """Things went well for long enough: the next wait starts from `initial_delay` again."""
+
+    def next_dial_in():
+        """Seconds until the scheduled redial, or None when none is scheduled."""
+
+    def stop():
+        """Close with code 1000, dial no more. Deferred: fires with None when the socket is gone. Idempotent."""
+
+
+class IConnection(Interface):
+    """One of the fixed ids of the plan. Survives its sockets; owns the wanted set."""
+
+    conn_id = Attribute("1 to 150, fixed.")
+    role = Attribute("`Role`: ticker, trade, market_lifecycle or orderbook_delta.")
+    is_live = Attribute("Socket open and, for a global role, its channel subscribed.")
+
+    def want(ticker):
+        """Carry a market from now on, across reconnects."""
+
+    def unwant(ticker):
+        """Stop carrying a market."""
+
+    def refresh(ticker):
+        """Ask for a fresh snapshot of a market it carries."""
+
+    def start():
+        """Dial."""
+
+    def stop():
+        """Deferred: fires with None when the socket is closed and no timer is left. Idempotent."""
+
+    def status():
+        """A JSON-ready dict: state, wanted, held, owed, pending, gaps, reconnects, age of the last message."""
+
+
+class IConnectionManager(Interface):
+    """The pool: plan, allocation, pacing."""
+
+    def start():
+        """Dial all, paced. Deferred: fires with None once `min_healthy` connections are live and the
+        lifecycle channel is (if the plan has one); fails with `StartupFailed` when that takes too long."""
+
+    def stop():
+        """Close all. Deferred: fires with None. Idempotent."""
+
+    def connections():
+        """All `IConnection`, by id."""
+
+    def status():
+        """A JSON-ready dict of the figures in architecture.md, "Metrics" (`conn_manager_*`)."""
+
+    def explain(ticker):
+        """A JSON-ready dict of one market's story: connection, held or owed, sid."""

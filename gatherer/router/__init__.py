@@ -1,0 +1,1 @@
+"""Where captured messages go: implementations of `IMessageRouter`."""

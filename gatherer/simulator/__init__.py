@@ -1,0 +1,1 @@
+"""A Kalshi-compatible exchange on loopback, for demos, tests and benchmarks."""
