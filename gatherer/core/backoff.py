@@ -11,7 +11,7 @@ class Backoff:
     can pass the cap. Here the jitter touches only what `next` gives back.
     """
 
-    __slots__ = ("_initial", "_maximum", "_factor", "_jitter", "_random", "_base")
+    __slots__ = ("_base", "_factor", "_initial", "_jitter", "_maximum", "_random")
 
     def __init__(
         self, initial: float, maximum: float, factor: float, jitter: float, random: Callable[[], float]
