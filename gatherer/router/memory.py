@@ -1,0 +1,49 @@
+"""A router that keeps everything in memory: for tests and for looking at a short run. Nothing else may live here."""
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from gatherer.core.messages import Marker, RawMessage
+from gatherer.interfaces import IMessageRouter
+
+
+@implementer(IMessageRouter)
+class MemoryRouter:
+    """Keep all records in the order they came; grows without bound."""
+
+    def __init__(self) -> None:
+        self.records: list[RawMessage | Marker] = []
+        self.batches = 0
+        """How often `deliver` was called: hot paths hand over batches, not single messages."""
+        self.closed = False
+
+    def deliver(self, batch: list[RawMessage]) -> None:
+        """Append the batch."""
+        self.batches += 1
+        self.records.extend(batch)
+
+    def mark(self, marker: Marker) -> None:
+        """Append the marker."""
+        self.records.append(marker)
+
+    def backlog(self) -> int:
+        """Always 0: what is taken over is already where it stays."""
+        return 0
+
+    def close(self) -> Deferred[None]:
+        """Fires at once with None."""
+        self.closed = True
+        return succeed(None)
+
+    def messages(self) -> list[RawMessage]:
+        """The exchange's messages, without our markers."""
+        return [record for record in self.records if isinstance(record, RawMessage)]
+
+    def markers(self, kind: str | None = None) -> list[Marker]:
+        """The markers, all or of one kind."""
+        return [record for record in self.records if isinstance(record, Marker) and kind in (None, record.kind)]
+
+    def status(self) -> dict[str, object]:
+        """The same keys that `MetricsCollector` reads from every router."""
+        received = len(self.messages())
+        return {"kind": "memory", "received": received, "written": received, "dropped": 0, "backlog": 0}
