@@ -1,0 +1,115 @@
+"""Signed request headers (protocol section 1, "Authentication").
+
+Key material stays inside the `cryptography` key object: nothing here prints, logs or compares it.
+"""
+
+import base64
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from gatherer.errors import ConfigError
+
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
+
+_MAX_KEY_BYTES = 64 * 1024
+"""No PEM key comes near this; a wrong path may name something huge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs requests with one API key. Sign at dial time: the exchange allows about ±10 s of clock skew."""
+
+    key_id: str
+    private_key: PrivateKey = field(repr=False, compare=False)
+
+    def headers(self, method: str, path: str, now_ms: int) -> dict[str, str]:
+        """The three headers for a request made now. `now_ms` is Unix time in milliseconds.
+
+        `path` is the full path from `/trade-api/`; a query is cut off, as it is not signed.
+        """
+        message = f"{now_ms}{method.upper()}{path.partition('?')[0]}".encode()
+        return {
+            "KALSHI-ACCESS-KEY": self.key_id,
+            "KALSHI-ACCESS-TIMESTAMP": str(now_ms),
+            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(self._sign(message)).decode("ascii"),
+        }
+
+    def _sign(self, message: bytes) -> bytes:
+        if isinstance(self.private_key, Ed25519PrivateKey):
+            return self.private_key.sign(message)
+        padding = PSS(mgf=MGF1(hashes.SHA256()), salt_length=hashes.SHA256.digest_size)
+        return self.private_key.sign(message, padding, hashes.SHA256())
+
+
+def load_signer(key_id: str, path: str | os.PathLike[str]) -> Signer:
+    """The signer of one API key. Raises `ConfigError` as `load_key` does, and for an unusable key id."""
+    if not key_id or not key_id.isascii() or not key_id.isprintable() or " " in key_id:
+        raise ConfigError(f"key_id {key_id!r} cannot be sent in a header: copy it from the exchange's API keys page")
+    return Signer(key_id, load_key(path))
+
+
+def load_key(path: str | os.PathLike[str]) -> PrivateKey:
+    """Read a PEM private key, PKCS#8 or PKCS#1, RSA or Ed25519.
+
+    Raises `ConfigError`, naming the file and the cause, for a file that is missing, that others than
+    its owner may read, or that holds anything else. The header of a PKCS#8 file does not tell the kind
+    of key, so the kind is looked at after loading.
+    """
+    name = os.fspath(path)
+    pem = _read_private_file(name)
+    if b"PRIVATE KEY" not in pem:
+        what = "a public key" if b"PUBLIC KEY" in pem else "no PEM private key"
+        raise ConfigError(f"{name}: holds {what}; need the PEM private key that belongs to key_id")
+    key = _parse(name, pem)
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise ConfigError(f"{name}: is a {type(key).__name__}; the exchange takes RSA and Ed25519 keys only")
+    return key
+
+
+def _parse(name: str, pem: bytes) -> object:
+    try:
+        return load_pem_private_key(pem, password=None)
+    except TypeError:  # what the library raises when a password is needed
+        raise ConfigError(f"{name}: the key is encrypted; store it without a password, readable by its owner only") \
+            from None
+    except (ValueError, UnsupportedAlgorithm):
+        # The library's own text is left out: it may quote the file.
+        raise ConfigError(f"{name}: the PEM private key is damaged or of an unknown kind") from None
+
+
+def _read_private_file(name: str) -> bytes:
+    try:
+        with open(name, "rb", opener=_open_at_once) as file:
+            return _read_checked(name, file)
+    except ValueError as error:
+        raise ConfigError(f"{name!r}: not a usable path: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot read the private key: {error.strerror or error}") from None
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open without waiting: a path that names a FIFO must not hang the start."""
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def _read_checked(name: str, file: BinaryIO) -> bytes:
+    """Mode and content come from the same open file, so that it cannot be swapped in between."""
+    info = os.fstat(file.fileno())
+    if not stat.S_ISREG(info.st_mode):
+        raise ConfigError(f"{name}: is not a regular file")
+    if info.st_mode & 0o077:
+        mode = stat.S_IMODE(info.st_mode)
+        raise ConfigError(f"{name}: mode {mode:04o} lets others use the private key; run: chmod 600 {Path(name)}")
+    if info.st_size > _MAX_KEY_BYTES:
+        raise ConfigError(f"{name}: holds {info.st_size} bytes, too many for a private key")
+    return file.read(_MAX_KEY_BYTES)
