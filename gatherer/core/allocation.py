@@ -1,0 +1,82 @@
+"""Market to connection: least loaded, ties to the lowest id."""
+
+import heapq
+from collections.abc import Iterable
+
+from zope.interface import implementer
+
+from gatherer.errors import NoCapacity
+from gatherer.interfaces import IAllocator
+
+
+@implementer(IAllocator)
+class LeastLoaded:
+    """Keeps a heap of (load, id). An entry whose load is out of date is thrown away when it surfaces:
+    every change of a load pushes a fresh entry, so the newest entry of a connection is always there."""
+
+    def __init__(self, conn_ids: Iterable[int], capacity: int) -> None:
+        self._capacity = dict.fromkeys(conn_ids, capacity)
+        self._load = dict.fromkeys(self._capacity, 0)
+        self._available = dict.fromkeys(self._capacity, True)
+        self._where: dict[str, int] = {}
+        self._heap = [(0, conn_id) for conn_id in sorted(self._capacity)]
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def assign(self, ticker: str) -> int:
+        """See `IAllocator`."""
+        known = self._where.get(ticker)
+        if known is not None:
+            return known
+        conn_id = self._least_loaded()
+        self._where[ticker] = conn_id
+        self._changed(conn_id, +1)
+        return conn_id
+
+    def release(self, ticker: str) -> int | None:
+        """See `IAllocator`."""
+        conn_id = self._where.pop(ticker, None)
+        if conn_id is not None:
+            self._changed(conn_id, -1)
+        return conn_id
+
+    def where(self, ticker: str) -> int | None:
+        """See `IAllocator`."""
+        return self._where.get(ticker)
+
+    def load(self, conn_id: int) -> int:
+        """See `IAllocator`."""
+        return self._load[conn_id]
+
+    def set_available(self, conn_id: int, available: bool) -> None:
+        """See `IAllocator`."""
+        self._available[conn_id] = available
+        self._offer(conn_id)
+
+    def set_capacity(self, conn_id: int, capacity: int) -> None:
+        """See `IAllocator`."""
+        self._capacity[conn_id] = capacity
+        self._offer(conn_id)
+
+    def _least_loaded(self) -> int:
+        while self._heap:
+            load, conn_id = self._heap[0]
+            if load == self._load[conn_id] and self._has_room(conn_id):
+                return conn_id
+            heapq.heappop(self._heap)  # out of date, full or away: it is offered again when that changes
+        raise NoCapacity("every connection that is up is full")
+
+    def _has_room(self, conn_id: int) -> bool:
+        return self._available[conn_id] and self._load[conn_id] < self._capacity[conn_id]
+
+    def _changed(self, conn_id: int, by: int) -> None:
+        self._load[conn_id] += by
+        self._offer(conn_id)
+
+    def _offer(self, conn_id: int) -> None:
+        if self._has_room(conn_id):
+            heapq.heappush(self._heap, (self._load[conn_id], conn_id))
+        if len(self._heap) > 16 * len(self._load) + 64:  # releases pile up entries that never surface
+            self._heap = [(load, conn_id) for conn_id, load in self._load.items() if self._has_room(conn_id)]
+            heapq.heapify(self._heap)

@@ -1,0 +1,95 @@
+"""The plan of a session that takes one whole channel: subscribe it, and again whenever the exchange ends it."""
+
+from collections.abc import Iterable
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.commands import Action, Command
+from gatherer.core.holdings import Holdings
+from gatherer.core.owed import OwedSnapshots
+
+
+class ChannelPlan:
+    """Answers the same questions as `BookPlan`, for a subscription without markets."""
+
+    def __init__(self, channel: str, pause: Backoff) -> None:
+        self._channel = channel
+        self._pause = pause
+        self._in_flight: Command | None = None
+        self._not_before = 0.0
+        self.sid = 0
+        """The live subscription, 0 while there is none."""
+        self.held = Holdings()
+        self.owed = OwedSnapshots(0.0)
+        self.rejected: dict[str, int] = {}
+
+    @property
+    def in_flight(self) -> Command | None:
+        """The command that waits for its reply."""
+        return self._in_flight
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the channel is subscribed."""
+        return bool(self.sid)
+
+    @property
+    def missing(self) -> int:
+        """Markets do not count here."""
+        return 0
+
+    surplus = missing
+
+    def want(self, ticker: str) -> None:
+        """The channel brings every market anyway."""
+
+    unwant = want
+
+    def refresh(self, tickers: Iterable[str]) -> None:
+        """A channel without books has no snapshots."""
+
+    def snapshot(self, ticker: str, sid: int) -> None:
+        """A channel without books has no snapshots."""
+
+    def acknowledged(self, sid: int, now: float) -> None:
+        """The channel is live on this sid."""
+        self._in_flight = None
+        self.sid = sid
+        self._pause.reset()
+
+    def refused(self, now: float) -> None:
+        """Not subscribed, or not known: subscribing twice merges, so ask again later."""
+        self._in_flight = None
+        self._not_before = now + self._pause.next()
+
+    unknown = refused
+
+    def bad_market(self, code: int, now: float) -> None:
+        """The exchange does not like the command."""
+        self.refused(now)
+
+    def over_limit(self, now: float) -> list[str]:
+        """There is nothing to move elsewhere."""
+        self.refused(now)
+        return []
+
+    def sid_over(self, sid: int, now: float) -> list[str]:
+        """The exchange ended the subscription."""
+        if sid == self.sid:
+            self.sid = 0
+            self._not_before = now + self._pause.next()
+        return []
+
+    def next_command(self, now: float) -> Command | None:
+        """Subscribe, unless that is done or under way."""
+        if self.sid or self._in_flight is not None or now < self._not_before:
+            return None
+        self._in_flight = Command(Action.SUBSCRIBE, self._channel)
+        return self._in_flight
+
+    def overdue(self, now: float) -> list[str]:
+        """Nothing is ever owed."""
+        return []
+
+    def wake_at(self) -> float | None:
+        """When to subscribe, None while subscribed or under way."""
+        return None if self.sid or self._in_flight is not None else self._not_before

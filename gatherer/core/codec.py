@@ -1,0 +1,105 @@
+"""Bytes to messages and back: the envelope first, a body only when someone needs it (protocol sections 3 and 5)."""
+
+from typing import Any
+
+import msgspec
+
+from gatherer.core.commands import Action, Command
+from gatherer.errors import LocalProtocolError, RemoteProtocolError
+
+CONTROL_TYPES = frozenset({"subscribed", "ok", "unsubscribed", "error"})
+"""Messages that answer or end something. All others are market data, even those that carry an id."""
+
+
+class Envelope(msgspec.Struct, gc=False):
+    """What every message has in common. 0 and "" stand for absent; the exchange counts from 1."""
+
+    type: str = ""
+    id: int = 0
+    sid: int = 0
+    seq: int = 0
+
+
+class Control(msgspec.Struct, gc=False):
+    """The body of a control message. `msg` is an object, or a list after `list_subscriptions`."""
+
+    msg: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ControlBody(msgspec.Struct, gc=False):
+    """The fields of `msg` that decide something."""
+
+    sid: int = 0
+    channel: str = ""
+    code: int = 0
+    msg: str = ""
+
+
+class _TickerBody(msgspec.Struct, gc=False):
+    market_ticker: str = ""
+
+
+class _TickerMessage(msgspec.Struct, gc=False):
+    msg: _TickerBody
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+"""Raises `msgspec.DecodeError` for what is not JSON (it checks the skipped parts too, all but UTF-8, which
+the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
+
+_decode_control = msgspec.json.Decoder(Control).decode
+_decode_control_body = msgspec.json.Decoder(ControlBody).decode
+_decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
+
+
+def is_json(data: bytes) -> bool:
+    """Whether the bytes are one JSON text: for messages whose envelope has an unknown shape."""
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def decode_body(data: bytes) -> ControlBody:
+    """The body of a control message; raises `RemoteProtocolError` when its fields have other types."""
+    try:
+        raw = _decode_control(data).msg
+        return _decode_control_body(raw) if bytes(raw[:1]) == b"{" else ControlBody()
+    except msgspec.DecodeError as error:
+        raise RemoteProtocolError(f"control message of an unknown shape: {error}") from error
+
+
+def decode_ticker(data: bytes) -> str:
+    """The `market_ticker` of a message, or "" when it has none."""
+    try:
+        return _decode_ticker(data).msg.market_ticker
+    except msgspec.DecodeError:
+        return ""
+
+
+def encode(command: Command, command_id: int, use_yes_price: bool = False) -> bytes:
+    """The JSON text of a command (protocol section 3)."""
+    if command.action in (Action.ADD, Action.DELETE, Action.SNAPSHOT) and not command.tickers:
+        raise LocalProtocolError(f"{command.action.value} without markets: an empty list can mean all of them")
+    if command.action is Action.SUBSCRIBE:
+        return _encode(command_id, "subscribe", _subscribe_params(command, use_yes_price))
+    if command.action is Action.UNSUBSCRIBE:
+        return _encode(command_id, "unsubscribe", {"sids": [command.sid]})
+    params = {"sids": [command.sid], "action": command.action.value, "market_tickers": command.tickers}
+    if command.action is not Action.SNAPSHOT:
+        params["skip_ticker_ack"] = True  # a full list in every ack costs O(n²) bytes over n batches
+    return _encode(command_id, "update_subscription", params)
+
+
+def _subscribe_params(command: Command, use_yes_price: bool) -> dict[str, Any]:
+    params: dict[str, Any] = {"channels": [command.channel]}
+    if command.channel == "orderbook_delta":
+        if not command.tickers:
+            raise LocalProtocolError("order books cannot be subscribed without markets")
+        params.update(market_tickers=command.tickers, skip_ticker_ack=True, use_yes_price=use_yes_price)
+    return params
+
+
+def _encode(command_id: int, name: str, params: dict[str, Any]) -> bytes:
+    return msgspec.json.encode({"id": command_id, "cmd": name, "params": params})

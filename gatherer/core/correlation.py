@@ -1,0 +1,60 @@
+"""Command id to Deferred. The only module of the core that knows Deferreds."""
+
+from itertools import count
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.interfaces import ICommandCorrelator
+
+
+@implementer(ICommandCorrelator)
+class PendingCommands:
+    """Match each reply of the exchange to the command that asked for it.
+
+    One per session: ids are unique per connection (protocol section 3) and start at 1,
+    because the exchange takes 0 for "no id".
+    """
+
+    __slots__ = ("_ids", "_waiting", "strays")
+
+    def __init__(self) -> None:
+        self._ids = count(1)
+        self._waiting: dict[int, Deferred[Any]] = {}
+        self.strays = 0
+
+    @property
+    def pending(self) -> int:
+        """See `ICommandCorrelator`."""
+        return len(self._waiting)
+
+    def issue(self) -> tuple[int, Deferred[Any]]:
+        """See `ICommandCorrelator`."""
+        command_id = next(self._ids)
+        reply: Deferred[Any] = Deferred(lambda _: self._waiting.pop(command_id, None))
+        self._waiting[command_id] = reply
+        return command_id, reply
+
+    def resolve(self, command_id: int, reply: Any) -> bool:
+        """See `ICommandCorrelator`."""
+        return self._settle(command_id, reply)
+
+    def fail(self, command_id: int, error: Exception) -> bool:
+        """See `ICommandCorrelator`."""
+        return self._settle(command_id, Failure(error))
+
+    def fail_all(self, error: Exception) -> None:
+        """See `ICommandCorrelator`."""
+        waiting, self._waiting = self._waiting, {}  # an errback may issue again: it must not be swept away
+        for reply in waiting.values():
+            reply.errback(Failure(error))
+
+    def _settle(self, command_id: int, outcome: Any) -> bool:
+        waiting = self._waiting.pop(command_id, None)
+        if waiting is None:
+            self.strays += 1
+            return False
+        waiting.callback(outcome)
+        return True

@@ -1,0 +1,70 @@
+"""Find the complete text messages in what a socket read brought (RFC 6455 section 5.2).
+
+The stock parser copies the rest of the buffer once per frame and costs 10-14 µs a message.
+This one knows a single shape, which is nearly all of the traffic: final, unmasked, uncompressed
+text frames with a minimal length. At anything else it stops and says where.
+"""
+
+FINAL_TEXT = 0x81
+
+
+def scan(data: bytes, limit: int, found: list[bytes]) -> int:
+    """Append the payload of each leading text frame to `found`; return where the first other byte is.
+
+    It stops at a frame that is incomplete, of another kind, above `limit` bytes or not valid UTF-8.
+    """
+    start, end = 0, len(data)
+    while end - start >= 2 and data[start] == FINAL_TEXT:
+        body, stop = _extent(data, start, end)
+        if not body or stop > end or stop - body > limit:
+            return start
+        payload = data[body:stop]
+        if not payload.isascii() and not _is_utf8(payload):
+            return start
+        found.append(payload)
+        start = stop
+    return start
+
+
+def frame_size(data: bytes, start: int) -> int:
+    """Bytes from `start` to the end of its frame, header and mask included; 0 if the header is incomplete."""
+    if len(data) - start < 2:
+        return 0
+    short = data[start + 1] & 0x7F
+    header = 2 + (4 if data[start + 1] & 0x80 else 0) + (0 if short < 126 else 2 if short == 126 else 8)
+    if len(data) - start < header:
+        return 0
+    if short < 126:
+        return header + short
+    width = 2 if short == 126 else 8
+    return header + int.from_bytes(data[start + 2 : start + 2 + width], "big")
+
+
+def text_frame_size(data: bytes, limit: int) -> int:
+    """Size of the text frame that starts `data` and is cut off, if it is one `scan` will take; else 0."""
+    if len(data) < 2 or data[0] != FINAL_TEXT or data[1] > 127:
+        return 0
+    body, stop = _extent(data, 0, len(data))
+    return stop if body and stop - body <= limit else 0
+
+
+def _extent(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """Where the payload of a text frame begins and ends; (0, 0) if masked, not minimal, or header incomplete."""
+    short = data[start + 1]
+    if short < 126:
+        return start + 2, start + 2 + short
+    if short == 126 and end - start >= 4:
+        length = (data[start + 2] << 8) | data[start + 3]
+        return (start + 4, start + 4 + length) if length > 125 else (0, 0)
+    if short == 127 and end - start >= 10:
+        length = int.from_bytes(data[start + 2 : start + 10], "big")
+        return (start + 10, start + 10 + length) if length > 0xFFFF else (0, 0)
+    return 0, 0
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

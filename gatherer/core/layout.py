@@ -1,0 +1,47 @@
+"""The fixed plan: which connection id carries what (seed, "Connection Allocation")."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Role(Enum):
+    """What a connection is for. The value is the role's name in logs, metrics and the capture."""
+
+    TICKER = "ticker"
+    TRADE = "trade"
+    LIFECYCLE = "market_lifecycle"
+    ORDERBOOK = "orderbook_delta"
+
+    @property
+    def channel(self) -> str:
+        """The channel's name on the wire (protocol section 3)."""
+        return "market_lifecycle_v2" if self is Role.LIFECYCLE else self.value
+
+    @property
+    def is_global(self) -> bool:
+        """Whether the role takes its whole channel instead of single markets."""
+        return self is not Role.ORDERBOOK
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One connection of the plan: assigned at start, never changed."""
+
+    conn_id: int
+    role: Role
+
+    @property
+    def name(self) -> str:
+        """`orderbook_delta-7`: what people and log lines call it."""
+        return f"{self.role.value}-{self.conn_id}"
+
+
+def make_plan(ticker: int, trade: int, lifecycle: int, orderbook: int) -> tuple[Slot, ...]:
+    """The slots in the order of their ids, from 1: tickers, trades, lifecycles, order books."""
+    roles = [Role.TICKER] * ticker + [Role.TRADE] * trade + [Role.LIFECYCLE] * lifecycle + [Role.ORDERBOOK] * orderbook
+    return tuple(Slot(conn_id, role) for conn_id, role in enumerate(roles, start=1))
+
+
+def dial_order(plan: tuple[Slot, ...]) -> list[Slot]:
+    """Lifecycle first: its events must be flowing before the REST walk starts (protocol section 7)."""
+    return sorted(plan, key=lambda slot: (slot.role is not Role.LIFECYCLE, slot.conn_id))

@@ -1,0 +1,260 @@
+"""Wanted against held: which command comes next on an order book session.
+
+Nothing here is ever rolled back. A command that failed or got lost leaves the difference between wanted and
+held as it was, and the difference is tried again, later and smaller. Adding a market twice and deleting one
+twice are no-ops on the exchange (protocol section 3), so a command whose result is unknown is simply repeated
+until it is acknowledged; only then does the plan believe anything.
+"""
+
+from collections.abc import Iterable, Set
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.commands import Action, Command
+from gatherer.core.holdings import Holdings
+from gatherer.core.owed import OwedSnapshots
+from gatherer.core.retries import RetryGroups
+
+ORDERBOOK = "orderbook_delta"
+ADDS = (Action.SUBSCRIBE, Action.ADD)
+
+
+class BookPlan:
+    """The subscription state of one socket. `wanted` is the connection's own set, read but never edited here."""
+
+    def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, pause: Backoff) -> None:
+        self._wanted = wanted
+        self._largest = batch_size
+        self._pause = pause
+        self.batch = batch_size
+        self.held = Holdings()
+        self.owed = OwedSnapshots(snapshot_deadline)
+        self.rejected: dict[str, int] = {}
+        """Markets set aside because the exchange refuses them even alone, and the error code."""
+        self._in_flight: Command | None = None
+        self._flying: frozenset[str] = frozenset()
+        self._not_before = 0.0
+        self._to_add: dict[str, None] = dict.fromkeys(wanted)
+        self._to_delete: dict[str, None] = {}
+        self._to_refresh: dict[str, None] = {}
+        self._again = RetryGroups()
+        self._early: set[str] = set()
+        """Books that came before the acknowledgement of the add that causes them."""
+
+    # -- what others tell us ---------------------------------------------------------------
+
+    def want(self, ticker: str) -> None:
+        """The market is in `wanted` now."""
+        self._to_delete.pop(ticker, None)
+        self.rejected.pop(ticker, None)
+        if ticker not in self.held and not self._is_adding(ticker) and ticker not in self._again:
+            self._to_add[ticker] = None
+
+    def unwant(self, ticker: str) -> None:
+        """The market is not in `wanted` any more."""
+        self._to_add.pop(ticker, None)
+        self._to_refresh.pop(ticker, None)
+        self.rejected.pop(ticker, None)
+        self.owed.settle(ticker)
+        if ticker in self.held and ticker not in self._flying:
+            self._to_delete[ticker] = None
+
+    def refresh(self, tickers: Iterable[str]) -> None:
+        """Ask for fresh snapshots of those of the markets that are held and wanted."""
+        self._to_refresh.update((t, None) for t in tickers if t in self.held and t in self._wanted)
+
+    def snapshot(self, ticker: str, sid: int) -> None:
+        """A snapshot arrived; it tells the sid of its market, and may overtake its own acknowledgement."""
+        if self.held.sid_of(ticker) not in (0, sid):
+            self.held.put(ticker, sid)
+        if self._is_adding(ticker) or ticker in self._again.unsure:
+            self._early.add(ticker)
+        self.owed.settle(ticker)
+        self._to_refresh.pop(ticker, None)
+
+    # -- what became of the command in flight ------------------------------------------------
+
+    def acknowledged(self, sid: int, now: float) -> None:
+        """The command in flight took effect; a subscribe or add is on this sid."""
+        command = self._land()
+        if command.action in ADDS:
+            self._added(command.tickers, sid or command.sid, now)
+        elif command.action is not Action.SNAPSHOT:
+            self._let_go(command.tickers)
+        self.batch = min(self._largest, self.batch + max(1, self._largest // 20))
+        self._pause.reset()
+
+    def unknown(self, now: float) -> None:
+        """No reply, or code 18: it may or may not have taken effect."""
+        command = self._land()
+        if command.action in ADDS:
+            self._again.unsure.update(command.tickers)
+        self._undo(command)
+        self._slow_down(now)
+
+    def refused(self, now: float) -> None:
+        """It had no effect, and the reason does not lie in its markets."""
+        self._undo(self._land())
+        self._slow_down(now)
+
+    def bad_market(self, code: int, now: float) -> None:
+        """One of its markets is not accepted: halve until that one is alone, then set it aside."""
+        command = self._land()
+        if command.action not in ADDS:
+            self._undo(command)
+            self._slow_down(now)
+        elif len(command.tickers) > 1:
+            self._again.push(command.tickers)
+        else:
+            self.rejected[command.tickers[0]] = code
+            self._again.unsure.discard(command.tickers[0])
+
+    def over_limit(self, now: float) -> list[str]:
+        """Code 26: the wanted markets that do not fit here. They stay wanted until the manager moves them."""
+        command = self._land()
+        self._undo(command)
+        self._slow_down(now)
+        return [t for t in self._wanted if t not in self.held] if command.action in ADDS else []
+
+    def sid_over(self, sid: int, now: float) -> list[str]:
+        """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
+        lost = self.held.on(sid)
+        self._let_go(lost)
+        self._slow_down(now)
+        return lost
+
+    # -- what to do next ---------------------------------------------------------------------
+
+    def next_command(self, now: float) -> Command | None:
+        """The command to send now, from then on in flight; None when it is not the time for one."""
+        if self._in_flight is not None or now < self._not_before:
+            return None
+        self._in_flight = command = self._delete() or self._refresh(now) or self._add()
+        self._flying = frozenset(command.tickers) if command else frozenset()
+        return command
+
+    def overdue(self, now: float) -> list[str]:
+        """Ask once more for snapshots that are late; the markets that stayed silent even then."""
+        late, silent = self.owed.overdue(now)
+        self.refresh(late)
+        return silent
+
+    def wake_at(self) -> float | None:
+        """When there is something to do if nothing else happens until then; None for never."""
+        due = self.owed.next_deadline()
+        if self._in_flight is None and self._has_work():
+            return self._not_before if due is None else min(due, self._not_before)
+        return due
+
+    @property
+    def in_flight(self) -> Command | None:
+        """The command that waits for its reply."""
+        return self._in_flight
+
+    @property
+    def missing(self) -> int:
+        """How many markets are to be added, or are being added."""
+        command = self._in_flight
+        adding = len(self._flying) if command and command.action in ADDS else 0
+        return len(self._to_add) + len(self._again) + adding
+
+    @property
+    def surplus(self) -> int:
+        """How many markets are to be deleted, or are being deleted."""
+        command = self._in_flight
+        leaving = command is not None and command.action in (Action.DELETE, Action.UNSUBSCRIBE)
+        return len(self._to_delete) + (len(self._flying) if leaving else 0)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is left to add or delete."""
+        return not (self.missing or self.surplus)
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    def _delete(self) -> Command | None:
+        """Deletes go first: they make room. The last markets of a sid leave by `unsubscribe`."""
+        if not self._to_delete:
+            return None
+        sid = self.held.sid_of(next(iter(self._to_delete)))
+        whole = len(self._to_delete) >= self.held.count(sid)
+        tickers = self._take(self._to_delete, sid, self.held.count(sid) if whole else self.batch)
+        if len(tickers) == self.held.count(sid):
+            return Command(Action.UNSUBSCRIBE, ORDERBOOK, tickers, sid)
+        return Command(Action.DELETE, ORDERBOOK, tickers, sid)
+
+    def _refresh(self, now: float) -> Command | None:
+        if not self._to_refresh or self._owes_too_much():
+            return None
+        sid = self.held.sid_of(next(iter(self._to_refresh)))
+        tickers = self._take(self._to_refresh, sid, self.batch)
+        for ticker in tickers:
+            self.owed.expect(ticker, now)
+        return Command(Action.SNAPSHOT, ORDERBOOK, tickers, sid)
+
+    def _add(self) -> Command | None:
+        if self._owes_too_much():
+            return None
+        tickers = self._again.pop(self._wanted) or self._take(self._to_add, 0, self.batch)
+        sid = self.held.some_sid()
+        return Command(Action.ADD if sid else Action.SUBSCRIBE, ORDERBOOK, tickers, sid) if tickers else None
+
+    def _take(self, tickers: dict[str, None], sid: int, most: int) -> tuple[str, ...]:
+        """Remove the first markets that are on this sid."""
+        taken: list[str] = []
+        for ticker in tickers:
+            if self.held.sid_of(ticker) == sid:
+                taken.append(ticker)
+                if len(taken) == most:
+                    break
+        for ticker in taken:
+            del tickers[ticker]
+        return tuple(taken)
+
+    def _added(self, tickers: tuple[str, ...], sid: int, now: float) -> None:
+        for ticker in tickers:
+            self.held.put(ticker, sid)
+            if ticker not in self._wanted:
+                self._to_delete[ticker] = None
+            elif ticker not in self._early:
+                self.owed.expect(ticker, now)
+        self._again.unsure.difference_update(tickers)
+        self._early.difference_update(tickers)
+
+    def _let_go(self, tickers: Iterable[str]) -> None:
+        for ticker in tickers:
+            self.held.drop(ticker)
+            self.owed.settle(ticker)
+            self._to_delete.pop(ticker, None)
+            self._to_refresh.pop(ticker, None)
+            if ticker in self._wanted:
+                self._to_add[ticker] = None
+
+    def _land(self) -> Command:
+        command, self._in_flight, self._flying = self._in_flight, None, frozenset()
+        assert command is not None, "an answer without a command in flight"
+        return command
+
+    def _undo(self, command: Command) -> None:
+        """Put what the command was about back to where it came from, adds in halves."""
+        if command.action in ADDS:
+            self._again.push(command.tickers)
+        elif command.action is Action.SNAPSHOT:
+            self.refresh(t for t in command.tickers if t in self.owed)
+        else:
+            self._to_delete.update((t, None) for t in command.tickers if t in self.held and t not in self._wanted)
+
+    def _slow_down(self, now: float) -> None:
+        self.batch = max(1, self.batch // 2)
+        self._not_before = now + self._pause.next()
+
+    def _is_adding(self, ticker: str) -> bool:
+        return ticker in self._flying and self._in_flight is not None and self._in_flight.action in ADDS
+
+    def _has_work(self) -> bool:
+        if self._to_delete:
+            return True
+        return bool(self._to_add or self._to_refresh or len(self._again)) and not self._owes_too_much()
+
+    def _owes_too_much(self) -> bool:
+        """Every add returns a full book: too many at once end in code 25 (protocol section 3, "Limits")."""
+        return len(self.owed) >= 2 * self.batch
