@@ -1,0 +1,16 @@
+"""Names of segment files: they sort by time, are unique, and tell an open segment from a finished one."""
+
+from datetime import UTC, datetime, timedelta
+
+SUFFIX = ".jsonl.zst"
+OPEN_SUFFIX = SUFFIX + ".open"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_NAMEABLE = 253_402_300_799_000_000_000
+"""The end of the year 9999, in ns."""
+
+
+def segment_name(first_at: int, number: int) -> str:
+    """Name of the finished segment whose first record is of `first_at` (Unix ns); `number` tells equals apart."""
+    at = _EPOCH + timedelta(microseconds=min(max(first_at, 0), _LAST_NAMEABLE) // 1000)
+    return f"{at:%Y%m%dT%H%M%S.%f}Z-{number:06d}{SUFFIX}"

@@ -1,0 +1,59 @@
+"""Read a capture back: for tests, tools and benchmarks, not for the service."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zstandard
+
+from gatherer.errors import GathererError
+from gatherer.router.frames import Frame, complete_frames, read_frame
+from gatherer.router.names import OPEN_SUFFIX, SUFFIX
+
+
+class CaptureDamaged(GathererError):
+    """A segment holds bytes that were not written like that; the text names file, place and cause."""
+
+    def __init__(self, path: Path, offset: int, cause: str) -> None:
+        super().__init__(f"{path}: the frame at byte {offset} is damaged: {cause}")
+        self.path = path
+        self.offset = offset
+        self.cause = cause
+
+
+def read_capture(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """The records of a segment, or of all segments of a directory in order, the one being written included.
+
+    A torn last frame (killed writer, or one still at work) is passed over. Raises `CaptureDamaged` for a complete
+    frame whose content is wrong, OSError for a file that cannot be read.
+    """
+    decode = msgspec.json.Decoder().decode
+    for line in read_lines(path):
+        yield decode(line)
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Like `read_capture`, but the undecoded lines without their line break."""
+    for segment in segments_of(Path(path)):
+        fd = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for frame in complete_frames(fd):
+                yield from _lines(fd, frame, segment)
+        finally:
+            os.close(fd)
+
+
+def segments_of(path: Path) -> list[Path]:
+    """The segment files of a directory, oldest first; the path itself when it is a file."""
+    if not path.is_dir():
+        return [path]
+    return sorted(entry for entry in path.iterdir() if entry.name.endswith((SUFFIX, OPEN_SUFFIX)))
+
+
+def _lines(fd: int, frame: Frame, segment: Path) -> list[bytes]:
+    try:
+        return read_frame(fd, frame).split(b"\n")[:-1]
+    except zstandard.ZstdError as error:
+        raise CaptureDamaged(segment, frame.offset, str(error)) from None
