@@ -34,6 +34,28 @@ class IMarketChangeListener(Interface):
         """Act on a `Sequence[MarketChange]`, in order, before returning. Nothing may be lost or queued."""
 
 
+class IExchangeRest(Interface):
+    """The exchange's REST side as the registry needs it. Each request is paced, retried and given up with `RestError`."""
+
+    errors = Attribute("`Counter` of tries that failed, by endpoint.")
+
+    def exchange_status():
+        """Coroutine: the `ExchangeStatus`, also while the exchange is down but says so properly."""
+
+    def markets(status=None, multivariate="exclude", tickers=None):
+        """Async iterator of pages, each a `list[MarketRow]`; unreadable rows are left out. No snapshot: rows may repeat.
+
+        `status` is the exchange's filter, `multivariate` "exclude", "only" or "include"; of `tickers`
+        (300 at most) the unknown ones are left out without a word.
+        """
+
+    def market(ticker):
+        """Coroutine: the `MarketRow` of one market, or None when the exchange does not know it."""
+
+    def close():
+        """Deferred: fires with None when the connections kept for reuse are closed. Idempotent."""
+
+
 class IMarketRegistry(Interface):
     """The only one who knows which markets exist and which are active."""
 
@@ -169,12 +191,79 @@ class IWebSocketClient(Interface):
         """Close with code 1000, dial no more. Deferred: fires with None when the socket is gone. Idempotent."""
 
 
+class ISession(Interface):
+    """One open socket and everything that dies with it: sids, numbers, pending commands, held markets."""
+
+    def want(ticker):
+        """The connection's wanted set has grown by a market."""
+
+    def unwant(ticker):
+        """The connection's wanted set has lost a market."""
+
+    def refresh(ticker):
+        """Ask for a fresh snapshot of a market, if it is held."""
+
+    def close(reason):
+        """The socket is gone: fail what is pending, cancel every timer."""
+
+    def describe(ticker):
+        """A JSON-ready dict: what this session knows of a market."""
+
+
+class ISessionOwner(Interface):
+    """Who a session reports to: its connection."""
+
+    def settled():
+        """Nothing is left to add or delete: the subscriptions are what they should be."""
+
+    def unsettled():
+        """The exchange ended a subscription."""
+
+    def lifecycle(payloads):
+        """A `list[bytes]` of lifecycle messages arrived."""
+
+    def gap(size):
+        """So many numbers were skipped on one of the sids."""
+
+    def silent(tickers):
+        """These markets are subscribed but never sent a book, although it was asked for twice."""
+
+    def over_limit(tickers, capacity):
+        """The exchange takes no more markets here: these wanted ones do not fit, so many are held."""
+
+    def restart(reason):
+        """The socket cannot be trusted any more: cut it and start over."""
+
+
+class IConnectionOwner(Interface):
+    """Who a connection reports to: the manager."""
+
+    def connection_changed(connection):
+        """It went live, or ceased to be."""
+
+    def lifecycle(payloads):
+        """See `ISessionOwner`."""
+
+    def lifecycle_gap():
+        """Lifecycle messages were lost."""
+
+    def silent(tickers):
+        """See `ISessionOwner`."""
+
+    def over_limit(connection, tickers, capacity):
+        """See `ISessionOwner`."""
+
+
 class IConnection(Interface):
-    """One of the fixed ids of the plan. Survives its sockets; owns the wanted set."""
+    """One of the fixed ids of the plan, an `IService`. Survives its sockets; owns the wanted set.
+
+    `startService` dials; `stopService` gives a Deferred that fires when the socket is closed and no timer is left.
+    """
 
     conn_id = Attribute("1 to 150, fixed.")
     role = Attribute("`Role`: ticker, trade, market_lifecycle or orderbook_delta.")
     is_live = Attribute("Socket open and, for a global role, its channel subscribed.")
+    last_error = Attribute("Why the latest dial or socket failed, or None.")
 
     def want(ticker):
         """Carry a market from now on, across reconnects."""
@@ -185,31 +274,25 @@ class IConnection(Interface):
     def refresh(ticker):
         """Ask for a fresh snapshot of a market it carries."""
 
-    def start():
-        """Dial."""
-
-    def stop():
-        """Deferred: fires with None when the socket is closed and no timer is left. Idempotent."""
+    def describe(ticker):
+        """A JSON-ready dict: what this connection knows of one of its markets."""
 
     def status():
         """A JSON-ready dict: state, wanted, held, owed, pending, gaps, reconnects, age of the last message."""
 
 
 class IConnectionManager(Interface):
-    """The pool: plan, allocation, pacing."""
+    """The pool: plan, allocation, pacing. An `IService`; `startService` dials all, paced, lifecycle first."""
 
-    def start():
-        """Dial all, paced. Deferred: fires with None once `min_healthy` connections are live and the
-        lifecycle channel is (if the plan has one); fails with `StartupFailed` when that takes too long."""
-
-    def stop():
-        """Close all. Deferred: fires with None. Idempotent."""
+    def when_ready():
+        """Deferred: fires with None once `min_healthy` connections are live and the lifecycle channel is (if the
+        plan has one); fails with `StartupFailed` when that takes too long. Cancelled by `stopService`."""
 
     def connections():
-        """All `IConnection`, by id."""
+        """All `IConnection`, in the order of their ids."""
 
     def status():
         """A JSON-ready dict of the figures in architecture.md, "Metrics" (`conn_manager_*`)."""
 
     def explain(ticker):
-        """A JSON-ready dict of one market's story: connection, held or owed, sid."""
+        """A JSON-ready dict of one market's story: registry, connection, held or owed, sid."""

@@ -6,6 +6,7 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.commands import Action, Command
 from gatherer.core.holdings import Holdings
 from gatherer.core.owed import OwedSnapshots
+from gatherer.core.recovery import Recoveries
 
 
 class ChannelPlan:
@@ -20,6 +21,7 @@ class ChannelPlan:
         """The live subscription, 0 while there is none."""
         self.held = Holdings()
         self.owed = OwedSnapshots(0.0)
+        self.recoveries = Recoveries()
         self.rejected: dict[str, int] = {}
 
     @property
@@ -49,6 +51,9 @@ class ChannelPlan:
 
     def snapshot(self, ticker: str, sid: int) -> None:
         """A channel without books has no snapshots."""
+
+    def gap(self, sid: int, now: float) -> None:
+        """What a channel skipped is lost; the marker in the capture tells."""
 
     def acknowledged(self, sid: int, now: float) -> None:
         """The channel is live on this sid."""

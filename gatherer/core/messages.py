@@ -4,6 +4,7 @@ They are msgspec structs, not dataclasses: one is made per message, and a frozen
 dataclass costs six times as much to make (`object.__setattr__` per field).
 """
 
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -54,3 +55,59 @@ class MarketChange(msgspec.Struct, frozen=True, gc=False):
 
     ticker: str
     change: Change
+
+
+class MarketRow(msgspec.Struct, frozen=True, gc=False):
+    """A market as REST lists it (protocol section 6); the fields a collector decides by."""
+
+    ticker: str
+    status: str
+    """`initialized`, `active`, `inactive`, `closed`, `determined`, `disputed`, `amended`, `finalized`."""
+    open_time: datetime | None = None
+    close_time: datetime | None = None
+
+    @property
+    def open_ts(self) -> float | None:
+        """Unix time in seconds at which it opens or opened."""
+        return _unix(self.open_time)
+
+    @property
+    def close_ts(self) -> float | None:
+        """Unix time in seconds at which it closes or closed."""
+        return _unix(self.close_time)
+
+
+class ShardStatus(msgspec.Struct, frozen=True):
+    """Whether one shard of the exchange runs: it may pause alone."""
+
+    exchange_index: int
+    exchange_active: bool = True
+    trading_active: bool = True
+    description: str | None = None
+
+
+class ExchangeStatus(msgspec.Struct, frozen=True):
+    """Whether the exchange runs (protocol section 6). The resume time is text and no promise."""
+
+    exchange_active: bool
+    trading_active: bool
+    exchange_estimated_resume_time: str | None = None
+    exchange_index_statuses: list[ShardStatus] | None = None
+
+
+class LifecycleEvent(msgspec.Struct, frozen=True, gc=False):
+    """One market's event of the lifecycle channel (protocol section 7)."""
+
+    ticker: str
+    kind: str
+    """`created`, `activated`, `deactivated`, `close_date_updated`, `determined`, `settled`, ..."""
+    open_ts: float | None = None
+    """Unix time in seconds, like `close_ts`; None when the event does not carry it."""
+    close_ts: float | None = None
+
+
+def _unix(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    # Without an offset the exchange means UTC; Python would take our own zone.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

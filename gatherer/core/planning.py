@@ -12,10 +12,12 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.commands import Action, Command
 from gatherer.core.holdings import Holdings
 from gatherer.core.owed import OwedSnapshots
+from gatherer.core.recovery import Recoveries
 from gatherer.core.retries import RetryGroups
 
 ORDERBOOK = "orderbook_delta"
 ADDS = (Action.SUBSCRIBE, Action.ADD)
+DELETES = (Action.UNSUBSCRIBE, Action.DELETE)
 
 
 class BookPlan:
@@ -28,6 +30,7 @@ class BookPlan:
         self.batch = batch_size
         self.held = Holdings()
         self.owed = OwedSnapshots(snapshot_deadline)
+        self.recoveries = Recoveries()
         self.rejected: dict[str, int] = {}
         """Markets set aside because the exchange refuses them even alone, and the error code."""
         self._in_flight: Command | None = None
@@ -54,8 +57,8 @@ class BookPlan:
         self._to_add.pop(ticker, None)
         self._to_refresh.pop(ticker, None)
         self.rejected.pop(ticker, None)
-        self.owed.settle(ticker)
-        if ticker in self.held and ticker not in self._flying:
+        self._settle(ticker)
+        if ticker in self.held and not self._is_leaving(ticker):
             self._to_delete[ticker] = None
 
     def refresh(self, tickers: Iterable[str]) -> None:
@@ -68,8 +71,13 @@ class BookPlan:
             self.held.put(ticker, sid)
         if self._is_adding(ticker) or ticker in self._again.unsure:
             self._early.add(ticker)
-        self.owed.settle(ticker)
+        self._settle(ticker)
         self._to_refresh.pop(ticker, None)
+
+    def gap(self, sid: int, now: float) -> None:
+        """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
+        self.refresh(self.held.on(sid))
+        self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
     # -- what became of the command in flight ------------------------------------------------
 
@@ -118,6 +126,7 @@ class BookPlan:
     def sid_over(self, sid: int, now: float) -> list[str]:
         """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
         lost = self.held.on(sid)
+        self.recoveries.forget(sid)
         self._let_go(lost)
         self._slow_down(now)
         return lost
@@ -136,6 +145,8 @@ class BookPlan:
         """Ask once more for snapshots that are late; the markets that stayed silent even then."""
         late, silent = self.owed.overdue(now)
         self.refresh(late)
+        for ticker in silent:
+            self.recoveries.settle(ticker)
         return silent
 
     def wake_at(self) -> float | None:
@@ -153,16 +164,12 @@ class BookPlan:
     @property
     def missing(self) -> int:
         """How many markets are to be added, or are being added."""
-        command = self._in_flight
-        adding = len(self._flying) if command and command.action in ADDS else 0
-        return len(self._to_add) + len(self._again) + adding
+        return len(self._to_add) + len(self._again) + (len(self._flying) if self._is_flying(ADDS) else 0)
 
     @property
     def surplus(self) -> int:
         """How many markets are to be deleted, or are being deleted."""
-        command = self._in_flight
-        leaving = command is not None and command.action in (Action.DELETE, Action.UNSUBSCRIBE)
-        return len(self._to_delete) + (len(self._flying) if leaving else 0)
+        return len(self._to_delete) + (len(self._flying) if self._is_flying(DELETES) else 0)
 
     @property
     def is_settled(self) -> bool:
@@ -223,11 +230,15 @@ class BookPlan:
     def _let_go(self, tickers: Iterable[str]) -> None:
         for ticker in tickers:
             self.held.drop(ticker)
-            self.owed.settle(ticker)
+            self._settle(ticker)
             self._to_delete.pop(ticker, None)
             self._to_refresh.pop(ticker, None)
             if ticker in self._wanted:
                 self._to_add[ticker] = None
+
+    def _settle(self, ticker: str) -> None:
+        self.owed.settle(ticker)
+        self.recoveries.settle(ticker)
 
     def _land(self) -> Command:
         command, self._in_flight, self._flying = self._in_flight, None, frozenset()
@@ -247,8 +258,14 @@ class BookPlan:
         self.batch = max(1, self.batch // 2)
         self._not_before = now + self._pause.next()
 
+    def _is_flying(self, actions: tuple[Action, ...]) -> bool:
+        return self._in_flight is not None and self._in_flight.action in actions
+
     def _is_adding(self, ticker: str) -> bool:
-        return ticker in self._flying and self._in_flight is not None and self._in_flight.action in ADDS
+        return ticker in self._flying and self._is_flying(ADDS)
+
+    def _is_leaving(self, ticker: str) -> bool:
+        return ticker in self._flying and self._is_flying(DELETES)
 
     def _has_work(self) -> bool:
         if self._to_delete:

@@ -1,0 +1,232 @@
+"""The asking half of a session: carries out its plan, one command in flight, every reply with a deadline."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gatherer.core.channels import ChannelPlan
+from gatherer.core.codec import ControlBody, Envelope, decode_body, encode
+from gatherer.core.commands import Action, Command
+from gatherer.core.correlation import PendingCommands
+from gatherer.core.planning import BookPlan
+from gatherer.core.reactions import TERMINAL, Reaction, reaction_to
+from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
+from gatherer.exchange.counters import Counters
+from gatherer.interfaces import ICommandCorrelator, ISessionOwner
+
+MOST_TIMEOUTS = 3
+"""Commands in a row without a reply before the socket is given up: the exchange hears us no more."""
+
+Plan = BookPlan | ChannelPlan
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """How to ask. Seconds; see `[orderbook]` in the settings."""
+
+    command_timeout: float
+    use_yes_price: bool = False
+
+
+class Commander:
+    """Pulls what the exchange holds towards what is wanted."""
+
+    _log = Logger()
+
+    def __init__(
+        self, name: str, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters,
+        mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings,
+    ) -> None:  # fmt: skip
+        self._name = name
+        self.plan = plan
+        self._send_bytes = send
+        self._owner = ISessionOwner(owner)
+        self._counters = counters
+        self._mark = mark
+        self._clock = clock
+        self._settings = settings
+        self._pending = ICommandCorrelator(PendingCommands())
+        self._call: IDelayedCall | None = None
+        self._snapshot_id = 0
+        self._timeouts = 0
+        self._closed = False
+        self._was_settled = False
+
+    @property
+    def pending(self) -> int:
+        """Commands that wait for a reply."""
+        return int(self._pending.pending)
+
+    def wake(self) -> None:
+        """There may be something to do: look at the end of this reactor turn, once for all that happens in it."""
+        self._arm(0.0)
+
+    def close(self, error: GathererError) -> None:
+        """The socket is gone."""
+        self._closed = True
+        self._disarm()
+        self._pending.fail_all(error)
+
+    def answered(self, command_id: int) -> None:
+        """A snapshot carries the id of the `get_snapshot` in flight: there is no other acknowledgement of it."""
+        if command_id == self._snapshot_id:
+            self._snapshot_id = 0
+            self._pending.resolve(command_id, 0)
+
+    def control(self, envelope: Envelope, data: bytes) -> int:
+        """Handle a reply, or an end nobody asked for; the sid that is over now, else 0.
+
+        Raises `RemoteProtocolError` for a body of an unknown shape.
+        """
+        body = decode_body(data)
+        if envelope.type == "error":
+            return self._error(envelope, body)
+        if envelope.type == "unsubscribed":
+            return self._unsubscribed(envelope, body)
+        self._resolve(envelope.id, envelope.sid or body.sid)
+        return 0
+
+    # -- replies ------------------------------------------------------------------------------
+
+    def _error(self, envelope: Envelope, body: ControlBody) -> int:
+        self._counters.errors[body.code] += 1
+        over = 0
+        if body.code in TERMINAL:
+            over = self._whose(envelope.sid or body.sid)
+            self._subscription_over(over, body.code, body.msg)
+        error = CommandRejected(body.code, body.msg, envelope.sid)
+        if not (envelope.id and self._pending.fail(envelope.id, error)):
+            self._counters.strays += bool(envelope.id)
+            self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
+        return over
+
+    def _unsubscribed(self, envelope: Envelope, body: ControlBody) -> int:
+        sid = envelope.sid or body.sid
+        if not self._resolve(envelope.id, sid):
+            self._subscription_over(sid, 0, "unsubscribed by the exchange")
+        return sid
+
+    def _resolve(self, command_id: int, sid: int) -> bool:
+        known = bool(self._pending.resolve(command_id, sid))
+        self._counters.strays += not known
+        return known
+
+    def _whose(self, sid: int) -> int:
+        """A terminal error without a sid can only be about the one subscription there is."""
+        if sid:
+            return sid
+        return self.plan.sid if isinstance(self.plan, ChannelPlan) else self.plan.held.some_sid()
+
+    def _subscription_over(self, sid: int, code: int, text: str) -> None:
+        lost = self.plan.sid_over(sid, self._clock.seconds())
+        self._log.warn(
+            "{name}: subscription {sid} over with {lost} markets: code {code}, {text}",
+            name=self._name, sid=sid, lost=len(lost), code=code, text=text,
+        )  # fmt: skip
+        self._mark("terminal_error", sid=sid, code=code, text=text)
+        self._was_settled = False
+        self._owner.unsettled()
+        self.wake()
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        self._call = None
+        now = self._clock.seconds()
+        silent = self.plan.overdue(now)
+        if silent:
+            self._owner.silent(silent)
+        self._tell_recoveries(now)
+        command = self.plan.next_command(now)
+        if command is not None:
+            self._ask(command)
+        self._tell_if_settled()
+        due = self.plan.wake_at()
+        if due is not None:
+            self._arm(due - now)
+
+    def _ask(self, command: Command) -> None:
+        command_id, reply = self._pending.issue()
+        self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
+        seconds = self._settings.command_timeout
+        reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
+        self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
+        reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command,), errbackArgs=(command,))
+        reply.addErrback(lambda failure: self._log.failure("{name}: bug in a reply's path", failure, name=self._name))
+
+    def _acknowledged(self, sid: int, command: Command) -> None:
+        self._timeouts = 0
+        self.plan.acknowledged(sid, self._clock.seconds())
+        if command.action in (Action.SUBSCRIBE, Action.ADD):
+            self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
+        elif command.action is not Action.SNAPSHOT:
+            self._mark("markets_removed", sid=command.sid, tickers=list(command.tickers))
+        self.wake()
+
+    def _failed(self, failure: Failure, command: Command) -> None:
+        if self._closed or failure.check(SessionLost):
+            return
+        if failure.check(CommandRejected) is None:
+            return self._timed_out(failure, command)
+        self._timeouts = 0
+        error = failure.value
+        self._log.warn(
+            "{name}: {action} of {n} markets rejected: {error}",
+            name=self._name, action=command.action.value, n=len(command.tickers), error=error,
+        )  # fmt: skip
+        self._react(reaction_to(error.code), error.code, command)
+        self.wake()
+
+    def _react(self, reaction: Reaction, code: int, command: Command) -> None:
+        now = self._clock.seconds()
+        if reaction is Reaction.UNKNOWN_RESULT:
+            self.plan.unknown(now)
+        elif reaction is Reaction.BAD_MARKET:
+            self.plan.bad_market(code, now)
+        elif reaction is Reaction.OVER_LIMIT:
+            surplus = self.plan.over_limit(now)
+            self._owner.over_limit(surplus, len(self.plan.held))
+        else:
+            self.plan.refused(now)
+            if reaction is Reaction.SUBSCRIPTION_OVER and code not in TERMINAL and command.sid:
+                self._subscription_over(command.sid, code, "the exchange does not know it")
+
+    def _timed_out(self, failure: Failure, command: Command) -> None:
+        self._timeouts += 1
+        self._log.warn("{name}: {error}", name=self._name, error=failure.value)
+        self.plan.unknown(self._clock.seconds())
+        if self._timeouts >= MOST_TIMEOUTS:
+            self._owner.restart(f"{self._timeouts} commands in a row without a reply")
+        else:
+            self.wake()
+
+    def _tell_if_settled(self) -> None:
+        settled = self.plan.is_settled
+        if settled and not self._was_settled:
+            self._owner.settled()
+        self._was_settled = settled
+
+    def _tell_recoveries(self, now: float) -> None:
+        for sid, seconds in self.plan.recoveries.take_done(now):
+            self._counters.recoveries += 1
+            self._counters.last_recovery = seconds
+            self._mark("recovered", sid=sid, seconds=seconds)
+            self._log.info("{name}: sid {sid} recovered after {seconds:.3f} s", name=self._name, sid=sid, seconds=seconds)
+
+    def _arm(self, delay: float) -> None:
+        if self._closed:
+            return
+        at = self._clock.seconds() + max(0.0, delay)
+        if self._call is None:
+            self._call = self._clock.callLater(max(0.0, delay), self._pump)
+        elif at < self._call.getTime():
+            self._call.reset(max(0.0, delay))
+
+    def _disarm(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None

@@ -1,0 +1,260 @@
+"""One of the fixed ids of the plan: outlives its sockets and owns the wanted set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.channels import ChannelPlan
+from gatherer.core.layout import Slot
+from gatherer.core.planning import BookPlan
+from gatherer.errors import SessionLost
+from gatherer.exchange.commander import Plan
+from gatherer.exchange.counters import Counters
+from gatherer.exchange.session import Session, SessionTools
+from gatherer.interfaces import (
+    IConnection,
+    IConnectionOwner,
+    ISessionOwner,
+    IWebSocketClient,
+    IWebSocketListener,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSettings:
+    """Of `[pool]`, `[orderbook]` and `[reconnect]`; seconds and markets."""
+
+    ping_timeout: float
+    healthy_after: float
+    batch_size: int
+    snapshot_deadline: float
+
+
+@implementer(IConnection, ISessionOwner, IWebSocketListener)
+class Connection(Service):
+    """Everything about its socket is in the session; what is here is what must survive it."""
+
+    _log = Logger()
+
+    def __init__(
+        self, slot: Slot, owner: Any, make_client: Callable[[Any], Any], make_pause: Callable[[], Backoff],
+        tools: SessionTools, settings: ConnectionSettings,
+    ) -> None:  # fmt: skip
+        self._slot = slot
+        self._owner = IConnectionOwner(owner)
+        self._make_pause = make_pause
+        self._tools = tools
+        self._settings = settings
+        self._clock: IReactorTime = tools.clock
+        self.wanted: set[str] = set()
+        self.counters = Counters()
+        self._session: Session | None = None
+        self._plan: Plan = self._new_plan()
+        self._watchdog: IDelayedCall | None = None
+        self._probation: IDelayedCall | None = None
+        self._dials_failed = 0
+        self.last_error: str | None = None
+        self._client = IWebSocketClient(make_client(self))
+
+    # -- IConnection --------------------------------------------------------------------------
+
+    @property
+    def conn_id(self) -> int:
+        """See `IConnection`."""
+        return self._slot.conn_id
+
+    @property
+    def role(self) -> Any:
+        """See `IConnection`."""
+        return self._slot.role
+
+    @property
+    def is_live(self) -> bool:
+        """See `IConnection`."""
+        return self._session is not None and (not self._slot.role.is_global or self._plan.is_settled)
+
+    def want(self, ticker: str) -> None:
+        """See `IConnection`."""
+        self.wanted.add(ticker)
+        if self._session is not None:
+            self._session.want(ticker)
+
+    def unwant(self, ticker: str) -> None:
+        """See `IConnection`."""
+        self.wanted.discard(ticker)
+        if self._session is not None:
+            self._session.unwant(ticker)
+
+    def refresh(self, ticker: str) -> None:
+        """See `IConnection`."""
+        if self._session is not None:
+            self._session.refresh(ticker)
+
+    def startService(self) -> None:
+        """See `IConnection`."""
+        super().startService()
+        self._client.start()
+
+    def stopService(self) -> Deferred[None]:
+        """See `IConnection`."""
+        super().stopService()
+        stopped: Deferred[None] = self._client.stop()
+        return stopped
+
+    def describe(self, ticker: str) -> dict[str, Any]:
+        """What this connection knows of one of its markets; JSON-ready."""
+        known = self._session.describe(ticker) if self._session is not None else {"held": False}
+        return {"conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted, **known}
+
+    @property
+    def state(self) -> str:
+        """`live`, `subscribing` while a global channel is not acknowledged yet, else the phase of the dial."""
+        if self._session is None:
+            return str(self._client.phase.value)
+        return "live" if self.is_live else "subscribing"
+
+    def status(self) -> dict[str, Any]:
+        """See `IConnection`."""
+        counters, up = self.counters, self._session is not None
+        return {
+            "conn_id": self.conn_id, "role": self._slot.role.value, "state": self.state,
+            "wanted": len(self.wanted), "held": len(self._plan.held) if up else 0,
+            "owed": len(self._plan.owed) if up else 0, "divergence": self._divergence(),
+            "subscriptions": self._subscriptions(), "rejected": len(self._plan.rejected) if up else 0,
+            "pending": self._session.commander.pending if self._session is not None else 0,
+            "received": counters.received, "forwarded": counters.forwarded,
+            "bytes_received": counters.bytes_received, "gaps": counters.gaps, "skipped": counters.skipped,
+            "repeats": counters.repeats + (self._session.repeats if self._session is not None else 0), "strays": counters.strays, "reconnects": counters.reconnects,
+            "recoveries": counters.recoveries, "last_recovery": counters.last_recovery,
+            "errors": dict(counters.errors), "ws_errors": dict(counters.ws_errors),
+            "unknown_types": dict(counters.unknown_types), "last_ping": counters.last_ping,
+            "last_message": counters.last_message / 1e9 if counters.last_message else None,
+            "next_dial_in": self._client.next_dial_in(),
+        }  # fmt: skip
+
+    # -- IWebSocketListener -------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """See `IWebSocketListener`."""
+        self._dials_failed = 0
+        self._plan = self._new_plan()
+        self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
+        self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
+        self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
+        self._log.debug("{name} open", name=self._slot.name)
+        self._changed()
+
+    def received(self, payloads: list[bytes], received_at: int) -> None:
+        """See `IWebSocketListener`."""
+        if self._session is not None:
+            self._session.received(payloads, received_at)
+
+    def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
+        """See `IWebSocketListener`."""
+        if self._session is not None:
+            self._session.undecodable(payload, reason, received_at)
+
+    def pinged(self) -> None:
+        """See `IWebSocketListener`."""
+        self.counters.last_ping = self._clock.seconds()
+        if self._watchdog is not None:
+            self._watchdog.reset(self._settings.ping_timeout)
+
+    def closed(self, reason: Failure) -> None:
+        """See `IWebSocketListener`."""
+        for call in (self._watchdog, self._probation):
+            if call is not None and call.active():
+                call.cancel()
+        session, self._session = self._session, None
+        self.last_error = _why(reason)
+        self.counters.ws_errors[type(reason.value).__name__] += 1
+        self._dials_failed += session is None
+        if session is not None:
+            self.counters.reconnects += 1
+            self.counters.repeats += session.repeats
+            session.close(SessionLost(self.last_error))
+        self._log_loss(reason, session is not None)
+        self._changed()
+
+    # -- ISessionOwner ------------------------------------------------------------------------
+
+    def settled(self) -> None:
+        """See `ISessionOwner`."""
+        self._changed()
+
+    def unsettled(self) -> None:
+        """See `ISessionOwner`."""
+        self._changed()
+
+    def lifecycle(self, payloads: list[bytes]) -> None:
+        """See `ISessionOwner`."""
+        self._owner.lifecycle(payloads)
+
+    def gap(self, size: int) -> None:
+        """See `ISessionOwner`. Only lifecycle needs the manager: what it lost is not sent again."""
+        if self._slot.role.channel == "market_lifecycle_v2":
+            self._owner.lifecycle_gap()
+
+    def silent(self, tickers: list[str]) -> None:
+        """See `ISessionOwner`."""
+        self._owner.silent(tickers)
+
+    def over_limit(self, tickers: list[str], capacity: int) -> None:
+        """See `ISessionOwner`."""
+        self._owner.over_limit(self, tickers, capacity)
+
+    def restart(self, reason: str) -> None:
+        """See `ISessionOwner`."""
+        self._client.abort(reason)
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _new_plan(self) -> Plan:
+        if self._slot.role.is_global:
+            return ChannelPlan(self._slot.role.channel, self._make_pause())
+        settings = self._settings
+        return BookPlan(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_pause())
+
+    def _no_ping(self) -> None:
+        self._client.abort(f"no ping for {self._settings.ping_timeout} s")
+
+    def _looks_healthy(self) -> None:
+        if self._plan.is_settled:
+            self._client.healthy()
+        else:
+            self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
+
+    def _changed(self) -> None:
+        self._owner.connection_changed(self)
+
+    def _divergence(self) -> int:
+        if self._slot.role.is_global:
+            return 0
+        return self._plan.missing + self._plan.surplus if self._session is not None else len(self.wanted)
+
+    def _subscriptions(self) -> int:
+        if self._session is None:
+            return 0
+        return int(self._plan.is_settled) if self._slot.role.is_global else len(self._plan.held)
+
+    def _log_loss(self, reason: Failure, was_open: bool) -> None:
+        wait = self._client.next_dial_in()
+        if wait is None:
+            return
+        what = "lost" if was_open else f"not up after {self._dials_failed} dials"
+        self._log.warn(
+            "{name} {what}: {reason}; next dial in {wait:.1f} s",
+            name=self._slot.name, what=what, reason=_why(reason), wait=wait,
+        )  # fmt: skip
+
+
+def _why(reason: Failure) -> str:
+    return reason.getErrorMessage() or type(reason.value).__name__

@@ -1,0 +1,36 @@
+"""What one connection has seen since the start, over all its sockets."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Plain sums; the metrics read them when they are asked."""
+
+    received: int = 0
+    """Messages, replies included."""
+    forwarded: int = 0
+    """Messages handed to the router."""
+    bytes_received: int = 0
+    """Payload bytes of all messages."""
+    gaps: int = 0
+    skipped: int = 0
+    """Sequence numbers missing in all gaps together."""
+    repeats: int = 0
+    strays: int = 0
+    """Replies nobody waited for."""
+    reconnects: int = 0
+    recoveries: int = 0
+    """Gaps after which every market of the sid had a fresh snapshot again."""
+    last_recovery: float = 0.0
+    """Seconds the latest recovery took."""
+    errors: Counter[int] = field(default_factory=Counter)
+    """Errors the exchange sent, by code."""
+    ws_errors: Counter[str] = field(default_factory=Counter)
+    """Sockets lost and messages that made no sense, by kind."""
+    unknown_types: Counter[str] = field(default_factory=Counter)
+    last_message: int | None = None
+    """Unix time in ns of the latest read that brought a message."""
+    last_ping: float | None = None
+    """Unix time in seconds."""

@@ -1,0 +1,170 @@
+"""One WebSocket to the exchange: autobahn's client, with a fast path for what nearly every read brings."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import txaio
+from autobahn.twisted.websocket import WebSocketClientProtocol
+from autobahn.websocket.types import ConnectingRequest
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gatherer.core.frames import frame_size, scan, text_frame_size
+from gatherer.errors import GathererError, RemoteProtocolError
+from gatherer.exchange.handshake import is_refusal, parse_refusal
+from gatherer.interfaces import IWebSocketListener
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds the exchange has to finish a closing handshake before the socket is cut."""
+
+
+class ExchangeProtocol(WebSocketClientProtocol):  # type: ignore[misc]
+    """Collects the messages of each socket read and hands them over in one call.
+
+    Complete text frames are cut out by `scan`. Everything else (control frames, fragments, compressed or
+    invalid frames) goes to autobahn unchanged and in order, one frame at a time, so that the fast path is
+    back right after it.
+    """
+
+    _log = Logger()
+    log = txaio.make_logger(level="critical")
+    """Autobahn's own logger; what it has to say reaches the log once, as the reason of the lost connection."""
+
+    def __init__(
+        self, listener: Any, sign: Callable[[], Mapping[str, str]], clock: IReactorTime, wall: Callable[[], int]
+    ) -> None:
+        super().__init__()
+        self._listener = IWebSocketListener(listener)
+        self._sign = sign
+        self._clock = clock
+        self._wall = wall
+        self._texts: list[bytes] = []
+        self._tail: list[bytes] = []
+        self._tail_missing = 0
+        self._closing: IDelayedCall | None = None
+        self.error: GathererError | None = None
+        """Why the socket was or will be lost, when we know better than TCP does."""
+
+    # -- autobahn calls these -----------------------------------------------------------------
+
+    def onConnecting(self, transport_details: Any) -> ConnectingRequest:
+        """Sign now, not when the dial was scheduled: a signature is good for seconds only."""
+        factory = self.factory
+        return ConnectingRequest(
+            host=factory.host, port=factory.port, resource=factory.resource,
+            headers=dict(self._sign()), useragent=factory.useragent,
+        )  # fmt: skip
+
+    def processHandshake(self) -> None:
+        """Keep status, body and date of a refusal: autobahn would only report the status."""
+        if not is_refusal(self.data):
+            super().processHandshake()
+            return
+        refusal = parse_refusal(self.data, self._clock.seconds(), complete=False)
+        if refusal is not None:
+            self.cut(refusal)
+
+    def onOpen(self) -> None:
+        """The upgrade succeeded."""
+        self._guard(self.factory.opened)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """A message that took the long way, in order with those that did not."""
+        if not isBinary:
+            self._texts.append(payload)
+            return
+        self._flush()
+        self._guard(self._listener.undecodable, payload, "binary", self._wall())
+
+    def onPing(self, payload: bytes) -> None:
+        """The exchange's heartbeat; an unanswered one ends the connection (protocol section 2)."""
+        super().onPing(payload)
+        self._guard(self._listener.pinged)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        """Remember why, for the factory, which hears of the lost socket right after."""
+        if self._closing is not None and self._closing.active():
+            self._closing.cancel()
+        if self.error is None and self.localCloseCode not in (None, 1000, code):
+            self.error = RemoteProtocolError(f"we closed with code {self.localCloseCode}: {self.localCloseReason}")
+        if self.error is None:
+            self.error = RemoteProtocolError(f"closed with code {code}: {reason or 'no reason given'}")
+
+    def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever starts the closing handshake, it must end."""
+        super().sendCloseFrame(*args, **kwargs)
+        if self._closing is None:
+            self._closing = self._clock.callLater(CLOSE_TIMEOUT, self.cut, None)
+
+    # -- bytes --------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """One socket read: at most one call of the listener for all its text messages."""
+        if self.state == self.STATE_OPEN:
+            self._consume(data)
+        else:
+            self._dataReceived(data)
+        self._flush()
+
+    def connectionLost(self, reason: Failure = Failure(GathererError("lost"))) -> None:  # noqa: B008
+        """A refusal without a complete body is still a refusal."""
+        if self.state == self.STATE_CONNECTING and self.error is None:
+            self.error = parse_refusal(self.data, self._clock.seconds(), complete=True)
+        super().connectionLost(reason)
+
+    def cut(self, error: GathererError | None) -> None:
+        """Drop the socket without a closing handshake."""
+        self.error = self.error or error
+        self.dropConnection(abort=True)
+        self.transport.abortConnection()  # again, because autobahn does nothing if it believes it is closed
+
+    def _consume(self, data: bytes) -> None:
+        if self._tail_missing:
+            self._tail.append(data)
+            self._tail_missing -= len(data)
+            if self._tail_missing > 0:
+                return
+            data, self._tail, self._tail_missing = b"".join(self._tail), [], 0
+        while data and self.state == self.STATE_OPEN:
+            data = self._step(data)
+        if data:
+            self._dataReceived(data)
+
+    def _step(self, data: bytes) -> bytes:
+        """Take what can be taken from the front; return the rest, b"" when nothing is left to do."""
+        if self.current_frame is not None or self.inside_message:
+            return self._hand_over(data)
+        if self.data:  # autobahn holds the beginning of a frame's header: take it back
+            data, self.data = self.data + data, b""
+        taken = scan(data, self.maxMessagePayloadSize, self._texts)
+        rest = data[taken:] if taken else data
+        size = text_frame_size(rest, self.maxMessagePayloadSize)
+        if size <= len(rest):
+            return self._hand_over(rest) if rest else b""
+        # Joining once when the frame is complete, not at every read: 64 MiB come in 1,000 reads.
+        self._tail, self._tail_missing = [rest], size - len(rest)
+        return b""
+
+    def _hand_over(self, data: bytes) -> bytes:
+        """Give autobahn the bytes up to the end of the frame it is at."""
+        if self.current_frame is not None:
+            size = self.current_frame.length - self.current_frame_masker.pointer()
+        else:
+            size = frame_size(self.data + data[:14], 0) - len(self.data)
+        piece = data[:size] if 0 < size < len(data) else data
+        self._dataReceived(piece)
+        return data[len(piece) :]
+
+    def _flush(self) -> None:
+        if self._texts:
+            texts, self._texts = self._texts, []
+            self._guard(self._listener.received, texts, self._wall())
+
+    def _guard(self, call: Callable[..., object], *args: Any) -> None:
+        """An exception that escapes here breaks autobahn's parser or vanishes in one of its futures."""
+        try:
+            call(*args)
+        except Exception:
+            self._log.failure("connection listener failed in {call}", call=getattr(call, "__name__", call))
+            self.factory.internal_error()

@@ -1,0 +1,211 @@
+"""One open socket: what comes in is checked, counted and forwarded.
+
+Born when the socket opens, discarded when it closes, and everything that depends on the socket with it.
+"""
+
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from gatherer.core.codec import CONTROL_TYPES, Envelope, decode_envelope, decode_ticker, is_json
+from gatherer.core.layout import Role, Slot
+from gatherer.core.messages import Marker, RawMessage
+from gatherer.core.sequence import SequenceTracker
+from gatherer.errors import GathererError, RemoteProtocolError
+from gatherer.exchange.commander import Commander, CommandSettings, Plan
+from gatherer.exchange.counters import Counters
+from gatherer.exchange.trouble import Trouble
+from gatherer.interfaces import IMessageRouter, ISequenceTracker, ISession, ISessionOwner
+
+KNOWN_TYPES = frozenset(
+    {
+        "orderbook_snapshot", "orderbook_delta", "ticker", "trade", "market_lifecycle_v2",
+        "event_lifecycle", "event_fee_update", "multivariate_market_lifecycle",
+    }
+)  # fmt: skip
+MOST_UNKNOWN_TYPES = 50
+"""Names of message types we count; a flood of invented ones must not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTools:
+    """What all sessions of a pool share."""
+
+    router: Any
+    trouble: Trouble
+    clock: IReactorTime
+    wall: Callable[[], int]
+    """Unix time in nanoseconds."""
+    commands: CommandSettings
+    recover_gaps: bool
+    """Whether a gap asks for fresh snapshots (`on_gap`)."""
+
+
+@implementer(ISession)
+class Session:
+    """The hot path is `received`: no Deferred, no log line and no call of a listener per message in it."""
+
+    def __init__(
+        self, slot: Slot, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters, tools: SessionTools
+    ) -> None:
+        self._slot = slot
+        self._plan = plan
+        self._owner = ISessionOwner(owner)
+        self._counters = counters
+        self._tools = tools
+        self._router = IMessageRouter(tools.router)
+        self._sequence = ISequenceTracker(SequenceTracker())
+        self._carried: dict[int, int] = {}
+        """Gaps that a consumed message revealed, by sid: the next message forwarded tells of them."""
+        self._batch: list[RawMessage] = []
+        self.commander = Commander(slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands)
+        self._mark("session_up", role=slot.role.value)
+        self.commander.wake()
+
+    @property
+    def repeats(self) -> int:
+        """Sequence numbers seen again, or lower than the last."""
+        return int(self._sequence.repeats)
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def received(self, payloads: list[bytes], received_at: int) -> None:
+        """All messages of one socket read, in order."""
+        conn_id, observe, append = self._slot.conn_id, self._sequence.observe, self._batch.append
+        counters = self._counters
+        counters.received += len(payloads)
+        counters.last_message = received_at
+        for data in payloads:
+            counters.bytes_received += len(data)
+            try:
+                envelope = decode_envelope(data)
+            except msgspec.DecodeError as error:
+                self._odd(data, str(error), received_at)
+                continue
+            kind, gap = envelope.type, 0
+            if envelope.seq:
+                gap = observe(envelope.sid, envelope.seq)
+                if gap:
+                    self._gap(envelope, gap)
+            if kind in CONTROL_TYPES:
+                self._control(envelope, data, gap)
+                continue
+            if self._carried:
+                gap += self._carried.pop(envelope.sid, 0)
+            append(RawMessage(data, conn_id, received_at, gap > 0, gap))
+            if kind == "orderbook_snapshot":
+                self._snapshot(envelope, data)
+            elif kind not in KNOWN_TYPES:
+                self._unknown(kind)
+        self._hand_over()
+
+    def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
+        """Bytes that are no JSON text are kept too, in a marker."""
+        self._counters.received += 1
+        self._counters.bytes_received += len(payload)
+        self._keep(payload, reason, reason, received_at)
+
+    # -- ISession -----------------------------------------------------------------------------
+
+    def want(self, ticker: str) -> None:
+        """See `ISession`."""
+        self._plan.want(ticker)
+        self.commander.wake()
+
+    def unwant(self, ticker: str) -> None:
+        """See `ISession`."""
+        self._plan.unwant(ticker)
+        self.commander.wake()
+
+    def refresh(self, ticker: str) -> None:
+        """See `ISession`."""
+        self._plan.refresh((ticker,))
+        self.commander.wake()
+
+    def close(self, reason: GathererError) -> None:
+        """See `ISession`."""
+        self.commander.close(reason)
+        self._mark("session_down", reason=str(reason))
+
+    def describe(self, ticker: str) -> dict[str, Any]:
+        """See `ISession`."""
+        plan = self._plan
+        sid = plan.held.sid_of(ticker)
+        return {
+            "held": bool(sid), "sid": sid, "owed": ticker in plan.owed,
+            "last_seq": self._sequence.last(sid), "rejected": plan.rejected.get(ticker),
+        }  # fmt: skip
+
+    # -- the unusual --------------------------------------------------------------------------
+
+    def _control(self, envelope: Envelope, data: bytes, gap: int) -> None:
+        if gap:
+            self._carried[envelope.sid] = self._carried.get(envelope.sid, 0) + gap
+        try:
+            over = self.commander.control(envelope, data)
+        except RemoteProtocolError as error:
+            self._trouble("control", str(error))
+            return
+        if over:
+            self._sequence.forget(over)
+
+    def _gap(self, envelope: Envelope, size: int) -> None:
+        sid = envelope.sid
+        self._counters.gaps += 1
+        self._counters.skipped += size
+        self._hand_over()
+        self._mark("gap", sid=sid, size=size, seq=envelope.seq)
+        self._tools.trouble.report("gap", self._slot.name, f"sid {sid} skipped {size} numbers before {envelope.seq}")
+        if self._tools.recover_gaps:
+            self._plan.gap(sid, self._tools.clock.seconds())
+            self.commander.wake()
+        self._owner.gap(size)
+
+    def _snapshot(self, envelope: Envelope, data: bytes) -> None:
+        self._plan.snapshot(decode_ticker(data), envelope.sid)
+        if envelope.id:
+            self.commander.answered(envelope.id)
+        self.commander.wake()
+
+    def _odd(self, data: bytes, error: str, received_at: int) -> None:
+        """Not the envelope we know. If it is JSON it is forwarded all the same: a field that changed its
+        type must not make messages vanish."""
+        if is_json(data):
+            self._trouble("envelope", error)
+            self._batch.append(RawMessage(data, self._slot.conn_id, received_at))
+        else:
+            self._keep(data, "json", error, received_at)
+
+    def _keep(self, payload: bytes, kind: str, detail: str, received_at: int) -> None:
+        self._hand_over()
+        self._trouble(kind, detail)
+        facts = {"reason": kind, "base64": b64encode(payload).decode()}
+        self._router.mark(Marker("undecodable", self._slot.conn_id, received_at, facts))
+
+    def _unknown(self, kind: str) -> None:
+        types = self._counters.unknown_types
+        types[kind if kind in types or len(types) < MOST_UNKNOWN_TYPES else "others"] += 1
+        self._tools.trouble.report("unknown type", self._slot.name, repr(kind[:100]))
+
+    def _trouble(self, kind: str, detail: str) -> None:
+        self._counters.ws_errors[kind] += 1
+        self._tools.trouble.report(kind, self._slot.name, detail)
+
+    def _hand_over(self) -> None:
+        batch = self._batch
+        if not batch:
+            return
+        forwarded = batch.copy()
+        batch.clear()  # the same list stays: the loop above holds its append
+        self._counters.forwarded += len(forwarded)
+        self._router.deliver(forwarded)
+        if self._slot.role is Role.LIFECYCLE:
+            self._owner.lifecycle([message.data for message in forwarded])
+
+    def _mark(self, kind: str, **facts: Any) -> None:
+        self._router.mark(Marker(kind, self._slot.conn_id, self._tools.wall(), facts))

@@ -1,0 +1,217 @@
+"""Keep one WebSocket to the exchange open: autobahn's factory, redialled by Twisted's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from autobahn.twisted.websocket import WebSocketClientFactory
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone, NotConnectingError
+from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
+from twisted.internet.protocol import ClientFactory, ReconnectingClientFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer import __version__
+from gatherer.core.backoff import Backoff
+from gatherer.errors import GathererError, LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.exchange.pacing import DialPacer
+from gatherer.exchange.protocol import ExchangeProtocol
+from gatherer.interfaces import IWebSocketClient, IWebSocketListener
+
+LARGEST_MESSAGE = 64 * 1024 * 1024
+"""Bytes. A full acknowledgement of a big subscription was seen at 5 MB (protocol section 1, "Framing")."""
+
+Dialer = Callable[[ClientFactory], IConnector]
+Signature = Callable[[], Mapping[str, str]]
+
+
+class Phase(Enum):
+    """Where the client is between two sockets."""
+
+    IDLE = "idle"
+    BACKOFF = "backoff"
+    QUEUED = "queued"
+    DIALING = "dialing"
+    OPEN = "open"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialing:
+    """What all clients of a pool share: how to reach the exchange and how to introduce ourselves."""
+
+    url: str
+    connect: Dialer
+    sign: Signature
+    pacer: DialPacer
+    clock: IReactorTime
+    wall: Callable[[], int]
+    """Unix time in nanoseconds."""
+    connect_timeout: float
+    """Seconds from the dial to the finished upgrade."""
+
+
+@implementer(IWebSocketClient)
+class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # type: ignore[misc]
+    """Its `retry` is where the next wait is applied; the wait itself comes from `core.backoff`, because
+    Twisted's jitter compounds and can pass the cap. The wait is reset by `healthy` alone: a refused
+    upgrade connects at TCP level first, and must make the next wait longer."""
+
+    _log = Logger()
+    noisy = False
+
+    def __init__(self, listener: Any, dialing: Dialing, backoff: Backoff) -> None:
+        super().__init__(url=dialing.url, useragent=f"gatherer/{__version__}", reactor=dialing.clock)
+        # All timers are ours, on our clock: autobahn's own take the global reactor's.
+        self.setProtocolOptions(
+            openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0,
+            failByDrop=False, maxFramePayloadSize=LARGEST_MESSAGE, maxMessagePayloadSize=LARGEST_MESSAGE,
+        )  # fmt: skip
+        self._listener = IWebSocketListener(listener)
+        self._dialing = dialing
+        self._backoff = backoff
+        self.clock = dialing.clock
+        self.phase = Phase.IDLE
+        self.internal_errors = 0
+        self._socket: ExchangeProtocol | None = None
+        self._deadline: IDelayedCall | None = None
+        self._leave_queue: Callable[[], None] | None = None
+        self._stopping: list[Deferred[None]] = []
+
+    # -- IWebSocketClient ---------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """See `IWebSocketClient`."""
+        return self.phase is Phase.OPEN
+
+    def start(self) -> None:
+        """See `IWebSocketClient`."""
+        self._enqueue()
+
+    def send(self, payload: bytes) -> None:
+        """See `IWebSocketClient`."""
+        if not self.is_open or self._socket is None:
+            raise LocalProtocolError("send on a socket that is not open")
+        self._socket.sendMessage(payload, isBinary=False)
+
+    def abort(self, reason: str) -> None:
+        """See `IWebSocketClient`."""
+        if self._socket is not None:
+            self._socket.cut(RemoteProtocolError(reason))
+
+    def healthy(self) -> None:
+        """See `IWebSocketClient`. Not `resetDelay`: that one also forgets a scheduled call."""
+        self._backoff.reset()
+        self.retries = 0
+
+    def next_dial_in(self) -> float | None:
+        """See `IWebSocketClient`."""
+        if self._callID is not None and self._callID.active():
+            return float(self._callID.getTime() - self.clock.seconds())
+        return None
+
+    def stop(self) -> Deferred[None]:
+        """See `IWebSocketClient`."""
+        self.continueTrying = 0
+        if self.phase in (Phase.IDLE, Phase.BACKOFF, Phase.QUEUED, Phase.STOPPED):
+            self._stop_waiting()
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._stopping.append(done)
+        if self.phase is Phase.OPEN and self._socket is not None:
+            self._socket.sendClose(code=1000)
+        else:
+            self._give_up_dialing("stopped")
+        return done
+
+    # -- the reactor calls these ----------------------------------------------------------------
+
+    def buildProtocol(self, addr: Any) -> ExchangeProtocol:
+        """A fresh protocol for each socket, told at once whom it works for."""
+        self._socket = ExchangeProtocol(self._listener, self._dialing.sign, self.clock, self._dialing.wall)
+        self._socket.factory = self
+        return self._socket
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """TCP or TLS did not come up."""
+        self._down(reason)
+
+    def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
+        """The socket is gone; the protocol may know better why."""
+        error = self._socket.error if self._socket is not None else None
+        self._down(Failure(error) if error is not None else reason)
+
+    def retry(self, connector: IConnector | None = None) -> None:
+        """Dial again after the next wait."""
+        self.retries += 1
+        self.phase = Phase.BACKOFF
+        self.delay = self._backoff.next()
+        self._callID = self.clock.callLater(self.delay, self._enqueue)
+
+    def opened(self) -> None:
+        """The protocol finished the upgrade."""
+        self._cancel_deadline()
+        self.phase = Phase.OPEN
+        self._dialing.pacer.speed_up()
+        self._listener.opened()
+
+    def internal_error(self) -> None:
+        """A listener raised; the protocol has logged it."""
+        self.internal_errors += 1
+
+    # -- helpers --------------------------------------------------------------------------------
+
+    def _enqueue(self) -> None:
+        self._callID = None
+        self.phase = Phase.QUEUED
+        self._leave_queue = self._dialing.pacer.admit(self._dial)
+
+    def _dial(self) -> None:
+        self._leave_queue = None
+        self.phase = Phase.DIALING
+        seconds = self._dialing.connect_timeout
+        self._deadline = self.clock.callLater(seconds, self._give_up_dialing, f"not open within {seconds} s")
+        if self.connector is None:
+            self.connector = self._dialing.connect(self)
+        else:
+            self.connector.connect()
+
+    def _give_up_dialing(self, why: str) -> None:
+        if self._socket is not None:
+            self._socket.cut(GathererError(why))
+            return
+        try:
+            self.connector.stopConnecting()
+        except NotConnectingError:
+            self._log.debug("the dial ended by itself: {why}", why=why)
+
+    def _down(self, reason: Failure) -> None:
+        self._cancel_deadline()
+        self._socket = None
+        if self.continueTrying:
+            if isinstance(reason.value, UpgradeRefused) and reason.value.status == 429:
+                self._dialing.pacer.slow_down()
+            self.retry()
+            self._listener.closed(reason)
+        else:
+            self.phase = Phase.STOPPED
+            self._listener.closed(Failure(ConnectionDone("stopped")))
+            stopping, self._stopping = self._stopping, []
+            for done in stopping:
+                done.callback(None)
+
+    def _stop_waiting(self) -> None:
+        self.phase = Phase.STOPPED
+        if self._callID is not None and self._callID.active():
+            self._callID.cancel()
+        if self._leave_queue is not None:
+            self._leave_queue()
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None

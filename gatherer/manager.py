@@ -1,0 +1,230 @@
+"""The pool of connections: who carries which market, and whether the pool does its job."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.core.layout import Role, Slot, dial_order
+from gatherer.core.messages import Change, MarketChange
+from gatherer.errors import NoCapacity, StartupFailed
+from gatherer.interfaces import (
+    IAllocator,
+    IConnection,
+    IConnectionManager,
+    IConnectionOwner,
+    IMarketChangeListener,
+    IMarketRegistry,
+)
+
+
+@implementer(IConnectionManager, IMarketChangeListener, IConnectionOwner)
+class ConnectionManager(MultiService):
+    """Acts on the registry's changes in the same call, so there is no queue that could overflow: a change is
+    an edit of a set, and the sockets are pulled towards the sets in their own time."""
+
+    _log = Logger()
+
+    def __init__(
+        self, plan: Sequence[Slot], make_connection: Callable[[Slot, Any], Any], allocator: Any, registry: Any,
+        clock: IReactorTime, capacity: int, min_healthy: int, start_timeout: float,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._allocator = IAllocator(allocator)
+        self._registry = IMarketRegistry(registry)
+        self._clock = clock
+        self._capacity = capacity
+        self._min_healthy = min(min_healthy, len(plan))
+        self._start_timeout = start_timeout
+        self._connections = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
+        self._unplaced: dict[str, None] = {}
+        self._live: set[int] = set()
+        self._lifecycle_was_down = False
+        self._waiting: list[Deferred[None]] = []
+        self._deadline: IDelayedCall | None = None
+        for slot in dial_order(tuple(plan)):
+            self._connections[slot.conn_id].setServiceParent(self)
+
+    # -- IConnectionManager -------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """See `IConnectionManager`."""
+        self._deadline = self._clock.callLater(self._start_timeout, self._took_too_long)
+        super().startService()
+
+    def stopService(self) -> Deferred[Any]:
+        """See `IConnectionManager`."""
+        self._cancel_deadline()
+        self._waiting = []
+        return super().stopService()
+
+    def when_ready(self) -> Deferred[None]:
+        """See `IConnectionManager`."""
+        ready: Deferred[None] = Deferred()
+        self._waiting.append(ready)
+        self._tell_if_ready()
+        return ready
+
+    def connections(self) -> list[Any]:
+        """See `IConnectionManager`."""
+        return [self._connections[conn_id] for conn_id in sorted(self._connections)]
+
+    def status(self) -> dict[str, Any]:
+        """See `IConnectionManager`."""
+        connections = [connection.status() for connection in self.connections()]
+        sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
+        return {
+            "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
+            "unplaced": len(self._unplaced), "markets": sums["wanted"] + len(self._unplaced),
+            "divergence": sum(c["divergence"] for c in connections) + len(self._unplaced), **sums,
+        }  # fmt: skip
+
+    def explain(self, ticker: str) -> dict[str, Any]:
+        """See `IConnectionManager`."""
+        conn_id = self._allocator.where(ticker)
+        connection = None if conn_id is None else self._connections[conn_id].describe(ticker)
+        unplaced = ticker in self._unplaced
+        return {
+            "ticker": ticker, "registry": self._registry.describe(ticker), "unplaced": unplaced,
+            "connection": connection,
+        }  # fmt: skip
+
+    # -- IMarketChangeListener ----------------------------------------------------------------
+
+    def markets_changed(self, changes: Sequence[MarketChange]) -> None:
+        """See `IMarketChangeListener`."""
+        for change in changes:
+            if change.change is Change.ADD:
+                self._place(change.ticker)
+            elif change.change is Change.REMOVE:
+                self._remove(change.ticker)
+            else:
+                self._refresh(change.ticker)
+        self._place_the_unplaced()
+
+    # -- IConnectionOwner ---------------------------------------------------------------------
+
+    def connection_changed(self, connection: Any) -> None:
+        """See `IConnectionOwner`."""
+        conn_id, live = connection.conn_id, connection.is_live
+        if connection.role is Role.ORDERBOOK:
+            self._allocator.set_available(conn_id, live)
+        if live != (conn_id in self._live):
+            (self._live.add if live else self._live.discard)(conn_id)
+            self._flipped(connection, live)
+        self._tell_if_ready()
+
+    def lifecycle(self, payloads: list[bytes]) -> None:
+        """See `IConnectionOwner`."""
+        self._registry.lifecycle_messages(payloads)
+
+    def lifecycle_gap(self) -> None:
+        """See `IConnectionOwner`. The other leg may have them, but a walk is cheap and certain."""
+        self._registry.lifecycle_missed()
+
+    def silent(self, tickers: list[str]) -> None:
+        """See `IConnectionOwner`."""
+        self._log.warn("{n} markets sent no book although asked twice, first {first}", n=len(tickers), first=tickers[0])
+        for ticker in tickers:
+            self._registry.market_missed(ticker)
+
+    def over_limit(self, connection: Any, tickers: list[str], capacity: int) -> None:
+        """See `IConnectionOwner`. The limit holds until the connection is made anew."""
+        self._log.warn(
+            "connection {conn_id} takes no more than {capacity} markets: moving {n}",
+            conn_id=connection.conn_id, capacity=capacity, n=len(tickers),
+        )  # fmt: skip
+        self._allocator.set_capacity(connection.conn_id, capacity)
+        for ticker in tickers:
+            self._allocator.release(ticker)
+            connection.unwant(ticker)
+        for ticker in tickers:
+            self._place(ticker)
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _place(self, ticker: str) -> None:
+        try:
+            conn_id = self._allocator.assign(ticker)
+        except NoCapacity as error:
+            if not self._unplaced:
+                self._log.error("no connection for {ticker}: {error}; it waits", ticker=ticker, error=error)
+            self._unplaced[ticker] = None
+        else:
+            self._connections[conn_id].want(ticker)
+
+    def _place_the_unplaced(self) -> None:
+        while self._unplaced:
+            ticker = next(iter(self._unplaced))
+            try:
+                conn_id = self._allocator.assign(ticker)
+            except NoCapacity:
+                return
+            del self._unplaced[ticker]
+            self._connections[conn_id].want(ticker)
+
+    def _remove(self, ticker: str) -> None:
+        self._unplaced.pop(ticker, None)
+        conn_id = self._allocator.release(ticker)
+        if conn_id is not None:
+            self._connections[conn_id].unwant(ticker)
+
+    def _refresh(self, ticker: str) -> None:
+        conn_id = self._allocator.where(ticker)
+        if conn_id is not None:
+            self._connections[conn_id].refresh(ticker)
+
+    def _flipped(self, connection: Any, live: bool) -> None:
+        if connection.role is Role.LIFECYCLE:
+            self._lifecycle_flipped(live)
+        elif connection.role is Role.ORDERBOOK and live:
+            self._allocator.set_capacity(connection.conn_id, self._capacity)
+            self._place_the_unplaced()
+
+    def _lifecycle_flipped(self, live: bool) -> None:
+        legs = self._lifecycle_live()
+        if not live and not legs:
+            self._lifecycle_was_down = True
+            self._log.error("no lifecycle connection is up: changes of markets are missed until one is")
+        elif live and self._lifecycle_was_down:
+            self._lifecycle_was_down = False
+            self._registry.lifecycle_missed()
+
+    def _lifecycle_live(self) -> int:
+        return sum(1 for conn_id in self._live if self._connections[conn_id].role is Role.LIFECYCLE)
+
+    def _is_ready(self) -> bool:
+        has_lifecycle = any(c.role is Role.LIFECYCLE for c in self._connections.values())
+        return len(self._live) >= self._min_healthy and (not has_lifecycle or self._lifecycle_live() > 0)
+
+    def _tell_if_ready(self) -> None:
+        if self._waiting and self._is_ready():
+            self._cancel_deadline()
+            waiting, self._waiting = self._waiting, []
+            for ready in waiting:
+                ready.callback(None)
+
+    def _took_too_long(self) -> None:
+        self._deadline = None
+        if self._is_ready():
+            return
+        reasons = Counter(c.last_error for c in self._connections.values() if not c.is_live)
+        reason, count = reasons.most_common(1)[0]
+        error = StartupFailed(
+            f"{len(self._live)} of {len(self._connections)} connections live after {self._start_timeout:.0f} s, "
+            f"{self._min_healthy} needed with a lifecycle channel among them; {count} of the others say: {reason}"
+        )
+        waiting, self._waiting = self._waiting, []
+        for ready in waiting:
+            ready.errback(Failure(error))
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
