@@ -38,7 +38,7 @@ class BackoffTests(SynchronousTestCase):
 
     def test_nonsense_settings_are_refused(self) -> None:
         """A zero wait, a maximum below the initial wait, a shrinking factor or a jitter of 1 never get in."""
-        for bad in [(0, 1, 2, 0), (2, 1, 2, 0), (1, 2, 0.5, 0), (1, 2, 2, 1.0), (1, 2, 2, -0.1)]:
+        for bad in [(0.0, 1.0, 2.0, 0.0), (2, 1, 2, 0), (1, 2, 0.5, 0), (1, 2, 2, 1.0), (1, 2, 2, -0.1)]:
             with self.assertRaises(ValueError):
                 Backoff(*bad, random.random)
         for bad in [(1, float("inf"), 2, 0), (1, 2, float("nan"), 0), (float("nan"), 2, 2, 0), (1, 2, 2, float("nan"))]:
