@@ -38,11 +38,11 @@ class Exchange:
         multivariate: int = 10,
         churn: float = 0.0,
         clock: Scheduler | None = None,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
     ) -> None:
         random = Random(seed)
         self.listing = Listing()
-        self._floor = Floor(self.listing, random, now, clock, limits)
+        self._floor = Floor(self.listing, random, now, clock, limits or Limits())
         self._script = Script(self.listing, self._floor, random)
         self._traffic = Traffic(self._floor, random)
         self._script.list_initial(markets, unopened, multivariate)

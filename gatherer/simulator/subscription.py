@@ -25,7 +25,7 @@ UNNUMBERED = frozenset((TICKER, "fill", "market_positions", "user_orders"))
 class Subscription:
     """A sid. It dies by `unsubscribe`, by a terminal error, or with its socket."""
 
-    __slots__ = ("session", "sid", "channel", "everything", "use_yes_price", "markets", "live", "_seq", "_faults")
+    __slots__ = ("_faults", "_seq", "channel", "everything", "live", "markets", "session", "sid", "use_yes_price")
 
     def __init__(self, session: "Session", sid: int, channel: str, use_yes_price: bool, faults: "Faults") -> None:
         self.session = session

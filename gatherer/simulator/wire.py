@@ -70,10 +70,11 @@ def delta_body(market: Market, side: str, price: int, delta: int, stamp: str) ->
 
 def trade_body(market: Market, number: int, side: str, price: int, count: int, ms: int) -> str:
     """One trade, in yes terms; `side` is the taker's outcome."""
+    book_side = "bid" if side == "yes" else "ask"
     return (
         f'{{"trade_id":"00000000-0000-4000-9000-{number:012x}","market_ticker":"{market.ticker}",'
         f'"yes_price_dollars":"{dollars(price)}","no_price_dollars":"{dollars(DOLLAR - price)}",'
-        f'"count_fp":"{fixed(count)}","taker_outcome_side":"{side}","taker_book_side":"{"bid" if side == "yes" else "ask"}",'
+        f'"count_fp":"{fixed(count)}","taker_outcome_side":"{side}","taker_book_side":"{book_side}",'
         f'"is_block_trade":false,"ts":{ms // 1000},"ts_ms":{ms}}}'
     )
 

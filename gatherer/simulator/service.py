@@ -1,0 +1,157 @@
+"""The running simulator: two listeners, one clock."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gatherer.simulator.auth import KeyRing, PublicKey
+from gatherer.simulator.bucket import Buckets
+from gatherer.simulator.exchange import Exchange
+from gatherer.simulator.fault_text import TimedFault
+from gatherer.simulator.rest import RestFactory, RestResource
+from gatherer.simulator.websocket import SimulatorFactory, SocketSettings
+
+TICK = 0.02
+"""Seconds between two bursts of market data."""
+BURST_SECONDS = 1.0
+"""After a stall, at most this much of what is overdue is made up for."""
+
+
+class SimulatorService(MultiService):  # type: ignore[misc]
+    """Serves an exchange. It takes part in no reactor but the one it is given.
+
+    `rate` is random events a second (see `Exchange.emit`), `heartbeat` seconds between pings,
+    `rest_tokens` tokens a second and account (a request costs 10; `rest_burst` is the most that
+    can be saved up, three seconds' worth by default). Times in messages are the reactor's.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        exchange: Exchange,
+        websocket_endpoint: IStreamServerEndpoint,
+        rest_endpoint: IStreamServerEndpoint,
+        keys: Mapping[str, PublicKey],
+        rate: float = 0.0,
+        heartbeat: float = 10.0,
+        *,
+        connections: int = 200,
+        buffer_bytes: int = 16 * 1024 * 1024,
+        rest_tokens: float = 200.0,
+        rest_burst: float | None = None,
+        rest_must_sign: bool = False,
+        faults: Sequence[TimedFault] = (),
+    ) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self._reactor = reactor
+        self._endpoints = (IStreamServerEndpoint(websocket_endpoint), IStreamServerEndpoint(rest_endpoint))
+        self._rate = rate
+        self._faults = faults
+        ring = KeyRing(keys)
+        buckets = Buckets(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
+        self._factory = SimulatorFactory(reactor, exchange, ring, SocketSettings(heartbeat, connections, buffer_bytes))
+        self._site = RestFactory(RestResource(reactor, exchange, ring, buckets, rest_must_sign), reactor)
+        self._ports: list[IListeningPort] = []
+        self._loops: list[LoopingCall] = []
+        self._calls: list[Any] = []
+        self._waiting: list[Deferred[tuple[int, int]]] = []
+        self._outcome: tuple[int, int] | Failure | None = None
+        self._emitted_at = 0.0
+        self._overdue = 0.0
+
+    def when_listening(self) -> Deferred[tuple[int, int]]:
+        """Fires with (WebSocket port, REST port), 0 for what is no TCP port; fails as the listening did."""
+        waiter: Deferred[tuple[int, int]] = Deferred()
+        self._waiting.append(waiter)
+        self._tell()
+        return waiter
+
+    def startService(self) -> None:
+        """Listen on both endpoints, or on neither."""
+        super().startService()
+        Deferred.fromCoroutine(self._start()).addBoth(self._started)
+
+    def _started(self, outcome: tuple[int, int] | Failure) -> None:
+        self._outcome = outcome
+        if isinstance(outcome, Failure):
+            self._log.error("cannot listen: {error}", error=outcome.value)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._outcome is not None:
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                waiter.callback(self._outcome)
+
+    async def _start(self) -> tuple[int, int]:
+        for endpoint, factory in zip(self._endpoints, (self._factory, self._site), strict=True):
+            try:
+                self._ports.append(await endpoint.listen(factory))
+            except Exception:
+                await self._stop_listening()
+                raise
+        websocket, rest = (getattr(port.getHost(), "port", 0) for port in self._ports)
+        if not self.running:
+            await self._stop_listening()
+            return websocket, rest
+        self._begin()
+        self._log.info("exchange open: WebSocket port {websocket}, REST port {rest}", websocket=websocket, rest=rest)
+        return websocket, rest
+
+    def _begin(self) -> None:
+        self._emitted_at = self._reactor.seconds()
+        self.exchange.advance(self._emitted_at)
+        self._every(TICK, self._tick, now=False)
+        for fault in self._faults:
+            if fault.every:
+                self._every(fault.after, lambda fault=fault: fault.apply(self.exchange.faults), now=False)
+            else:
+                self._calls.append(self._reactor.callLater(fault.after, fault.apply, self.exchange.faults))
+
+    def _every(self, seconds: float, action: Any, now: bool) -> None:
+        loop = LoopingCall(action)
+        loop.clock = self._reactor
+        self._loops.append(loop)
+        done = loop.start(seconds, now=now)
+        done.addErrback(lambda failure: self._log.failure("the exchange stands still", failure))
+
+    def _tick(self) -> None:
+        now = self._reactor.seconds()
+        elapsed = min(BURST_SECONDS, max(0.0, now - self._emitted_at))
+        self._emitted_at = now
+        self.exchange.advance(now)
+        self._overdue += elapsed * self._rate
+        count = int(self._overdue)
+        self._overdue -= count
+        self.exchange.emit(count)
+
+    def stopService(self) -> Deferred[None]:
+        """Close ports and sockets. Deferred: fires with None when all is gone and no timer left."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await super().stopService()
+        for loop in self._loops:
+            loop.stop()
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self._loops, self._calls = [], []
+        await self._stop_listening()
+        await self._factory.close_all()
+        await self._site.close_all()
+        self.exchange.cancel_delayed()
+
+    async def _stop_listening(self) -> None:
+        ports, self._ports = self._ports, []
+        for port in ports:
+            await port.stopListening()

@@ -1,0 +1,109 @@
+"""`twistd kalshi-simulator`: puts the parts together. The only module here that meets the reactor."""
+
+import gc
+import os
+import sys
+from typing import Any, NoReturn
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.endpoints import serverFromString
+from twisted.python.failure import Failure
+from twisted.python.usage import UsageError
+
+from gatherer.errors import ConfigError
+from gatherer.signals import stop_on_signals
+from gatherer.simulator.auth import load_public_key
+from gatherer.simulator.exchange import Exchange
+from gatherer.simulator.floor import Limits
+from gatherer.simulator.options import SimulatorOptions
+from gatherer.simulator.service import SimulatorService
+
+
+def give_up(reason: object) -> NoReturn:
+    """One line for the user, exit status 1. Not `sys.stderr`: twistd makes a log of that."""
+    line = " ".join(f"kalshi-simulator: {reason}".split())
+    (sys.__stderr__ or sys.stderr).write(line + "\n")
+    raise SystemExit(1)
+
+
+class Options(SimulatorOptions):
+    """The same options, but a mistake costs one line instead of twistd's page of help."""
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Parse, or end the program."""
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            give_up(error)
+
+
+class Program(MultiService):  # type: ignore[misc]
+    """The simulator as a program: what cannot listen must not stay."""
+
+    def __init__(self, simulator: SimulatorService, pidfile: str | None) -> None:
+        super().__init__()
+        self._simulator = simulator
+        self._pidfile = pidfile
+        simulator.setServiceParent(self)
+
+    def startService(self) -> None:
+        """Start; a port that is in use ends the program before its reactor runs."""
+        super().startService()
+        outcome: list[Failure] = []
+        self._simulator.when_listening().addErrback(outcome.append)
+        if outcome:
+            self._remove_pidfile()
+            give_up(outcome[0].getErrorMessage())
+
+    def _remove_pidfile(self) -> None:
+        """twistd removes its file only after a reactor that ran."""
+        if self._pidfile and os.path.exists(self._pidfile):
+            os.remove(self._pidfile)
+
+
+def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
+    """All parts of the simulator. Raises ConfigError for a key file or an endpoint that will not do."""
+    endpoints = []
+    for name in ("websocket", "rest"):
+        try:
+            endpoints.append(serverFromString(reactor, options[name]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"--{name}: no endpoint can be made of {options[name]!r}: {error}") from error
+    keys = {options["key-id"]: load_public_key(options["public-key"])}
+    exchange = Exchange(
+        options["markets"],
+        options["seed"],
+        reactor.seconds(),
+        unopened=options["unopened"],
+        multivariate=options["multivariate"],
+        churn=options["churn"],
+        clock=reactor,
+        limits=Limits(options["market-limit"], options["command-rate"]),
+    )
+    return SimulatorService(
+        reactor,
+        exchange,
+        *endpoints,
+        keys,
+        options["rate"],
+        options["heartbeat"],
+        connections=options["connections"],
+        buffer_bytes=options["buffer-bytes"],
+        rest_tokens=options["rest-tokens"],
+        rest_burst=options["rest-burst"],
+        rest_must_sign=bool(options["rest-auth"]),
+        faults=options.faults,
+    )
+
+
+def makeService(options: SimulatorOptions) -> IService:
+    """What twistd runs."""
+    from twisted.internet import reactor
+
+    try:
+        simulator = build(options, reactor)
+    except ConfigError as error:
+        give_up(error)
+    gc.freeze()  # a million markets stay: do not look at them again and again
+    stop_on_signals(reactor)
+    return Program(simulator, options.parent.get("pidfile") if options.parent else None)
