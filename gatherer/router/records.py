@@ -7,8 +7,8 @@ The facts of a marker are one nested object, not columns of their own: two kinds
 types, and DuckDB, pandas and polars take the columns of a file from its first lines.
 
 `received_at` is Unix time in ns. A message that cannot stand on a line as it is (raw line breaks are legal JSON
-whitespace) has its line breaks replaced by spaces in `data`; one that is not UTF-8 has `data` null. Both carry the exact
-bytes in `base64`. The data must be JSON text: who hands over a message has decoded its envelope.
+whitespace) has its line breaks replaced by spaces in `data`; one that is not UTF-8 has `data` null. Both carry the
+exact bytes in `base64`. The data must be JSON text: who hands over a message has decoded its envelope.
 """
 
 from base64 import b64encode

@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +87,9 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(len(lines), len(batch))
         for line, message in zip(lines, batch, strict=True):
             record = json.loads(line)
-            kept = RawMessage(exact(line, record), *(record[k] for k in ("conn_id", "received_at", "seq_gap", "gap_size")))
+            kept = RawMessage(
+                exact(line, record), *(record[k] for k in ("conn_id", "received_at", "seq_gap", "gap_size"))
+            )
             self.assertEqual(kept, message)
 
     @given(st.lists(messages, max_size=6))
@@ -114,7 +117,15 @@ class MarkerTests(SynchronousTestCase):
 
     def test_facts_that_are_no_json_are_still_written(self) -> None:
         """Objects, odd keys, lone surrogates, huge integers: a line comes out, nothing is raised."""
-        for odd in ({"a": object()}, {(1, 2): 3}, {"a": "\ud800"}, {"a": {1, "b"}}, {"a": 2**70}, {"a": ValueError("x")}):
+        oddities: list[dict[Any, Any]] = [
+            {"a": object()},
+            {(1, 2): 3},
+            {"a": "\ud800"},
+            {"a": {1, "b"}},
+            {"a": 2**70},
+            {"a": ValueError("x")},
+        ]
+        for odd in oddities:
             line = encode_marker(Marker("gap", 7, AT, odd))
             self.assertEqual(line.count(b"\n"), 1)
             self.assertEqual(json.loads(line)["marker"], "gap")

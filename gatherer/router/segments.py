@@ -1,0 +1,224 @@
+"""The default router: append-only segments of zstd-compressed JSON lines. This is the reactor's side of it.
+
+`deliver` encodes and appends to the backlog; a writer thread makes each block of the backlog one zstd frame. Where to
+encode was measured (2 cores, CPython 3.11, 258-byte messages in batches of 50): see `benchmarks/router_rate.py`.
+"""
+
+import os
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.core.messages import Marker, RawMessage
+from gatherer.interfaces import IMessageRouter
+from gatherer.ops.logs import Throttle
+from gatherer.router.backlog import Backlog
+from gatherer.router.directory import CaptureDirectory
+from gatherer.router.drops import Drops
+from gatherer.router.pump import Pump
+from gatherer.router.records import encode_batch, encode_marker
+from gatherer.router.threads import Threads, WriterThreads
+from gatherer.router.writer import SegmentWriter
+
+_BLOCK_MESSAGES = 2_000
+"""Worth a frame: 150,000 messages/s through a buffer of 10,000 is 75 blocks/s, with four blocks of slack."""
+
+
+class _Life(Enum):
+    """A router is started at most once and closed at most once."""
+
+    NEW = "new"
+    RUNNING = "running"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@implementer(IMessageRouter)
+class SegmentRouter:
+    """Writes everything to `directory`; a full or failing disk costs messages, which are counted and marked."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        reactor: Any,
+        *,
+        segment_bytes: int = 256 << 20,
+        segment_seconds: float = 3600.0,
+        flush_interval: float = 1.0,
+        buffer_messages: int = 10_000,
+        level: int = 3,
+        close_timeout: float = 5.0,
+        threads: Threads | None = None,
+        write: Callable[[int, bytes | memoryview], int] = os.write,
+    ) -> None:
+        """`reactor` provides IReactorTime and IReactorFromThreads. Nothing is touched before `start`.
+
+        `segment_bytes` counts compressed bytes; times are in seconds. A `kill -9` loses what came within the last
+        `flush_interval`. `close_timeout` is how long `close` goes on trying when the disk refuses.
+        """
+        self.received = 0
+        """Messages delivered, kept or not."""
+        self._life = _Life.NEW
+        self._directory = CaptureDirectory(Path(directory))
+        self._buffer_messages = buffer_messages
+        self._close_timeout = close_timeout
+        self._backlog = Backlog()
+        self._drops = Drops()
+        self._throttle = Throttle(reactor)
+        self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, write)
+        self._pump = Pump(
+            reactor,
+            self._backlog,
+            self._writer,
+            WriterThreads(reactor) if threads is None else threads,
+            # Half: the rest of the interval is for compressing and writing.
+            flush_delay=flush_interval / 2,
+            block_messages=max(1, min(_BLOCK_MESSAGES, buffer_messages // 5)),
+            segment_seconds=segment_seconds,
+            after_drain=self._tell_drops,
+        )
+        self._closers: list[Deferred[None]] = []
+
+    def start(self) -> None:
+        """Take possession of the directory and recover what an earlier run left. ConfigError says why it cannot."""
+        for leftover in self._directory.open():
+            self._log.warn(
+                "recovered segment {name} of an earlier run: {kept} bytes kept, {cut} torn bytes cut off",
+                name=leftover.name or "(empty, removed)",
+                kept=leftover.kept,
+                cut=leftover.cut,
+            )
+        self._life = _Life.RUNNING
+        self._pump.start()
+
+    def deliver(self, batch: list[RawMessage]) -> None:
+        """Take over a batch: what does not fit is dropped, counted and marked."""
+        self.received += len(batch)
+        room = self._room()
+        if room and self._drops:
+            self._tell_drops()
+        if len(batch) > room:
+            self._drop(batch[room:])
+            batch = batch[:room]
+        if batch:
+            self._put(batch)
+            self._pump.hurry()
+
+    def mark(self, marker: Marker) -> None:
+        """Take over a marker, full buffer or not. Only after `close` has fired there is nowhere to write it."""
+        if self._life is _Life.CLOSED:
+            self._log.warn(
+                "marker {kind} of connection {conn_id} came too late", kind=marker.kind, conn_id=marker.conn_id
+            )
+            return
+        self._backlog.put(encode_marker(marker), 0, marker.at)
+        self._pump.hurry()
+
+    def backlog(self) -> int:
+        """Messages taken over and not yet handed to the operating system."""
+        return self._backlog.messages
+
+    def close(self) -> Deferred[None]:
+        """Write what was taken over and finish the segment. Fires when that is on disk, or given up after a while."""
+        if self._life is _Life.CLOSED:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._closers.append(done)
+        if self._life is not _Life.CLOSING:
+            self._life = _Life.CLOSING
+            self._tell_drops()
+            stopped = Deferred.fromCoroutine(self._pump.stop(self._close_timeout))
+            stopped.addErrback(self._close_failed).addCallback(self._close_done)
+        return done
+
+    @property
+    def written(self) -> int:
+        """Messages handed to the operating system."""
+        return self._backlog.settled
+
+    @property
+    def dropped(self) -> int:
+        """Messages lost for want of room."""
+        return self._drops.total
+
+    @property
+    def bytes_written(self) -> int:
+        """Compressed bytes handed to the operating system."""
+        return self._writer.bytes_written
+
+    @property
+    def segments(self) -> int:
+        """Segments begun."""
+        return self._writer.segments
+
+    @property
+    def write_errors(self) -> int:
+        """Times the disk refused."""
+        return self._pump.errors + self._pump.finisher.errors
+
+    def status(self) -> dict[str, Any]:
+        """Counters, the current segment and, while the disk refuses, why."""
+        return {
+            "kind": "segments",
+            "directory": str(self._directory.path),
+            "segment": self._writer.current,
+            "received": self.received,
+            "written": self.written,
+            "dropped": self.dropped,
+            "dropped_by_connection": {str(conn_id): n for conn_id, n in sorted(self._drops.by_connection.items())},
+            "backlog": self.backlog(),
+            "buffer_messages": self._buffer_messages,
+            "bytes_written": self.bytes_written,
+            "segments": self.segments,
+            "segments_finished": self._pump.finisher.finished,
+            "write_errors": self.write_errors,
+            "trouble": None if self._pump.trouble is None else str(self._pump.trouble),
+        }
+
+    def _room(self) -> int:
+        """Messages that still fit. Once closing there is room for none, or closing would never end."""
+        if self._life in (_Life.CLOSING, _Life.CLOSED):
+            return 0
+        return self._buffer_messages - self._backlog.messages
+
+    def _put(self, batch: list[RawMessage]) -> None:
+        try:
+            lines = encode_batch(batch)
+        except Exception:  # a bug of ours must not stop the connection that calls
+            self._log.failure("a batch that cannot be encoded was dropped")
+            self._drop(batch)
+            return
+        self._backlog.put(lines, len(batch), batch[0].received_at)
+
+    def _drop(self, lost: list[RawMessage]) -> None:
+        self._drops.add(lost)
+        if self._throttle.note("drop"):
+            self._log.warn(
+                "the writer cannot keep up: {dropped} messages dropped so far, {backlog} wait",
+                dropped=self.dropped,
+                backlog=self.backlog(),
+            )
+
+    def _tell_drops(self) -> None:
+        """Mark the losses, unless there is still no room: what comes next would only be lost as well."""
+        if self._drops and (self._room() or self._life is _Life.CLOSING):
+            for marker in self._drops.tell():
+                self._backlog.put(encode_marker(marker), 0, marker.at)
+
+    def _close_failed(self, failure: Failure) -> None:
+        self._log.failure("closing the capture failed; what is open is recovered at the next start", failure)
+
+    def _close_done(self, _: None) -> None:
+        self._directory.close()
+        self._life = _Life.CLOSED
+        closers, self._closers = self._closers, []
+        for done in closers:
+            done.callback(None)

@@ -1,0 +1,110 @@
+"""The writer thread's side of the router: compress and write. Blocking; knows no reactor, logs nothing.
+
+Only one thread at a time may be inside `SegmentWriter`. What it learns it returns.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from gatherer import __version__
+from gatherer.router.backlog import Backlog, Block
+from gatherer.router.records import encode_segment_start
+from gatherer.router.segment_file import SegmentFile, create_segment
+
+_BLOCKS_PER_DRAIN = 16
+"""Under constant load the writer comes back to the reactor this often, so that rotation by age is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What one visit to the writer thread did."""
+
+    finished: SegmentFile | None = None
+    """A segment that is complete and now wants `finish`, in another thread: its fsync may take seconds."""
+    error: OSError | None = None
+    """Why the writer stopped. The block it was about to write is kept and comes first next time."""
+
+
+class SegmentWriter:
+    """Turns the backlog into zstd frames, each independent of the others, in segments of about `segment_bytes`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        backlog: Backlog,
+        segment_bytes: int,
+        level: int,
+        write: Callable[[int, bytes | memoryview], int] = os.write,
+    ) -> None:
+        self.bytes_written = 0
+        """Compressed bytes handed to the operating system."""
+        self.segments = 0
+        """Segments begun."""
+        self._directory = directory
+        self._backlog = backlog
+        self._segment_bytes = segment_bytes
+        self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+        self._write = write
+        self._file: SegmentFile | None = None
+        self._block: Block | None = None
+        self._named_at = 0
+
+    @property
+    def current(self) -> str | None:
+        """Name of the segment being written, None between segments."""
+        return self._file.name if self._file else None
+
+    @property
+    def holds_block(self) -> bool:
+        """Whether a block was taken that is not written yet."""
+        return self._block is not None
+
+    def drain(self, at_least: int, rotate: bool = False) -> Drained:
+        """Write what waits, and go on while `at_least` messages have gathered meanwhile; then rotate if asked.
+
+        Taking the next block here, not in the reactor, matters: one busy reactor turn can bring
+        more messages than the buffer holds, and the reactor cannot hand anything over before its end.
+        """
+        try:
+            for _ in range(_BLOCKS_PER_DRAIN):
+                self._block = self._block or self._backlog.take()
+                if self._block is None:
+                    break
+                segment = self._write_block(self._block)
+                if segment.size >= self._segment_bytes:
+                    return Drained(finished=self._detach())
+                if self._backlog.waiting < at_least:
+                    break
+        except OSError as error:
+            return Drained(error=error)
+        return Drained(finished=self._detach() if rotate else None)
+
+    def abandon(self) -> SegmentFile | None:
+        """Give up the block that cannot be written, if any; the open segment, for `finish`."""
+        self._block = None
+        return self._detach()
+
+    def _write_block(self, block: Block) -> SegmentFile:
+        segment = self._file
+        if segment is None:
+            # Clocks step back and markers look back; names must sort in the order the segments were written.
+            self._named_at = max(self._named_at, block.first_at)
+            segment = self._file = create_segment(self._directory, self._named_at, self.segments + 1, self._write)
+            self.segments += 1
+        lines = block.lines
+        if not segment.size:
+            lines = [encode_segment_start(block.first_at, {"gatherer": __version__, "segment": segment.name}), *lines]
+        frame = self._compressor.compress(b"".join(lines))
+        segment.append(frame)
+        self.bytes_written += len(frame)
+        self._block = None
+        self._backlog.settle(block)
+        return segment
+
+    def _detach(self) -> SegmentFile | None:
+        segment, self._file = self._file, None
+        return segment

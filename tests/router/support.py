@@ -1,0 +1,120 @@
+"""What the router's tests share: threads that are none, a disk that refuses, messages by the dozen."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.core.messages import RawMessage
+from gatherer.router.reading import read_capture, segments_of
+from gatherer.router.segments import SegmentRouter
+
+T = TypeVar("T")
+AT = 1795380241000123456
+"""Unix time in ns of the first message of every test."""
+
+
+def messages(count: int, conn_id: int = 7, start: int = 0) -> list[RawMessage]:
+    """`count` messages that are told apart by their number `n`, one microsecond after another."""
+    return [RawMessage(b'{"n":%d}' % n, conn_id, AT + n * 1000) for n in range(start, start + count)]
+
+
+class ManualThreads:
+    """Runs work at once, or, while `held`, when the test says so."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.held = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Note that it was called."""
+        self.running = True
+
+    def stop(self) -> None:
+        """Note that it was called."""
+        self.running = False
+
+    def write(self, work: Callable[[], T]) -> Deferred[T]:
+        """Run, or put aside."""
+        return self._do(work)
+
+    def finish(self, work: Callable[[], T]) -> Deferred[T]:
+        """Run, or put aside."""
+        return self._do(work)
+
+    def release(self) -> None:
+        """Run what was put aside, and hold no more."""
+        self.held = False
+        waiting, self._waiting = self._waiting, []
+        for run in waiting:
+            run()
+
+    def _do(self, work: Callable[[], T]) -> Deferred[T]:
+        if not self.running:
+            raise ValueError("work for threads that are not running")
+        if not self.held:
+            return execute(work)
+        later: Deferred[T] = Deferred()
+
+        def run() -> None:
+            execute(work).chainDeferred(later)
+
+        self._waiting.append(run)
+        return later
+
+
+class FaultyDisk:
+    """`os.write` that has room for `room` more bytes, then says ENOSPC; None is room for all."""
+
+    def __init__(self) -> None:
+        self.room: int | None = None
+        self.error = errno.ENOSPC
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Like os.write: perhaps only a part."""
+        if self.room is None:
+            return os.write(fd, data)
+        if not self.room:
+            raise OSError(self.error, os.strerror(self.error))
+        written = os.write(fd, data[: self.room])
+        self.room -= written
+        return written
+
+
+class Rig:
+    """A router, its clock, its threads and its disk."""
+
+    def __init__(self, case: SynchronousTestCase, **options: Any) -> None:
+        self.directory = Path(case.mktemp())
+        self.clock = Clock()
+        self.threads = ManualThreads()
+        self.disk = FaultyDisk()
+        options = {"flush_interval": 1.0, "buffer_messages": 100, **options}
+        self.router = SegmentRouter(self.directory, self.clock, threads=self.threads, write=self.disk.write, **options)
+        self.router.start()
+        self._case = case
+
+    def close(self) -> None:
+        """Close, and leave no timer behind."""
+        closed = self.router.close()
+        while not closed.called:
+            self.clock.advance(1)
+        self._case.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def records(self) -> list[dict[str, Any]]:
+        """What a reader finds, without the first lines of the segments."""
+        return [r for r in read_capture(self.directory) if r.get("marker") != "segment_start"]
+
+    def numbers(self) -> list[int]:
+        """The numbers of the messages in the capture."""
+        return [r["data"]["n"] for r in self.records() if "data" in r]
+
+    def finished(self) -> list[Path]:
+        """Segments under their final name."""
+        return [path for path in segments_of(self.directory) if path.suffix == ".zst"]
