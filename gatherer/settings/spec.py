@@ -1,0 +1,68 @@
+"""How a key is described: type and default by its dataclass field, all else by a `Spec` in the field's metadata."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+
+class Form(Enum):
+    """What a text must look like beyond being text."""
+
+    PLAIN = "text"
+    WEBSOCKET_URL = "a wss:// URL"
+    REST_URL = "an https:// URL"
+    PATH = "a path"
+    ENDPOINT = "a Twisted endpoint string"
+    TOKEN = "a word without blanks"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is known of a key besides its type and default. Bounds are inclusive; texts and switches have none."""
+
+    meaning: str
+    reason: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    form: Form = Form.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of one table, for whoever reads, checks or documents it."""
+
+    table: str
+    name: str
+    kind: type
+    default: Any
+    spec: Spec
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return f"GATHERER_{self.table}_{self.name}".upper()
+
+
+def number(default: float, unit: str, low: float, high: float, meaning: str, reason: str) -> Any:
+    """A key that is a number: an int or a float, as its default is."""
+    return field(default=default, metadata={"spec": Spec(meaning, reason, unit, low, high)})
+
+
+def text(default: str, meaning: str, reason: str, form: Form = Form.PLAIN, choices: tuple[str, ...] = ()) -> Any:
+    """A key that is a text. An empty one means "not set" where the form allows it."""
+    return field(default=default, metadata={"spec": Spec(meaning, reason, choices=choices, form=form)})
+
+
+def switch(default: bool, meaning: str, reason: str) -> Any:
+    """A key that is true or false."""
+    return field(default=default, metadata={"spec": Spec(meaning, reason)})
+
+
+def keys_of(table: str, cls: Any) -> Iterator[Key]:
+    """The keys of one table, in their order; `cls` is its dataclass."""
+    for each in fields(cls):
+        assert isinstance(each.type, type), "the annotations of settings are plain classes"
+        yield Key(table, each.name, each.type, each.default, each.metadata["spec"])

@@ -1,0 +1,45 @@
+"""Package gatherer: the library, its two twistd plugins and the commented settings files."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "gatherer" / "__init__.py").read_text(), re.MULTILINE)
+if VERSION is None:
+    raise SystemExit("gatherer/__init__.py does not say __version__")
+
+TEST_REQUIRES = ["hypothesis>=6.100", "pytest>=8", "pytest-twisted>=1.14", "duckdb>=1", "pykalshi>=1"]
+
+setup(
+    name="gatherer",
+    version=VERSION[1],
+    description="Capture every message of the Kalshi prediction-market exchange",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    # "twisted.plugins" has no __init__.py and must never get one: Twisted merges such folders into its own package.
+    packages=[*find_packages(include=["gatherer", "gatherer.*"]), "twisted.plugins"],
+    package_data={"gatherer": ["py.typed"]},
+    data_files=[("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"])],
+    zip_safe=False,
+    install_requires=[
+        "twisted[tls,conch]>=25.5",
+        "autobahn>=24.4",
+        "treq>=24.9",
+        "zope.interface>=7",
+        "msgspec>=0.19",
+        "cryptography>=43",
+        "zstandard>=0.23",
+        "prometheus-client>=0.21",
+    ],
+    extras_require={"test": TEST_REQUIRES},
+    classifiers=[
+        "Framework :: Twisted",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
+    ],
+)
