@@ -38,7 +38,7 @@ def toml_value(value: Any) -> str:
 
 
 def limits(key: Key) -> str:
-    """What values a key may have, in words: unit and bounds, choices, or the form of the text; empty for a switch or a path."""
+    """What values a key may have, in words: unit and bounds, choices, form of the text. Empty for switch and path."""
     spec = key.spec
     if spec.choices:
         names = ", ".join(toml_value(choice) for choice in spec.choices)
@@ -67,9 +67,10 @@ def _toml_key(key: Key) -> str:
 
 
 def _markdown_table(table: str, cls: Any) -> str:
-    head = f"## `[{table}]`\n\n{_summary(cls)}\n\n| key | default | values | meaning and reason |\n| --- | --- | --- | --- |\n"
-    return head + "".join(
-        f"| `{key.name}` | `{toml_value(key.default)}` | {limits(key) or ('true or false' if key.kind is bool else 'a path')} "
-        f"| {key.spec.meaning}. {key.spec.reason} |\n"
-        for key in keys_of(table, cls)
-    )
+    head = [f"## `[{table}]`", "", _summary(cls), "", "| key | default | values | meaning and reason |"]
+    return "\n".join([*head, "| --- | --- | --- | --- |", *(_markdown_key(key) for key in keys_of(table, cls))]) + "\n"
+
+
+def _markdown_key(key: Key) -> str:
+    values = limits(key) or ("true or false" if key.kind is bool else "a path")
+    return f"| `{key.name}` | `{toml_value(key.default)}` | {values} | {key.spec.meaning}. {key.spec.reason} |"
