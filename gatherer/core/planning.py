@@ -49,7 +49,8 @@ class BookPlan:
         """The market is in `wanted` now."""
         self._to_delete.pop(ticker, None)
         self.rejected.pop(ticker, None)
-        if ticker not in self.held and not self._is_adding(ticker) and ticker not in self._again:
+        known = ticker in self.held and ticker not in self._again.unsure
+        if not (known or self._is_adding(ticker) or ticker in self._again):
             self._to_add[ticker] = None
 
     def unwant(self, ticker: str) -> None:
@@ -67,9 +68,9 @@ class BookPlan:
 
     def snapshot(self, ticker: str, sid: int) -> None:
         """A snapshot arrived; it tells the sid of its market, and may overtake its own acknowledgement."""
-        if self.held.sid_of(ticker) not in (0, sid):
+        if sid and self.held.sid_of(ticker) not in (0, sid):
             self.held.put(ticker, sid)
-        if self._is_adding(ticker) or ticker in self._again.unsure:
+        if self._is_adding(ticker) or (ticker in self._again.unsure and ticker not in self.held):
             self._early.add(ticker)
         self._settle(ticker)
         self._to_refresh.pop(ticker, None)
@@ -94,7 +95,7 @@ class BookPlan:
     def unknown(self, now: float) -> None:
         """No reply, or code 18: it may or may not have taken effect."""
         command = self._land()
-        if command.action in ADDS:
+        if command.action is not Action.SNAPSHOT:
             self._again.unsure.update(command.tickers)
         self._undo(command)
         self._slow_down(now)
@@ -113,8 +114,8 @@ class BookPlan:
         elif len(command.tickers) > 1:
             self._again.push(command.tickers)
         else:
-            self.rejected[command.tickers[0]] = code
             self._again.unsure.discard(command.tickers[0])
+            self.rejected.update((t, code) for t in command.tickers if t in self._wanted)
 
     def over_limit(self, now: float) -> list[str]:
         """Code 26: the wanted markets that do not fit here. They stay wanted until the manager moves them."""
@@ -184,7 +185,7 @@ class BookPlan:
             return None
         sid = self.held.sid_of(next(iter(self._to_delete)))
         whole = len(self._to_delete) >= self.held.count(sid)
-        tickers = self._take(self._to_delete, sid, self.held.count(sid) if whole else self.batch)
+        tickers = self._take(self._to_delete, self.held.count(sid) if whole else self.batch, sid)
         if len(tickers) == self.held.count(sid):
             return Command(Action.UNSUBSCRIBE, ORDERBOOK, tickers, sid)
         return Command(Action.DELETE, ORDERBOOK, tickers, sid)
@@ -193,7 +194,7 @@ class BookPlan:
         if not self._to_refresh or self._owes_too_much():
             return None
         sid = self.held.sid_of(next(iter(self._to_refresh)))
-        tickers = self._take(self._to_refresh, sid, self.batch)
+        tickers = self._take(self._to_refresh, self.batch, sid)
         for ticker in tickers:
             self.owed.expect(ticker, now)
         return Command(Action.SNAPSHOT, ORDERBOOK, tickers, sid)
@@ -201,15 +202,15 @@ class BookPlan:
     def _add(self) -> Command | None:
         if self._owes_too_much():
             return None
-        tickers = self._again.pop(self._wanted) or self._take(self._to_add, 0, self.batch)
+        tickers = self._again.pop(self._wanted) or self._take(self._to_add, self.batch)
         sid = self.held.some_sid()
         return Command(Action.ADD if sid else Action.SUBSCRIBE, ORDERBOOK, tickers, sid) if tickers else None
 
-    def _take(self, tickers: dict[str, None], sid: int, most: int) -> tuple[str, ...]:
-        """Remove the first markets that are on this sid."""
+    def _take(self, tickers: dict[str, None], most: int, sid: int = 0) -> tuple[str, ...]:
+        """Remove the first markets, of those that are on this sid if one is given."""
         taken: list[str] = []
         for ticker in tickers:
-            if self.held.sid_of(ticker) == sid:
+            if not sid or self.held.sid_of(ticker) == sid:
                 taken.append(ticker)
                 if len(taken) == most:
                     break
@@ -230,6 +231,7 @@ class BookPlan:
     def _let_go(self, tickers: Iterable[str]) -> None:
         for ticker in tickers:
             self.held.drop(ticker)
+            self._again.unsure.discard(ticker)
             self._settle(ticker)
             self._to_delete.pop(ticker, None)
             self._to_refresh.pop(ticker, None)
@@ -252,7 +254,11 @@ class BookPlan:
         elif command.action is Action.SNAPSHOT:
             self.refresh(t for t in command.tickers if t in self.owed)
         else:
-            self._to_delete.update((t, None) for t in command.tickers if t in self.held and t not in self._wanted)
+            for ticker in command.tickers:
+                if ticker in self._wanted:
+                    self.want(ticker)
+                elif ticker in self.held:
+                    self._to_delete[ticker] = None
 
     def _slow_down(self, now: float) -> None:
         self.batch = max(1, self.batch // 2)

@@ -7,8 +7,9 @@ from collections.abc import Set
 class RetryGroups:
     """Groups of markets, each a half of the command that went wrong: the one bad market ends up alone.
 
-    A market is *unsure* while its add may have taken effect unseen. It is added again even when
-    nobody wants it any more: only an acknowledgement makes it known, and then it can be deleted.
+    A market is *unsure* while a command about it may have taken effect unseen. An unsure add is repeated even
+    when nobody wants the market any more: only an acknowledgement makes it known, and then it can be deleted.
+    An unsure delete is repeated, or answered by an add if the market is wanted again meanwhile.
     """
 
     def __init__(self) -> None:
