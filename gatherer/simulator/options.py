@@ -34,7 +34,7 @@ def _real(name: str, default: float | None, meaning: str, least: float, most: fl
     return [name, None, default, meaning, _number(name, float, least, most)]
 
 
-class SimulatorOptions(Options):  # type: ignore[misc]
+class SimulatorOptions(Options):
     """What `twistd kalshi-simulator` understands. Anything else raises UsageError."""
 
     synopsis = "[options] --key-id ID --public-key FILE"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -23,7 +23,7 @@ BURST_SECONDS = 1.0
 """After a stall, at most this much of what is overdue is made up for."""
 
 
-class SimulatorService(MultiService):  # type: ignore[misc]
+class SimulatorService(MultiService):
     """Serves an exchange. It takes part in no reactor but the one it is given.
 
     `rate` is random events a second (see `Exchange.emit`), `heartbeat` seconds between pings,
@@ -93,7 +93,8 @@ class SimulatorService(MultiService):  # type: ignore[misc]
                 waiter.callback(self._outcome)
 
     async def _start(self) -> tuple[int, int]:
-        for endpoint, factory in zip(self._endpoints, (self._factory, self._site), strict=True):
+        factories: tuple[Any, Any] = (self._factory, self._site)
+        for endpoint, factory in zip(self._endpoints, factories, strict=True):
             try:
                 self._ports.append(await endpoint.listen(factory))
             except Exception:
@@ -154,4 +155,4 @@ class SimulatorService(MultiService):  # type: ignore[misc]
     async def _stop_listening(self) -> None:
         ports, self._ports = self._ports, []
         for port in ports:
-            await port.stopListening()
+            await maybeDeferred(port.stopListening)

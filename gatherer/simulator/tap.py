@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
@@ -37,7 +38,7 @@ class Options(SimulatorOptions):
             give_up(error)
 
 
-class Program(MultiService):  # type: ignore[misc]
+class Program(MultiService):
     """The simulator as a program: what cannot listen must not stay."""
 
     def __init__(self, simulator: SimulatorService, pidfile: str | None) -> None:
@@ -61,14 +62,16 @@ class Program(MultiService):  # type: ignore[misc]
             os.remove(self._pidfile)
 
 
+def _endpoint(options: SimulatorOptions, name: str, reactor: Any) -> IStreamServerEndpoint:
+    try:
+        return serverFromString(reactor, options[name])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"--{name}: no endpoint can be made of {options[name]!r}: {error}") from error
+
+
 def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
     """All parts of the simulator. Raises ConfigError for a key file or an endpoint that will not do."""
-    endpoints = []
-    for name in ("websocket", "rest"):
-        try:
-            endpoints.append(serverFromString(reactor, options[name]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"--{name}: no endpoint can be made of {options[name]!r}: {error}") from error
+    websocket, rest = (_endpoint(options, name, reactor) for name in ("websocket", "rest"))
     keys = {options["key-id"]: load_public_key(options["public-key"])}
     exchange = Exchange(
         options["markets"],
@@ -83,7 +86,8 @@ def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
     return SimulatorService(
         reactor,
         exchange,
-        *endpoints,
+        websocket,
+        rest,
         keys,
         options["rate"],
         options["heartbeat"],

@@ -40,9 +40,10 @@ class SocketSettings:
     """Bytes that may wait for a slow reader before its order books end with error 25."""
 
 
-class SimulatorProtocol(WebSocketServerProtocol):  # type: ignore[misc]
+class SimulatorProtocol(WebSocketServerProtocol):
     """One client's socket."""
 
+    transport: Any
     _log = Logger()
 
     def __init__(self, factory: "SimulatorFactory") -> None:
@@ -170,7 +171,7 @@ def _phrase(code: int) -> str:
     return HTTPStatus(code).phrase if code in set(HTTPStatus) else "Refused"
 
 
-class SimulatorFactory(WebSocketServerFactory):  # type: ignore[misc]
+class SimulatorFactory(WebSocketServerFactory):
     """Makes a protocol per socket and decides who comes in."""
 
     noisy = False
@@ -184,7 +185,7 @@ class SimulatorFactory(WebSocketServerFactory):  # type: ignore[misc]
         self._keys = keys
         self._empty: list[Deferred[None]] = []
 
-    def buildProtocol(self, addr: IAddress) -> SimulatorProtocol:
+    def buildProtocol(self, addr: IAddress | None) -> SimulatorProtocol:
         """A socket has connected."""
         return SimulatorProtocol(self)
 

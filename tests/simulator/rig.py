@@ -38,3 +38,56 @@ class Client:
     def books(self, *tickers: str, **options: Any) -> list[Any]:
         """Subscribe to order books."""
         return self.ask("subscribe", channels=["orderbook_delta"], market_tickers=list(tickers), **options)
+
+    def update(self, action: str, *tickers: str, **options: Any) -> list[Any]:
+        """Update the subscription with sid 1."""
+        return self.ask("update_subscription", sids=[1], action=action, market_tickers=list(tickers), **options)
+
+
+def kinds(messages: list[Any]) -> list[str]:
+    """What the messages are."""
+    return [message["type"] for message in messages]
+
+
+def codes(messages: list[Any]) -> list[int]:
+    """The codes of the errors among the messages."""
+    return [message["msg"]["code"] for message in messages if message["type"] == "error"]
+
+
+def cents(price: str) -> int:
+    """A price text in 1/10000 dollar, exactly."""
+    whole, _, fraction = price.partition(".")
+    assert len(fraction) == 4, price
+    return int(whole) * 10_000 + int(fraction)
+
+
+def hundredths(count: str) -> int:
+    """A count text in 1/100 contract, exactly."""
+    assert count[-3] == ".", count
+    return int(count.replace(".", ""))
+
+
+class Replica:
+    """The books a client has, from snapshots and deltas and nothing else."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, dict[str, dict[int, int]]] = {}
+
+    def apply(self, message: Any) -> None:
+        """Take in one message; what is no order book is left alone."""
+        body = message.get("msg")
+        if message["type"] == "orderbook_snapshot":
+            sides = {side: body.get(f"{side}_dollars_fp", []) for side in ("yes", "no")}
+            self.books[body["market_ticker"]] = {
+                side: {cents(price): hundredths(count) for price, count in levels} for side, levels in sides.items()
+            }
+        elif message["type"] == "orderbook_delta":
+            side = self.books[body["market_ticker"]][body["side"]]
+            price = cents(body["price_dollars"])
+            side[price] = side.get(price, 0) + hundredths(body["delta_fp"])
+            if not side[price]:
+                del side[price]
+
+    def book(self, ticker: str) -> tuple[dict[int, int], dict[int, int]]:
+        """(yes, no), as `Exchange.book` has it."""
+        return self.books[ticker]["yes"], self.books[ticker]["no"]
