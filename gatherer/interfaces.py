@@ -144,6 +144,9 @@ class ISequenceTracker(Interface):
     def observe(sid, seq):
         """How many numbers were skipped before this one: 0 in order, 0 for a repeat, never negative."""
 
+    def last(sid):
+        """The highest number seen on a sid, 0 before the first."""
+
     def forget(sid):
         """The sid is over; a later use of the number starts from 1."""
 
@@ -171,6 +174,7 @@ class IWebSocketClient(Interface):
     """Keeps one WebSocket to the exchange open, redialling with exponential backoff."""
 
     is_open = Attribute("Whether the upgrade succeeded and the socket still lives.")
+    state = Attribute("Where it is between two sockets, a word: idle, backoff, queued, dialing, open, stopped.")
 
     def start():
         """Ask the pacer for the first dial."""

@@ -42,14 +42,14 @@ class ConnectionManager(MultiService):
         self._capacity = capacity
         self._min_healthy = min(min_healthy, len(plan))
         self._start_timeout = start_timeout
-        self._connections = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
+        self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
         self._unplaced: dict[str, None] = {}
         self._live: set[int] = set()
         self._lifecycle_was_down = False
         self._waiting: list[Deferred[None]] = []
         self._deadline: IDelayedCall | None = None
         for slot in dial_order(tuple(plan)):
-            self._connections[slot.conn_id].setServiceParent(self)
+            self.addService(self._connections[slot.conn_id])
 
     # -- IConnectionManager -------------------------------------------------------------------
 

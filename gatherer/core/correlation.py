@@ -33,7 +33,7 @@ class PendingCommands:
     def issue(self) -> tuple[int, Deferred[Any]]:
         """See `ICommandCorrelator`."""
         command_id = next(self._ids)
-        reply: Deferred[Any] = Deferred(lambda _: self._waiting.pop(command_id, None))
+        reply: Deferred[Any] = Deferred(lambda _: self._forget(command_id))
         self._waiting[command_id] = reply
         return command_id, reply
 
@@ -50,6 +50,9 @@ class PendingCommands:
         waiting, self._waiting = self._waiting, {}  # an errback may issue again: it must not be swept away
         for reply in waiting.values():
             reply.errback(Failure(error))
+
+    def _forget(self, command_id: int) -> None:
+        del self._waiting[command_id]
 
     def _settle(self, command_id: int, outcome: Any) -> bool:
         waiting = self._waiting.pop(command_id, None)

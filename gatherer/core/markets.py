@@ -90,6 +90,10 @@ class MarketTable:
                 yield vanished
         yield vanished
 
+    def lookups_waiting(self) -> int:
+        """How many markets REST is to be asked about."""
+        return len(self._carrying.lookups)
+
     def take_lookups(self, limit: int) -> list[str]:
         """At most `limit` tickers to ask REST about, oldest first. Each goes to `looked_up`, or back to `look_up`."""
         return self._carrying.take_lookups(limit)
@@ -168,8 +172,10 @@ class MarketTable:
             self._doubt(event, now, changes)
             return
         emptied = event.ticker in self._carrying.active
-        if market is not None and market.status == ACTIVE and market.is_copy(
-            event.kind, now, self._patience.pair_window
+        if (
+            market is not None
+            and market.status == ACTIVE
+            and market.is_copy(event.kind, now, self._patience.pair_window)
         ):
             emptied = False
         before = len(changes)

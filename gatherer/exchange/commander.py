@@ -170,10 +170,10 @@ class Commander:
     def _failed(self, failure: Failure, command: Command) -> None:
         if self._closed or failure.check(SessionLost):
             return
-        if failure.check(CommandRejected) is None:
+        error = failure.value
+        if not isinstance(error, CommandRejected):
             return self._timed_out(failure, command)
         self._timeouts = 0
-        error = failure.value
         self._log.warn(
             "{name}: {action} of {n} markets rejected: {error}",
             name=self._name, action=command.action.value, n=len(command.tickers), error=error,
@@ -215,7 +215,9 @@ class Commander:
             self._counters.recoveries += 1
             self._counters.last_recovery = seconds
             self._mark("recovered", sid=sid, seconds=seconds)
-            self._log.info("{name}: sid {sid} recovered after {seconds:.3f} s", name=self._name, sid=sid, seconds=seconds)
+            self._log.info(
+                "{name}: sid {sid} recovered after {seconds:.3f} s", name=self._name, sid=sid, seconds=seconds
+            )
 
     def _arm(self, delay: float) -> None:
         if self._closed:

@@ -118,7 +118,7 @@ class Connection(Service):
     def state(self) -> str:
         """`live`, `subscribing` while a global channel is not acknowledged yet, else the phase of the dial."""
         if self._session is None:
-            return str(self._client.phase.value)
+            return str(self._client.state)
         return "live" if self.is_live else "subscribing"
 
     def status(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ CLOSE_TIMEOUT = 2.0
 """Seconds the exchange has to finish a closing handshake before the socket is cut."""
 
 
-class ExchangeProtocol(WebSocketClientProtocol):  # type: ignore[misc]
+class ExchangeProtocol(WebSocketClientProtocol):
     """Collects the messages of each socket read and hands them over in one call.
 
     Complete text frames are cut out by `scan`. Everything else (control frames, fragments, compressed or
@@ -28,7 +28,7 @@ class ExchangeProtocol(WebSocketClientProtocol):  # type: ignore[misc]
     """
 
     _log = Logger()
-    log = txaio.make_logger(level="critical")
+    log = txaio.make_logger(level="critical")  # type: ignore[attr-defined]
     """Autobahn's own logger; what it has to say reaches the log once, as the reason of the lost connection."""
 
     def __init__(
@@ -117,7 +117,8 @@ class ExchangeProtocol(WebSocketClientProtocol):  # type: ignore[misc]
         """Drop the socket without a closing handshake."""
         self.error = self.error or error
         self.dropConnection(abort=True)
-        self.transport.abortConnection()  # again, because autobahn does nothing if it believes it is closed
+        transport: Any = self.transport
+        transport.abortConnection()  # again: autobahn does nothing once it believes the socket closed
 
     def _consume(self, data: bytes) -> None:
         if self._tail_missing:

@@ -73,7 +73,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         self._listener = IWebSocketListener(listener)
         self._dialing = dialing
         self._backoff = backoff
-        self.clock = dialing.clock
+        self._clock = dialing.clock
         self.phase = Phase.IDLE
         self.internal_errors = 0
         self._socket: ExchangeProtocol | None = None
@@ -87,6 +87,11 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
     def is_open(self) -> bool:
         """See `IWebSocketClient`."""
         return self.phase is Phase.OPEN
+
+    @property
+    def state(self) -> str:
+        """See `IWebSocketClient`."""
+        return self.phase.value
 
     def start(self) -> None:
         """See `IWebSocketClient`."""
@@ -111,7 +116,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
     def next_dial_in(self) -> float | None:
         """See `IWebSocketClient`."""
         if self._callID is not None and self._callID.active():
-            return float(self._callID.getTime() - self.clock.seconds())
+            return float(self._callID.getTime() - self._clock.seconds())
         return None
 
     def stop(self) -> Deferred[None]:
@@ -132,7 +137,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
 
     def buildProtocol(self, addr: Any) -> ExchangeProtocol:
         """A fresh protocol for each socket, told at once whom it works for."""
-        self._socket = ExchangeProtocol(self._listener, self._dialing.sign, self.clock, self._dialing.wall)
+        self._socket = ExchangeProtocol(self._listener, self._dialing.sign, self._clock, self._dialing.wall)
         self._socket.factory = self
         return self._socket
 
@@ -150,7 +155,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         self.retries += 1
         self.phase = Phase.BACKOFF
         self.delay = self._backoff.next()
-        self._callID = self.clock.callLater(self.delay, self._enqueue)
+        self._callID = self._clock.callLater(self.delay, self._enqueue)
 
     def opened(self) -> None:
         """The protocol finished the upgrade."""
@@ -174,7 +179,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         self._leave_queue = None
         self.phase = Phase.DIALING
         seconds = self._dialing.connect_timeout
-        self._deadline = self.clock.callLater(seconds, self._give_up_dialing, f"not open within {seconds} s")
+        self._deadline = self._clock.callLater(seconds, self._give_up_dialing, f"not open within {seconds} s")
         if self.connector is None:
             self.connector = self._dialing.connect(self)
         else:
@@ -184,8 +189,9 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         if self._socket is not None:
             self._socket.cut(GathererError(why))
             return
+        connector: Any = self.connector
         try:
-            self.connector.stopConnecting()
+            connector.stopConnecting()
         except NotConnectingError:
             self._log.debug("the dial ended by itself: {why}", why=why)
 

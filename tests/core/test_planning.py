@@ -2,7 +2,14 @@
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.core.backoff import Backoff
@@ -178,7 +185,9 @@ class BookPlanTests(SynchronousTestCase):
 
     def test_it_converges_whatever_happens(self) -> None:
         """Lost, late and refused commands, ended subscriptions and changes of mind in any order."""
-        run_state_machine_as_test(PlanMachine, settings=settings(max_examples=500, stateful_step_count=20, deadline=None))
+        run_state_machine_as_test(
+            PlanMachine, settings=settings(max_examples=500, stateful_step_count=20, deadline=None)
+        )
 
     def test_first_subscribe_then_add_last_out_unsubscribes(self) -> None:
         """One sid: the first batch makes it, later ones join it, and the last market out ends it."""
@@ -226,7 +235,7 @@ class BookPlanTests(SynchronousTestCase):
 
     def test_batches_shrink_in_trouble_and_grow_slowly(self) -> None:
         """Halved at every failure, one step up at every success."""
-        plan = make_plan(set(f"M{n}" for n in range(100)), batch_size=16)
+        plan = make_plan({f"M{n}" for n in range(100)}, batch_size=16)
         plan.next_command(0.0)
         plan.refused(0.0)
         self.assertEqual((plan.batch, plan.next_command(0.5)), (8, None))
