@@ -131,7 +131,7 @@ class SimulatorProtocol(WebSocketServerProtocol):
         if self._outbox is not None:
             self._outbox.flush()
         self._forget()
-        self.sendClose(1001, "going away")
+        self.sendCloseFrame(1001, b"going away")  # sendClose is for applications and refuses 1001
 
     def _beat_later(self) -> None:
         self._ping = self.factory.reactor.callLater(self.factory.settings.heartbeat, self._beat)
