@@ -1,0 +1,41 @@
+"""Check endpoint strings before anything listens: a typing error must not wait for the start to show."""
+
+from typing import Any
+
+from twisted.internet.endpoints import (
+    SSL4ServerEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    serverFromString,
+)
+
+from gatherer.errors import ConfigError
+from gatherer.exchange.urls import is_loopback
+
+_TCP = (TCP4ServerEndpoint, TCP6ServerEndpoint, SSL4ServerEndpoint)
+
+
+def server_endpoint(text: str, where: str) -> Any:
+    """The endpoint an endpoint string means, good for looking at only: it is bound to no reactor.
+
+    ConfigError, beginning with `where`, for one that Twisted does not understand or that cannot be listened on.
+    """
+    try:
+        endpoint = serverFromString(object(), text)
+    except Exception as error:  # a plugin parses it, and what it raises is up to the plugin
+        cause = str(error) or type(error).__name__
+        raise ConfigError(
+            f'{where} must be a Twisted endpoint string such as "tcp:9090:interface=127.0.0.1", not "{text}" ({cause})'
+        ) from None
+    port = getattr(endpoint, "_port", 0)
+    if isinstance(endpoint, _TCP) and not 0 <= port <= 65535:
+        raise ConfigError(f"{where} must have a port from 0 to 65535, not {port}")
+    return endpoint
+
+
+def require_loopback(text: str, where: str) -> None:
+    """ConfigError for a TCP endpoint that other machines can reach; of others (unix, systemd) the owner decides."""
+    endpoint = server_endpoint(text, where)
+    # The attribute is private to Twisted; were it gone, each endpoint would be refused, none let through.
+    if isinstance(endpoint, _TCP) and not is_loopback(getattr(endpoint, "_interface", "")):
+        raise ConfigError(f"{where} may be reached from this machine only: end it with :interface=127.0.0.1")
