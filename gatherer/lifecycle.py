@@ -1,0 +1,67 @@
+"""Lifecycle messages to events (protocol section 5): lenient about the kind of a time, strict about everything else."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from gatherer.core.messages import LifecycleEvent
+from gatherer.errors import RemoteProtocolError
+
+MARKET_CHANNELS = frozenset({"market_lifecycle_v2", "multivariate_market_lifecycle"})
+"""Types whose messages are about one market. `event_lifecycle` and `event_fee_update` share the channel."""
+
+
+class _Body(msgspec.Struct):
+    market_ticker: str = ""
+    event_type: str = ""
+    open_ts: Any = None
+    close_ts: Any = None
+
+
+class _Message(msgspec.Struct):
+    type: str
+    msg: _Body
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+def decode_lifecycle(data: bytes) -> tuple[str, LifecycleEvent | None]:
+    """The kind of a message, for counting, and the event if it is about a market.
+
+    `RemoteProtocolError` for anything that is no lifecycle message.
+    """
+    try:
+        message = _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RemoteProtocolError(f"lifecycle message cannot be read: {error}") from None
+    if message.type not in MARKET_CHANNELS:
+        return message.type, None
+    body = message.msg
+    if not body.market_ticker or not body.event_type:
+        raise RemoteProtocolError("lifecycle message without market_ticker or event_type")
+    event = LifecycleEvent(body.market_ticker, body.event_type, unix_seconds(body.open_ts), unix_seconds(body.close_ts))
+    return body.event_type, event
+
+
+def unix_seconds(value: Any) -> float | None:
+    """A time of the exchange as Unix seconds: it mixes seconds, milliseconds and RFC 3339. None for anything else."""
+    if isinstance(value, str):
+        value = _from_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15 or math.isnan(value):
+        return None
+    return float(value) if value < 1e11 else value / 1000
+
+
+def _from_text(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
