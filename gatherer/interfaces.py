@@ -20,6 +20,12 @@ class IMessageRouter(Interface):
     def mark(marker):
         """Write a `Marker` into the capture, in order with the messages. Never dropped."""
 
+    def start():
+        """Be ready for messages. Raises `ConfigError` when the place they go to cannot be had. Called once."""
+
+    def status():
+        """A JSON-ready dict; at least `received`, `written`, `dropped`, `backlog`, all numbers of messages."""
+
     def backlog():
         """How many messages are taken over but not yet written, an int."""
 
@@ -35,7 +41,7 @@ class IMarketChangeListener(Interface):
 
 
 class IExchangeRest(Interface):
-    """The exchange's REST side as the registry needs it. Each request is paced, retried and given up with `RestError`."""
+    """The exchange's REST side as the registry needs it. Requests are paced, retried, or given up with `RestError`."""
 
     errors = Attribute("`Counter` of tries that failed, by endpoint.")
 
@@ -43,7 +49,7 @@ class IExchangeRest(Interface):
         """Coroutine: the `ExchangeStatus`, also while the exchange is down but says so properly."""
 
     def markets(status=None, multivariate="exclude", tickers=None):
-        """Async iterator of pages, each a `list[MarketRow]`; unreadable rows are left out. No snapshot: rows may repeat.
+        """Async iterator of pages, each a `list[MarketRow]`; unreadable rows are left out. Rows may repeat.
 
         `status` is the exchange's filter, `multivariate` "exclude", "only" or "include"; of `tickers`
         (300 at most) the unknown ones are left out without a word.
@@ -70,7 +76,7 @@ class IMarketRegistry(Interface):
         """Deferred: fires with None when no request and no timer is left. Idempotent."""
 
     def lifecycle_messages(batch):
-        """Take a `list[bytes]` of raw lifecycle messages, perhaps before `start`, perhaps twice (a pair carries them)."""
+        """Take a `list[bytes]` of raw lifecycle messages, perhaps before `start`, perhaps twice (by a pair)."""
 
     def lifecycle_missed():
         """No lifecycle connection was up for a while: events were lost, so reconcile soon."""
@@ -152,7 +158,7 @@ class ISequenceTracker(Interface):
 
 
 class IWebSocketListener(Interface):
-    """Who uses an `IWebSocketClient`. Calls come in this order: (opened, (received | undecodable | pinged)*)?, closed."""
+    """Who uses an `IWebSocketClient`. Calls come as (opened, (received | undecodable | pinged)*)?, closed."""
 
     def opened():
         """The upgrade succeeded; messages can be sent."""

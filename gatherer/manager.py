@@ -117,7 +117,8 @@ class ConnectionManager(MultiService):
             self._allocator.set_available(conn_id, live)
         if live != (conn_id in self._live):
             (self._live.add if live else self._live.discard)(conn_id)
-            self._flipped(connection, live)
+            if self.running:
+                self._flipped(connection, live)
         self._tell_if_ready()
 
     def lifecycle(self, payloads: list[bytes]) -> None:

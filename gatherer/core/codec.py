@@ -20,19 +20,19 @@ class Envelope(msgspec.Struct, gc=False):
     seq: int = 0
 
 
-class Control(msgspec.Struct, gc=False):
-    """The body of a control message. `msg` is an object, or a list after `list_subscriptions`."""
-
-    msg: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class ControlBody(msgspec.Struct, gc=False):
-    """The fields of `msg` that decide something."""
+class ControlBody(msgspec.Struct, frozen=True, gc=False):
+    """The fields of a control message's `msg` that decide something."""
 
     sid: int = 0
     channel: str = ""
     code: int = 0
     msg: str = ""
+
+
+class Control(msgspec.Struct, gc=False):
+    """The rest of a control message. `msg` is an object, or a list after `list_subscriptions`."""
+
+    msg: ControlBody | list[Any] = ControlBody()
 
 
 class _TickerBody(msgspec.Struct, gc=False):
@@ -48,7 +48,6 @@ decode_envelope = msgspec.json.Decoder(Envelope).decode
 the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
 
 _decode_control = msgspec.json.Decoder(Control).decode
-_decode_control_body = msgspec.json.Decoder(ControlBody).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
 
 
@@ -64,10 +63,10 @@ def is_json(data: bytes) -> bool:
 def decode_body(data: bytes) -> ControlBody:
     """The body of a control message; raises `RemoteProtocolError` when its fields have other types."""
     try:
-        raw = _decode_control(data).msg
-        return _decode_control_body(raw) if bytes(raw[:1]) == b"{" else ControlBody()
+        body = _decode_control(data).msg
     except msgspec.DecodeError as error:
         raise RemoteProtocolError(f"control message of an unknown shape: {error}") from error
+    return body if isinstance(body, ControlBody) else ControlBody()
 
 
 def decode_ticker(data: bytes) -> str:

@@ -132,7 +132,7 @@ class Connection(Service):
             "pending": self._session.commander.pending if self._session is not None else 0,
             "received": counters.received, "forwarded": counters.forwarded,
             "bytes_received": counters.bytes_received, "gaps": counters.gaps, "skipped": counters.skipped,
-            "repeats": counters.repeats + (self._session.repeats if self._session is not None else 0), "strays": counters.strays, "reconnects": counters.reconnects,
+            "repeats": self._repeats(), "strays": counters.strays, "reconnects": counters.reconnects,
             "recoveries": counters.recoveries, "last_recovery": counters.last_recovery,
             "errors": dict(counters.errors), "ws_errors": dict(counters.ws_errors),
             "unknown_types": dict(counters.unknown_types), "last_ping": counters.last_ping,
@@ -239,6 +239,9 @@ class Connection(Service):
         if self._slot.role.is_global:
             return 0
         return self._plan.missing + self._plan.surplus if self._session is not None else len(self.wanted)
+
+    def _repeats(self) -> int:
+        return self.counters.repeats + (self._session.repeats if self._session is not None else 0)
 
     def _subscriptions(self) -> int:
         if self._session is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from gatherer.core.codec import CONTROL_TYPES, Envelope, decode_envelope, decode_ticker, is_json
@@ -49,6 +50,8 @@ class SessionTools:
 @implementer(ISession)
 class Session:
     """The hot path is `received`: no Deferred, no log line and no call of a listener per message in it."""
+
+    _log = Logger()
 
     def __init__(
         self, slot: Slot, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters, tools: SessionTools
@@ -150,6 +153,10 @@ class Session:
             over = self.commander.control(envelope, data)
         except RemoteProtocolError as error:
             self._trouble("control", str(error))
+            return
+        except Exception:  # a bug of ours: the messages behind this one must not be lost with it
+            self._log.failure("{name}: bug while handling a reply", name=self._slot.name)
+            self._counters.ws_errors["internal"] += 1
             return
         if over:
             self._sequence.forget(over)

@@ -1,5 +1,6 @@
 """A router that keeps everything in memory: for tests and for looking at a short run. Nothing else may live here."""
 
+
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
@@ -16,6 +17,9 @@ class MemoryRouter:
         self.batches = 0
         """How often `deliver` was called: hot paths hand over batches, not single messages."""
         self.closed = False
+
+    def start(self) -> None:
+        """Nothing is needed."""
 
     def deliver(self, batch: list[RawMessage]) -> None:
         """Append the batch."""

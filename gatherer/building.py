@@ -1,0 +1,134 @@
+"""Make the parts from the settings and put them together. No reactor is imported here: it is an argument."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from gatherer.core.allocation import LeastLoaded
+from gatherer.core.backoff import Backoff
+from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.exchange.auth import Signer
+from gatherer.exchange.commander import CommandSettings
+from gatherer.exchange.connection import Connection, ConnectionSettings
+from gatherer.exchange.dialing import make_dialer
+from gatherer.exchange.http import make_http_client
+from gatherer.exchange.pacing import DialPacer
+from gatherer.exchange.rest import RestClient
+from gatherer.exchange.session import SessionTools
+from gatherer.exchange.trouble import Trouble
+from gatherer.exchange.websocket import Dialing, WebSocketClient
+from gatherer.manager import ConnectionManager
+from gatherer.ops.summary import Summary
+from gatherer.registry import MarketRegistry
+from gatherer.router.segments import SegmentRouter
+from gatherer.service import Gatherer
+from gatherer.settings import Settings
+
+START_GRACE = 30.0
+"""Seconds on top of what the dials need before too few connections are a failure to start."""
+COMMAND_PAUSE = (1.0, 60.0, 2.0, 0.2)
+"""First and longest pause in seconds after a command that failed, factor, jitter."""
+
+
+class Builder:
+    """One gatherer. `random` gives floats from [0, 1); `failed` is told why it cannot do its job."""
+
+    def __init__(
+        self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
+        failed: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._signer = signer
+        self._reactor = reactor
+        self._random = random
+        self._failed = failed
+
+    def gatherer(self, router: Any = None) -> Gatherer:
+        """All parts, wired. Raises `ConfigError` for a URL or file that will not do; nothing is opened yet."""
+        router = self.router() if router is None else router
+        rest = self.rest()
+        registry = self.registry(rest)
+        manager = self.manager(router, registry)
+        gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
+        gatherer.addService(Summary(self._reactor, manager, registry, router))
+        return gatherer
+
+    def router(self) -> SegmentRouter:
+        """Where the messages go."""
+        own = self._settings.router
+        return SegmentRouter(
+            own.directory, self._reactor, segment_bytes=own.segment_bytes, segment_seconds=own.segment_seconds,
+            flush_interval=own.flush_interval, buffer_messages=own.buffer_messages,
+        )  # fmt: skip
+
+    def rest(self) -> RestClient:
+        """The exchange's REST side."""
+        exchange, own = self._settings.exchange, self._settings.registry
+        http = make_http_client(self._reactor, exchange.ca_file or None)
+        return RestClient(
+            http, exchange.rest_url, self._signer, self._reactor, random=self._random, timeout=own.request_timeout,
+            page_size=own.page_size,
+        )  # fmt: skip
+
+    def registry(self, rest: Any) -> MarketRegistry:
+        """Who knows the markets."""
+        own = self._settings.registry
+        return MarketRegistry(
+            rest, self._reactor, reconcile_interval=own.reconcile_interval, status_interval=own.status_interval,
+            multivariate=own.multivariate, random=self._random,
+        )  # fmt: skip
+
+    def manager(self, router: Any, registry: Any) -> ConnectionManager:
+        """The pool, not yet dialled."""
+        pool, capacity = self._settings.pool, self._settings.orderbook.markets_per_connection
+        plan = make_plan(pool.ticker, pool.trade, pool.lifecycle, pool.orderbook)
+        books = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
+        patience = len(plan) / pool.dial_rate + 3 * pool.connect_timeout + START_GRACE
+        return ConnectionManager(
+            plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
+            capacity=capacity, min_healthy=pool.min_healthy, start_timeout=patience,
+        )  # fmt: skip
+
+    def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:
+        dialing, tools, own = self._dialing(), self._tools(router), self._connection_settings()
+
+        def make_connection(slot: Slot, owner: Any) -> Connection:
+            return Connection(slot, owner, make_client, make_pause, tools, own)
+
+        def make_client(listener: Any) -> WebSocketClient:
+            return WebSocketClient(listener, dialing, self._redial_backoff())
+
+        def make_pause() -> Backoff:
+            return Backoff(*COMMAND_PAUSE, self._random)
+
+        return make_connection
+
+    def _dialing(self) -> Dialing:
+        exchange, pool = self._settings.exchange, self._settings.pool
+        path = urlsplit(exchange.websocket_url).path or "/"
+
+        def sign() -> dict[str, str]:
+            return self._signer.headers("GET", path, int(self._reactor.seconds() * 1000))
+
+        dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
+        return Dialing(
+            exchange.websocket_url, dialer, sign, DialPacer(self._reactor, pool.dial_rate), self._reactor,
+            time.time_ns, pool.connect_timeout,
+        )  # fmt: skip
+
+    def _tools(self, router: Any) -> SessionTools:
+        own = self._settings.orderbook
+        commands = CommandSettings(own.command_timeout, own.use_yes_price)
+        trouble = Trouble(self._reactor)
+        return SessionTools(router, trouble, self._reactor, time.time_ns, commands, own.on_gap == "snapshot")
+
+    def _connection_settings(self) -> ConnectionSettings:
+        pool, own = self._settings.pool, self._settings.orderbook
+        return ConnectionSettings(
+            pool.ping_timeout, self._settings.reconnect.healthy_after, own.batch_size, own.snapshot_deadline
+        )
+
+    def _redial_backoff(self) -> Backoff:
+        own = self._settings.reconnect
+        return Backoff(own.initial_delay, own.max_delay, own.factor, own.jitter, self._random)

@@ -1,0 +1,85 @@
+"""Start and stop of the whole: in which order the parts come up, and in which they go down."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import TimeoutError as TwistedTimeout
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gatherer.errors import GathererError, RestError
+from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
+
+STATUS_PATIENCE = 10.0
+"""Seconds the exchange has to tell its status before the dials begin all the same."""
+
+
+class Gatherer(MultiService):
+    """Router first, so that nothing is received that has no place to go; router last, so that nothing is lost."""
+
+    _log = Logger()
+
+    def __init__(
+        self, router: Any, rest: Any, manager: Any, registry: Any, clock: IReactorTime, failed: Callable[[str], None]
+    ) -> None:
+        """`failed` is told, in one line, when the service cannot do its job at all."""
+        super().__init__()
+        self.setName("gatherer")
+        self.router = IMessageRouter(router)
+        self.rest = IExchangeRest(rest)
+        self.manager: Any = IConnectionManager(manager)
+        self.registry = IMarketRegistry(registry)
+        self._clock = clock
+        self._failed = failed
+        self._starting: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Take the capture directory (ConfigError if that cannot be had), then everything else in its own time."""
+        self.router.start()
+        super().startService()
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addErrback(self._could_not_start)
+
+    def stopService(self) -> Deferred[None]:
+        """Take no more changes, close the sockets, write what is left."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _start(self) -> None:
+        await self._greet()
+        self.manager.setServiceParent(self)
+        await self.manager.when_ready()
+        self._log.info("enough connections are live: reading the list of markets")
+        active = await self.registry.start(self.manager)
+        self._log.info("{active} markets to carry after the first walk", active=active)
+
+    async def _greet(self) -> None:
+        asked = Deferred.fromCoroutine(self.rest.exchange_status()).addTimeout(STATUS_PATIENCE, self._clock)
+        try:
+            status = await asked
+        except (RestError, TwistedTimeout) as error:
+            self._log.warn("the exchange does not tell its status ({error}); dialling all the same", error=error)
+            return
+        self._log.info(
+            "exchange active: {exchange}, trading active: {trading}",
+            exchange=status.exchange_active, trading=status.trading_active,
+        )  # fmt: skip
+
+    def _could_not_start(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            return
+        if failure.check(GathererError) is None:
+            self._log.failure("bug while starting", failure)
+        self._failed(failure.getErrorMessage())
+
+    async def _stop(self) -> None:
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+        await self.registry.stop()
+        await super().stopService()
+        await self.rest.close()
+        await self.router.close()
+        self._log.info("stopped; the capture is complete on disk")

@@ -1,0 +1,107 @@
+"""`twistd gatherer`: settings in, service out. The only module here that meets the reactor."""
+
+import os
+import random
+import sys
+from dataclasses import replace
+from typing import Any
+
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver, Logger
+from twisted.python.usage import UsageError
+
+from gatherer import config
+from gatherer.building import Builder
+from gatherer.demo import Demo
+from gatherer.errors import ConfigError
+from gatherer.exchange.auth import Signer, load_signer
+from gatherer.ops.logs import make_observer
+from gatherer.options import GathererOptions
+from gatherer.settings import LogSettings, Settings
+from gatherer.signals import fail, give_up, stop_on_signals
+
+PROGRAM = "gatherer"
+
+
+class Options(GathererOptions):
+    """The same options, but a mistake costs one line instead of twistd's page of help."""
+
+    def parseOptions(self, options: Any = None) -> None:
+        """Parse, or end the program."""
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            give_up(PROGRAM, error)
+
+
+class Program(MultiService):
+    """The service as a program: it brings its log, and what cannot start must not stay."""
+
+    def __init__(self, log: LogSettings, options: Any) -> None:
+        super().__init__()
+        self._log_settings = log
+        self._options = options
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Give the application our log, unless the command line asks for one of twistd's."""
+        if not any(self._options.get(name) for name in ("logfile", "logger", "syslog")):
+            observer = make_observer(sys.stdout, self._log_settings.format, self._log_settings.level)
+            parent.setComponent(ILogObserver, observer)
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Start, or end the program before its reactor runs."""
+        try:
+            super().startService()
+        except ConfigError as error:
+            pidfile = self._options.get("pidfile")
+            if pidfile and os.path.exists(pidfile):  # twistd removes it only after a reactor that ran
+                os.remove(pidfile)
+            give_up(PROGRAM, error)
+
+
+def load(options: GathererOptions) -> Settings:
+    """The settings of the file, the environment and the command line. Raises ConfigError."""
+    settings = config.load(options["config"], os.environ)
+    if options["log-format"]:
+        settings = replace(settings, log=replace(settings.log, format=options["log-format"]))
+    return settings
+
+
+def build(options: GathererOptions, settings: Settings, reactor: Any) -> IService:
+    """The service the options ask for. Raises ConfigError; nothing is opened yet."""
+
+    def failed(reason: str) -> None:
+        Logger(namespace="gatherer").critical("giving up: {reason}", reason=reason)
+        fail(reactor)
+
+    def make_gatherer(settings: Settings, signer: Signer) -> Any:
+        return Builder(settings, signer, reactor, random.random, failed).gatherer()
+
+    if options["demo"]:
+        numbers = (options["demo-markets"], options["demo-rate"], options["demo-churn"])
+        return Demo(reactor, settings, *numbers, make_gatherer)
+    return make_gatherer(settings, _signer(settings))
+
+
+def _signer(settings: Settings) -> Signer:
+    settings.require_credentials()
+    return load_signer(settings.exchange.key_id, settings.exchange.private_key_file)
+
+
+def makeService(options: GathererOptions) -> IService:
+    """What twistd runs."""
+    from twisted.internet import reactor
+
+    try:
+        settings = load(options)
+        service = build(options, settings, reactor)
+    except ConfigError as error:
+        give_up(PROGRAM, error)
+    if options["check-config"]:
+        (sys.__stdout__ or sys.stdout).write(f"gatherer: {settings.source} is valid\n")
+        raise SystemExit(0)
+    stop_on_signals(reactor)
+    program = Program(settings.log, options.parent or {})
+    service.setServiceParent(program)
+    return program
