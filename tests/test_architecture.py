@@ -1,0 +1,174 @@
+"""The dependency direction and the sizes that keep this code readable are rules, not wishes."""
+
+import ast
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import gatherer
+from tests.support import layering
+from tests.support.layering import Module
+
+Rule = Callable[[Module], Iterable[str]]
+PACKAGE = Path(gatherer.__file__).resolve().parent
+
+
+def modules() -> list[Module]:
+    """All modules of gatherer, wherever it is installed."""
+    return [Module(_dotted(path), path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def _dotted(path: Path) -> str:
+    parts = ("gatherer", *path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+class TreeTests(SynchronousTestCase):
+    """The rules hold for every module there is."""
+
+    def assert_rule(self, rule: Rule) -> None:
+        """Fail with all faults at once, one a line."""
+        faults = [fault for module in modules() for fault in rule(module)]
+        self.assertEqual(faults, [], "\n" + "\n".join(faults))
+
+    def test_modules_are_found(self) -> None:
+        """The walk sees the tree: it cannot pass because it looked at nothing."""
+        names = {module.name for module in modules()}
+        for name in ("gatherer", "gatherer.core.messages", "gatherer.interfaces", "gatherer.exchange.rest"):
+            self.assertIn(name, names)
+
+    def test_core_is_pure(self) -> None:
+        """Core imports the standard library, errors, contracts and core."""
+        self.assert_rule(layering.impure_core)
+
+    def test_foundations_know_nothing(self) -> None:
+        """Interfaces and errors import nothing of ours."""
+        self.assert_rule(layering.knowing_foundations)
+
+    def test_the_reactor_is_an_argument(self) -> None:
+        """Only tap modules import the reactor, and inside functions."""
+        self.assert_rule(layering.reactor_imports)
+
+    def test_nobody_imports_tap(self) -> None:
+        """Only twistd loads the tap modules."""
+        self.assert_rule(layering.tap_imports)
+
+    def test_parts_meet_through_interfaces(self) -> None:
+        """Exchange, router, registry, manager, ops and simulator do not import one another."""
+        self.assert_rule(layering.crossing_parts)
+
+    def test_names_are_written_in_full(self) -> None:
+        """There are no relative imports."""
+        self.assert_rule(layering.relative_imports)
+
+    def test_modules_hold_constants(self) -> None:
+        """There is no module-level mutable state."""
+        self.assert_rule(layering.mutable_state)
+
+    def test_sizes(self) -> None:
+        """No file is above 300 lines and no function above 40."""
+        self.assert_rule(layering.too_long)
+
+    def test_every_rule_is_applied(self) -> None:
+        """A rule that is written is a rule that is checked here."""
+        used = {
+            node.attr for node in ast.walk(ast.parse(Path(__file__).read_text())) if isinstance(node, ast.Attribute)
+        }
+        self.assertEqual({rule.__name__ for rule in layering.RULES} - used, set())
+
+
+class RuleTests(SynchronousTestCase):
+    """Each rule finds what it is for, and lets pass what it should."""
+
+    def assert_finds(self, rule: Rule, name: str, *sources: str) -> None:
+        """Each source alone breaks the rule exactly once."""
+        for source in sources:
+            faults = list(rule(Module(name, source)))
+            self.assertEqual(len(faults), 1, (source, faults))
+            self.assertIn(name, faults[0])
+
+    def assert_passes(self, rule: Rule, name: str, *sources: str) -> None:
+        """None of the sources breaks the rule."""
+        for source in sources:
+            self.assertEqual(list(rule(Module(name, source))), [], source)
+
+    def test_impure_core(self) -> None:
+        """Frameworks, clocks and shell are found in core, inside functions too; exceptions hold for one module."""
+        self.assert_finds(
+            layering.impure_core, "gatherer.core.planning",
+            "import twisted", "from twisted.internet.defer import Deferred", "import msgspec", "import time",
+            "from random import random", "def f():\n    import socket", "from gatherer import manager",
+            "from gatherer.exchange.urls import check_url", "import gatherer.corelike",
+        )  # fmt: skip
+        self.assert_passes(
+            layering.impure_core, "gatherer.core.correlation",
+            "from twisted.internet.defer import Deferred", "import heapq", "from gatherer.core import layout",
+            "from gatherer.errors import NoCapacity", "from zope.interface import implementer",
+        )  # fmt: skip
+        self.assert_passes(layering.impure_core, "gatherer.exchange.rest", "import treq", "import time")
+
+    def test_knowing_foundations(self) -> None:
+        """An import of ours in the foundations is found, whatever its form."""
+        for name in ("gatherer.interfaces", "gatherer.errors"):
+            self.assert_finds(layering.knowing_foundations, name, "import gatherer", "from gatherer.core import layout")
+            self.assert_passes(layering.knowing_foundations, name, "from zope.interface import Interface")
+        self.assert_passes(layering.knowing_foundations, "gatherer.manager", "from gatherer.core import layout")
+
+    def test_reactor_imports(self) -> None:
+        """The reactor is found in whatever way it is imported; a tap may import it inside a function."""
+        late = "def f():\n    from twisted.internet import reactor"
+        early = (
+            "from twisted.internet import reactor",
+            "import twisted.internet.reactor as r",
+            "from twisted.internet.reactor import callLater",
+            "if True:\n    from twisted.internet import reactor",
+        )
+        self.assert_finds(layering.reactor_imports, "gatherer.manager", late, *early)
+        self.assert_finds(layering.reactor_imports, "gatherer.tap", *early)
+        self.assert_passes(layering.reactor_imports, "gatherer.simulator.tap", late)
+        self.assert_passes(layering.reactor_imports, "gatherer.manager", "from twisted.internet.task import Clock")
+
+    def test_tap_imports(self) -> None:
+        """A tap module is found in whatever way it is imported."""
+        self.assert_finds(
+            layering.tap_imports, "gatherer.manager",
+            "import gatherer.tap", "from gatherer import tap", "from gatherer.simulator.tap import makeService",
+        )  # fmt: skip
+        self.assert_passes(layering.tap_imports, "gatherer.manager", "from gatherer.core import tape", "import tap")
+
+    def test_crossing_parts(self) -> None:
+        """A part that imports another is found; composers and the part itself may."""
+        crossing = ("from gatherer.exchange.rest import RestClient", "from gatherer import exchange")
+        self.assert_finds(layering.crossing_parts, "gatherer.router.writer", *crossing)
+        self.assert_finds(layering.crossing_parts, "gatherer.simulator.service", *crossing)
+        self.assert_finds(layering.crossing_parts, "gatherer.core.layout", *crossing)
+        self.assert_passes(layering.crossing_parts, "gatherer.exchange.session", *crossing)
+        self.assert_passes(layering.crossing_parts, "gatherer.tap", *crossing)
+        self.assert_passes(layering.crossing_parts, "gatherer.router.writer", "from gatherer.core import layout")
+        self.assert_passes(layering.crossing_parts, "gatherer.router.writer", "from gatherer.ops.logs import Throttle")
+
+    def test_relative_imports(self) -> None:
+        """Dots are found."""
+        self.assert_finds(
+            layering.relative_imports, "gatherer.manager", "from . import core", "from .core import layout"
+        )
+        self.assert_passes(layering.relative_imports, "gatherer.manager", "from gatherer import core")
+
+    def test_mutable_state(self) -> None:
+        """Containers and `global` are found; constants in capitals and locals pass."""
+        self.assert_finds(
+            layering.mutable_state, "gatherer.manager",
+            "seen = set()", "cache: dict = {}", "a = B = [1]", "def f():\n    global x\n    x = 1",
+            "x = [a for a in b]",
+        )  # fmt: skip
+        self.assert_passes(
+            layering.mutable_state, "gatherer.manager",
+            "CODES = {1: 'a'}", "__all__ = ['x']", "x = (1, 2)", "def f():\n    seen = set()", "_WORDS = ['a']",
+        )  # fmt: skip
+
+    def test_too_long(self) -> None:
+        """Line 301 of a file and line 41 of a function are found, line 300 and 40 pass."""
+        long_function, short_function = ("async def f():\n    'why'\n" + "    x = 1\n" * count for count in (40, 39))
+        self.assert_finds(layering.too_long, "gatherer.manager", "\n" * 301, long_function)
+        self.assert_passes(layering.too_long, "gatherer.manager", "\n" * 300, short_function)
