@@ -1,6 +1,5 @@
 """A router that keeps everything in memory: for tests and for looking at a short run. Nothing else may live here."""
 
-
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 

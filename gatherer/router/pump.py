@@ -23,7 +23,9 @@ RETRY_SECONDS = 1.0
 class Pump:
     """Sends the writer to the backlog: at once when a block is worth a frame, else after `flush_delay`.
 
-    At most one visit of the writer at a time. While the disk refuses, it is tried once a second.
+    At most one visit of the writer at a time, which the writer's single thread sees to. A visit that has ended does not
+    have to be known here before the next is sent: one busy reactor turn can bring more than the buffer holds, and
+    no callback runs before its end. While the disk refuses, it is tried once a second.
     """
 
     _log = Logger()
@@ -56,7 +58,7 @@ class Pump:
         self._after_drain = after_drain
         self._throttle = Throttle(clock)
         self._running = False
-        self._draining = False
+        self._visits = 0  # sent, and not known to have ended
         self._rotate = False
         self._timer: IDelayedCall | None = None
         self._age_timer: IDelayedCall | None = None
@@ -71,12 +73,12 @@ class Pump:
 
     def hurry(self) -> None:
         """Something was put: write it now or soon."""
-        if not self._running or self._draining or self.trouble is not None:
+        if not self._running or self.trouble is not None or (self._visits and self._writer.busy):
             return
         backlog = self._backlog
         if self._rotate or backlog.waiting >= self._block_messages or backlog.waiting_bytes >= BLOCK_BYTES:
             self._drain()
-        elif self._timer is None and backlog.waiting_bytes:
+        elif self._timer is None and backlog.waiting_bytes and not self._visits:
             self._timer = self._clock.callLater(self._flush_delay, self._drain)
 
     async def stop(self, patience: float) -> None:
@@ -105,15 +107,17 @@ class Pump:
     def _drain(self) -> None:
         _cancel(self._timer)
         self._timer = None
-        self._draining = True
-        job = self._threads.write(partial(self._writer.drain, self._block_messages, self._rotate))
-        job.addCallbacks(self._drained, self._broke).addBoth(self._next)
+        self._visits += 1
+        self._writer.busy = True
+        rotate, self._rotate = self._rotate, False
+        job = self._threads.write(partial(self._writer.drain, self._block_messages, rotate))
+        job.addCallbacks(self._drained, self._broke, callbackArgs=(rotate,)).addBoth(self._next)
 
-    def _drained(self, result: Drained) -> None:
+    def _drained(self, result: Drained, rotate: bool) -> None:
         if result.finished is not None:
-            self._rotate = False
             self.finisher.finish(result.finished)
         if result.error is not None:
+            self._rotate = self._rotate or rotate
             self._refused(result.error)
         elif self.trouble is not None:
             self.trouble = None
@@ -140,11 +144,11 @@ class Pump:
         """Whatever came of the visit: room may have come, the segment may be another, more may wait."""
         if isinstance(result, Failure):
             self._log.failure("a bug in the pump", result)
-        self._draining = False
+        self._visits -= 1
         self._after_drain()
         if self._running:
             self._watch_age()
-            if self.trouble is not None:
+            if self.trouble is not None and self._timer is None:
                 self._timer = self._clock.callLater(RETRY_SECONDS, self._drain)
             self.hurry()
         waiting, self._waiting = self._waiting, []
@@ -164,7 +168,7 @@ class Pump:
         self.hurry()
 
     async def _idle(self) -> None:
-        while self._draining:
+        while self._visits:
             changed: Deferred[None] = Deferred()
             self._waiting.append(changed)
             await changed

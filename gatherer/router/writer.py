@@ -44,6 +44,8 @@ class SegmentWriter:
         """Compressed bytes handed to the operating system."""
         self.segments = 0
         """Segments begun."""
+        self.busy = False
+        """Set by who sends the writer; unset here, in the writer thread, when a visit ends well."""
         self._directory = directory
         self._backlog = backlog
         self._segment_bytes = segment_bytes
@@ -66,8 +68,7 @@ class SegmentWriter:
     def drain(self, at_least: int, rotate: bool = False) -> Drained:
         """Write what waits, and go on while `at_least` messages have gathered meanwhile; then rotate if asked.
 
-        Taking the next block here, not in the reactor, matters: one busy reactor turn can bring
-        more messages than the buffer holds, and the reactor cannot hand anything over before its end.
+        After trouble `busy` stays set: the reactor has to hear of it before the writer is sent again.
         """
         try:
             for _ in range(_BLOCKS_PER_DRAIN):
@@ -75,13 +76,15 @@ class SegmentWriter:
                 if self._block is None:
                     break
                 segment = self._write_block(self._block)
-                if segment.size >= self._segment_bytes:
-                    return Drained(finished=self._detach())
+                if rotate := rotate or segment.size >= self._segment_bytes:
+                    break
                 if self._backlog.waiting < at_least:
                     break
         except OSError as error:
             return Drained(error=error)
-        return Drained(finished=self._detach() if rotate else None)
+        finished = self._detach() if rotate else None
+        self.busy = False
+        return Drained(finished)
 
     def abandon(self) -> SegmentFile | None:
         """Give up the block that cannot be written, if any; the open segment, for `finish`."""
