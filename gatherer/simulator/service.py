@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -61,6 +61,7 @@ class SimulatorService(MultiService):
         self._factory = SimulatorFactory(reactor, exchange, ring, SocketSettings(heartbeat, connections, buffer_bytes))
         self._site = RestFactory(RestResource(reactor, exchange, ring, buckets, rest_must_sign), reactor)
         self._ports: list[IListeningPort] = []
+        self._closing: Deferred[None] = succeed(None)
         self._loops: list[LoopingCall] = []
         self._calls: list[Any] = []
         self._waiting: list[Deferred[tuple[int, int]]] = []
@@ -94,14 +95,18 @@ class SimulatorService(MultiService):
 
     async def _start(self) -> tuple[int, int]:
         factories: tuple[Any, Any] = (self._factory, self._site)
+        numbers = []
         for endpoint, factory in zip(self._endpoints, factories, strict=True):
             try:
-                self._ports.append(await endpoint.listen(factory))
+                port = await endpoint.listen(factory)
             except Exception:
-                await self._stop_listening()
+                # Not awaited here: a program must learn of it before its reactor runs, a port closes only after.
+                self._closing = Deferred.fromCoroutine(self._stop_listening())
                 raise
-        websocket, rest = (getattr(port.getHost(), "port", 0) for port in self._ports)
-        if not self.running:
+            self._ports.append(port)
+            numbers.append(getattr(port.getHost(), "port", 0))
+        websocket, rest = numbers
+        if not self.running:  # stopped meanwhile
             await self._stop_listening()
             return websocket, rest
         self._begin()
@@ -148,6 +153,7 @@ class SimulatorService(MultiService):
                 call.cancel()
         self._loops, self._calls = [], []
         await self._stop_listening()
+        await self._closing
         await self._factory.close_all()
         await self._site.close_all()
         self.exchange.cancel_delayed()
