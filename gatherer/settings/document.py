@@ -16,6 +16,16 @@ HEAD = """\
 # and "~" is the home directory.
 # The test tests/test_conf_files.py keeps this file equal to the defaults in gatherer/settings.
 """
+MARKDOWN_HEAD = """\
+# Settings
+
+Written from `gatherer/settings`; CONTRIBUTING.md says how to write it anew. `conf/gatherer.toml` is the same as a file
+to start from, `conf/demo-exchange.toml` one for Kalshi's demo environment.
+
+An environment variable `GATHERER_<TABLE>_<KEY>` overrides the file. Unknown tables, keys and `GATHERER_` variables
+are errors. A relative path starts from the folder of the settings file; in a variable, or without a file, from the
+working directory. `~` is the home directory. Every path is made absolute at the start.
+"""
 
 
 def as_toml() -> str:
@@ -24,8 +34,8 @@ def as_toml() -> str:
 
 
 def as_markdown() -> str:
-    """A reference of all keys, one table each, for docs."""
-    return "\n".join(_markdown_table(table, cls) for table, cls in tables().items())
+    """The text of docs/settings.md, a reference of all keys."""
+    return "\n".join([MARKDOWN_HEAD, *(_markdown_table(table, cls) for table, cls in tables().items())])
 
 
 def toml_value(value: Any) -> str:
@@ -67,10 +77,13 @@ def _toml_key(key: Key) -> str:
 
 
 def _markdown_table(table: str, cls: Any) -> str:
-    head = [f"## `[{table}]`", "", _summary(cls), "", "| key | default | values | meaning and reason |"]
-    return "\n".join([*head, "| --- | --- | --- | --- |", *(_markdown_key(key) for key in keys_of(table, cls))]) + "\n"
+    head = [f"## `[{table}]`", "", _summary(cls), "", "| key | default | values | meaning | why |"]
+    return (
+        "\n".join([*head, "| --- | --- | --- | --- | --- |", *(_markdown_key(key) for key in keys_of(table, cls))])
+        + "\n"
+    )
 
 
 def _markdown_key(key: Key) -> str:
     values = limits(key) or ("true or false" if key.kind is bool else "a path")
-    return f"| `{key.name}` | `{toml_value(key.default)}` | {values} | {key.spec.meaning}. {key.spec.reason} |"
+    return f"| `{key.name}` | `{toml_value(key.default)}` | {values} | {key.spec.meaning} | {key.spec.reason} |"
