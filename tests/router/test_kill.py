@@ -28,7 +28,7 @@ import sys, time
 from twisted.internet import reactor, task
 from gatherer.core.messages import RawMessage
 from gatherer.router.segments import SegmentRouter
-router = SegmentRouter(sys.argv[1], reactor, flush_interval=float(sys.argv[2]), segment_bytes=60_000)
+router = SegmentRouter(sys.argv[1], reactor, flush_interval=float(sys.argv[2]), segment_bytes=4_000)
 router.start()
 n = 0
 def feed():
