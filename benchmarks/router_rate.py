@@ -1,6 +1,6 @@
-"""How many messages a second the segment router takes, and what it costs a message. Run: python -m benchmarks.router_rate
+"""How many messages a second the segment router takes, and what it costs a message.
 
-Everything goes to a temporary directory.
+Run: python -m benchmarks.router_rate. Everything goes to a temporary directory.
 """
 
 import argparse
@@ -52,7 +52,8 @@ async def measure(reactor: Any, count: int) -> None:
         seconds, processor = time.perf_counter() - started, time.process_time() - processor
     print(f"{len(batches[0][0].data)} bytes a message, {os.cpu_count()} cores")
     print(
-        f"{count / seconds:,.0f} messages/s; dropped {router.dropped}; {router.bytes_written / count:.1f} bytes each on disk"
+        f"{count / seconds:,.0f} messages/s; {router.dropped} dropped; "
+        f"{router.bytes_written / count:.1f} bytes a message on disk"
     )
     print(
         f"{processor / count * 1e6:.2f} µs processor time a message, {delivering / count * 1e6:.2f} µs of it in deliver"
