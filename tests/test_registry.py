@@ -135,7 +135,7 @@ class StartTests(SynchronousTestCase):
         rig = RegistryRig(self, make_row("A"), make_row("B"), make_row("C"))
         rig.rest.held = []
         started = rig.start()
-        held = [d for d in rig.rest.held]
+        held = list(rig.rest.held)
         for deferred in held:
             deferred.callback(None)
         rig.settle()
@@ -199,10 +199,15 @@ class StartTests(SynchronousTestCase):
         rig.told("add C")
 
     def test_large_pages_are_told_in_pieces(self) -> None:
-        """A page larger than a reactor turn should carry is told in several."""
+        """A page larger than a reactor turn should carry is told over several turns."""
         rig = RegistryRig(self, *(make_row(f"B{n}") for n in range(1200)), page_size=1000)
+        turns = iter(range(1000))
+        told: list[tuple[int, int]] = []
+        breathe = rig.registry._breathe
+        rig.registry._breathe = lambda: (next(turns), breathe())[1]  # type: ignore[method-assign]
+        rig.recorder.markets_changed = lambda changes: told.append((next(turns), len(changes)))  # type: ignore
         self.assertEqual(self.successResultOf(rig.start()), 1200)
-        self.assertEqual(rig.recorder.batches, [CHUNK, CHUNK, 200])
+        self.assertEqual(told, [(1, CHUNK), (3, CHUNK), (5, 200)])
 
     def test_progress(self) -> None:
         """A long walk says how far it is every ten seconds, not with every page."""
@@ -338,14 +343,23 @@ class ReconcileTests(SynchronousTestCase):
         del self.rig.rest.rows["A"]
         self.rig.wait(300)
         self.rig.rest.failing = True
-        self.rig.wait(3)
-        self.rig.registry.market_missed("A")
         self.rig.wait(2)
         self.assertEqual(self.rig.asked()[-1:], ["tickers A"])
         self.rig.told()
         self.rig.rest.failing = False
         self.rig.wait(5)
         self.rig.told("remove A")
+
+    def test_wait_after_a_failed_look_up_is_kept(self) -> None:
+        """More questions do not shorten the wait after a failure."""
+        self.rig.rest.failing = True
+        self.rig.registry.market_missed("A")
+        self.rig.wait(2)
+        self.rig.registry.market_missed("B")
+        self.rig.wait(3)
+        self.assertEqual(self.rig.asked(), ["tickers A"])
+        self.rig.wait(1)
+        self.assertEqual(self.rig.asked(), ["tickers A,B"])
 
     def test_missed_events_bring_the_walk_forward(self) -> None:
         """Lost lifecycle messages cause a walk at once, but never two within half a minute."""
@@ -361,7 +375,7 @@ class ReconcileTests(SynchronousTestCase):
         self.assertEqual(self.rig.asked(), ["open", "unopened"])
 
     def test_events_missed_during_a_walk(self) -> None:
-        """Events lost while a walk is under way cause another: its first pages may be out of date. Never two at once."""
+        """Events lost while a walk is under way cause another afterwards: its first pages may be out of date."""
         self.rig.rest.held = []
         self.rig.wait(300)
         self.rig.registry.lifecycle_missed()
@@ -374,6 +388,8 @@ class ReconcileTests(SynchronousTestCase):
         self.assertEqual(self.rig.asked(), ["unopened"])
         self.rig.wait(30)
         self.assertEqual(self.rig.asked(), ["open", "unopened"])
+        self.rig.wait(299)
+        self.assertEqual(self.rig.asked(), [])
 
     def test_market_without_a_book(self) -> None:
         """Markets that never sent a book are looked up together; those that are over are removed, others stay."""

@@ -5,7 +5,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
@@ -30,7 +31,7 @@ NETWORK_TROUBLE = (
     DNSLookupError,
     RequestTransmissionFailed,
     ResponseFailed,
-    TimeoutError,
+    DeferredTimeout,
 )
 """What a request fails with when the exchange cannot be reached, hangs up, or takes too long: worth a retry."""
 
@@ -119,14 +120,14 @@ def raise_timeout(seconds: float) -> Callable[[object, float], object]:
     """For `addTimeout`: whatever the cancelled request ended with, tell the caller it was the time."""
 
     def timed_out(_: object, __: float) -> object:
-        raise TimeoutError(seconds, "no complete answer")
+        raise DeferredTimeout(seconds, "no complete answer")
 
     return timed_out
 
 
 def explain(error: BaseException) -> str:
     """One line for the log: wrapped errors are unwrapped down to the one that says something."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, DeferredTimeout):
         return f"no complete answer within {error.args[0]} s"
     reasons = [explain(reason.value) for reason in getattr(error, "reasons", ())]
     return "; ".join(reasons) if reasons else f"{type(error).__name__}: {error}"

@@ -130,8 +130,7 @@ class ExchangeModel:
             self.do_wait("", 130, rig)
             while (due := rig.table.next_due()) is not None and due <= self.now:
                 self.do_tick("", 2, rig)
-            self.do_walk("", 0, rig)
-            while self.walking is not None:
+            for _ in range(len(self.markets) + 2):
                 self.do_walk("", 0, rig)
             while asked := rig.table.take_lookups(2):
                 for ticker in asked:

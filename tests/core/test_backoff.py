@@ -28,7 +28,7 @@ class BackoffTests(SynchronousTestCase):
     def test_jitter_does_not_compound(self) -> None:
         """The lowest possible draw shortens every wait by the same share; it is never multiplied again."""
         backoff = Backoff(1.0, 100.0, 2.0, 0.2, lambda: 0.0)
-        for wait, expected in zip([backoff.next() for _ in range(4)], [0.8, 1.6, 3.2, 6.4]):
+        for wait, expected in zip([backoff.next() for _ in range(4)], [0.8, 1.6, 3.2, 6.4], strict=True):
             self.assertAlmostEqual(wait, expected)
 
     def test_growth_without_end_stays_finite(self) -> None:

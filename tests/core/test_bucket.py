@@ -15,7 +15,7 @@ class TokenBucketTests(SynchronousTestCase):
         bucket = TokenBucket(200, 600, 0.0)
         waits = [bucket.reserve(10, 0.0) for _ in range(63)]
         self.assertEqual(waits[:60], [0.0] * 60)
-        for wait, expected in zip(waits[60:], [0.05, 0.1, 0.15]):
+        for wait, expected in zip(waits[60:], [0.05, 0.1, 0.15], strict=True):
             self.assertAlmostEqual(wait, expected)
 
     def test_idle_time_saves_no_more_than_the_capacity(self) -> None:

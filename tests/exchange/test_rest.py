@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from treq.testing import StringStubbingResource, StubTreq
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -30,8 +30,15 @@ Reply = tuple[int, dict[str, str], bytes]
 
 def row(ticker: str, status: str = "active", **more: Any) -> dict[str, Any]:
     """A market as the exchange sends it, with fields nobody asked for."""
-    return {"ticker": ticker, "status": status, "open_time": "2026-10-15T14:00:00Z",
-            "close_time": "2026-10-16T14:00:00.5Z", "yes_bid_dollars": "0.4200", "extra": {"a": [1]}, **more}
+    return {
+        "ticker": ticker,
+        "status": status,
+        "open_time": "2026-10-15T14:00:00Z",
+        "close_time": "2026-10-16T14:00:00.5Z",
+        "yes_bid_dollars": "0.4200",
+        "extra": {"a": [1]},
+        **more,
+    }
 
 
 def page(*rows: Any, cursor: str | None = "") -> Reply:
@@ -87,9 +94,7 @@ class SilentHttp:
 
     def get(self, url: str, **_: Any) -> "Deferred[Any]":
         """Never answer; when cancelled, fail as Twisted's HTTP/1.1 client does."""
-        answer: Deferred[Any] = Deferred(
-            lambda d: d.errback(ResponseNeverReceived([Failure(defer.CancelledError())]))
-        )
+        answer: Deferred[Any] = Deferred(lambda d: d.errback(ResponseNeverReceived([Failure(defer.CancelledError())])))
         self.asked.append(answer)
         if self.failure is not None:
             answer.errback(self.failure())
@@ -198,9 +203,15 @@ class TroubleTests(SynchronousTestCase):
     def test_passing_trouble_is_retried_with_longer_waits(self) -> None:
         """429, 5xx, empty, cut and foreign bodies are tried again after 0.5, 1, 2, 4 ... seconds."""
         good = page(row("A"))
-        bad: list[Reply] = [(429, {}, b'{"error":"too many requests"}'), (502, {}, b"<html>"), (200, {}, b""),
-                            (200, {}, good[2][:-9]), (200, {}, b"<html>"), (200, {}, b'{"cursor": ""}'),
-                            (200, {}, b"[" * 5000)]
+        bad: list[Reply] = [
+            (429, {}, b'{"error":"too many requests"}'),
+            (502, {}, b"<html>"),
+            (200, {}, b""),
+            (200, {}, good[2][:-9]),
+            (200, {}, b"<html>"),
+            (200, {}, b'{"cursor": ""}'),
+            (200, {}, b"[" * 5000),
+        ]
         rig = RestRig(self, *bad, good)
         walked = rig.walk()
         for tried, wait in enumerate([0.5, 1, 2, 4, 8, 16, 30], 1):
@@ -245,8 +256,10 @@ class TroubleTests(SynchronousTestCase):
 
     def test_network_trouble_is_retried_and_named(self) -> None:
         """A refused or lost connection is tried again, and the error names the innermost cause."""
-        for make in (lambda: ConnectionRefusedError("nobody home"),
-                     lambda: ResponseFailed([Failure(ConnectionLost("nobody home"))])):
+        for make in (
+            lambda: ConnectError(string="nobody home"),
+            lambda: ResponseFailed([Failure(ConnectionLost("nobody home"))]),
+        ):
             http = SilentHttp(make)
             rig = RestRig(self, http=http, tries=2)
             walked = rig.walk()
@@ -325,10 +338,15 @@ class TroubleTests(SynchronousTestCase):
 class StatusTests(SynchronousTestCase):
     """/exchange/status"""
 
-    STATUS = json.dumps({"exchange_active": False, "trading_active": False, "new_field": 1,
-                         "exchange_estimated_resume_time": None,
-                         "exchange_index_statuses": [{"exchange_index": 2, "exchange_active": True,
-                                                      "trading_active": False}]}).encode()
+    STATUS = json.dumps(
+        {
+            "exchange_active": False,
+            "trading_active": False,
+            "new_field": 1,
+            "exchange_estimated_resume_time": None,
+            "exchange_index_statuses": [{"exchange_index": 2, "exchange_active": True, "trading_active": False}],
+        }
+    ).encode()
 
     def test_error_answers_that_hold_the_object_count(self) -> None:
         """200, 500, 503 and 504 with the object are answers, the shards included."""
@@ -336,8 +354,9 @@ class StatusTests(SynchronousTestCase):
             rig = RestRig(self, (code, {}, self.STATUS))
             status = self.successResultOf(rig.ask(rig.rest.exchange_status()))
             self.assertFalse(status.exchange_active)
-            self.assertEqual([(s.exchange_index, s.trading_active) for s in status.exchange_index_statuses],
-                             [(2, False)])
+            self.assertEqual(
+                [(s.exchange_index, s.trading_active) for s in status.exchange_index_statuses], [(2, False)]
+            )
 
     def test_error_answers_without_it_are_retried(self) -> None:
         """A 503 page of HTML is no status."""

@@ -24,9 +24,24 @@ class CheckUrlTests(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """What is no base URL is refused with a cause and never with a traceback of another kind."""
-        for url in ("", "kalshi.com", "ftp://a/", "https://", "https:///x", "https://a:0/", "https://a:99999/",
-                    "https://a:b/", "https://[::1/", "https://u:p@a/", "https://u@a/", "https://a/?q=1",
-                    "https://a/#f", "https://a b/", "https://a/\n", "https://\u00e9.com/"):
+        for url in (
+            "",
+            "kalshi.com",
+            "ftp://a/",
+            "https://",
+            "https:///x",
+            "https://a:0/",
+            "https://a:99999/",
+            "https://a:b/",
+            "https://[::1/",
+            "https://u:p@a/",
+            "https://u@a/",
+            "https://a/?q=1",
+            "https://a/#f",
+            "https://a b/",
+            "https://a/\n",
+            "https://\u00e9.com/",
+        ):
             with self.assertRaises(ConfigError):
                 check_url(url, REST_SCHEMES)
 

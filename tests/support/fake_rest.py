@@ -40,7 +40,7 @@ class FakeRest:
         self, status: str | None = None, multivariate: str = "exclude", tickers: Sequence[str] | None = None
     ) -> AsyncIterator[list[MarketRow]]:
         what = status if tickers is None else "tickers " + ",".join(tickers)
-        rows = [row for row in self.rows.values() if row.ticker not in self.unreadable and self._fits(row, status, tickers)]
+        rows = [row for row in self.rows.values() if self._fits(row, status, tickers)]
         for number, begin in enumerate(range(0, max(1, len(rows)), self.page_size)):
             await self._request(f"{what}", number)
             yield rows[begin : begin + self.page_size]
@@ -55,8 +55,9 @@ class FakeRest:
     def close(self) -> Deferred[None]:
         return succeed(None)
 
-    @staticmethod
-    def _fits(row: MarketRow, status: str | None, tickers: Sequence[str] | None) -> bool:
+    def _fits(self, row: MarketRow, status: str | None, tickers: Sequence[str] | None) -> bool:
+        if row.ticker in self.unreadable:
+            return False
         if tickers is not None:
             return row.ticker in tickers
         return status is None or FILTERS.get(row.status, "closed") == status
