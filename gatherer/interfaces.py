@@ -41,7 +41,7 @@ class IMarketChangeListener(Interface):
 
 
 class IExchangeRest(Interface):
-    """The exchange's REST side as the registry needs it. Requests are paced, retried, or given up with `RestError`."""
+    """REST as the registry needs it: each request is paced, retried, and given up with `RestError`."""
 
     errors = Attribute("`Counter` of tries that failed, by endpoint.")
 
@@ -49,17 +49,11 @@ class IExchangeRest(Interface):
         """Coroutine: the `ExchangeStatus`, also while the exchange is down but says so properly."""
 
     def markets(status=None, multivariate="exclude", tickers=None):
-        """Async iterator of pages, each a `list[MarketRow]`; unreadable rows are left out. Rows may repeat.
-
-        `status` is the exchange's filter, `multivariate` "exclude", "only" or "include"; of `tickers`
-        (300 at most) the unknown ones are left out without a word.
-        """
+        """Async iterator of pages, each a `list[MarketRow]`: rows may repeat, unreadable ones are left out.
+        `status` is the exchange's filter, `multivariate` "exclude", "only" or "include", `tickers` at most 300."""
 
     def market(ticker):
         """Coroutine: the `MarketRow` of one market, or None when the exchange does not know it."""
-
-    def close():
-        """Deferred: fires with None when the connections kept for reuse are closed. Idempotent."""
 
 
 class IMarketRegistry(Interface):
@@ -82,7 +76,7 @@ class IMarketRegistry(Interface):
         """No lifecycle connection was up for a while: events were lost, so reconcile soon."""
 
     def market_missed(ticker):
-        """A subscribed market never sent its book: look it up again at the next reconciliation."""
+        """A subscribed market never sent its book: look it up, together with others that never did."""
 
     def active():
         """A set-like view of the tickers to carry now."""

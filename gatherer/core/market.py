@@ -24,7 +24,11 @@ _NEVER = float("-inf")
 
 
 class Market:
-    """Slim, about 145 bytes with its times: a million of these are held. Times are Unix seconds."""
+    """Slim, about 145 bytes with its times: a million of these are held. Times are Unix seconds.
+
+    A million of them cost 200 ms in a full garbage collection, 200,000 cost 40 ms; `gc.freeze()` after
+    the first walk spares that.
+    """
 
     __slots__ = ("close_ts", "due", "event", "event_at", "open_ts", "seen", "status")
 
