@@ -42,29 +42,27 @@ class IMarketChangeListener(Interface):
 
 class IExchangeRest(Interface):
     """REST as the registry needs it: each request is paced, retried, and given up with `RestError`."""
-
     errors = Attribute("`Counter` of tries that failed, by endpoint.")
 
     def exchange_status():
         """Coroutine: the `ExchangeStatus`, also while the exchange is down but says so properly."""
 
     def markets(status=None, multivariate="exclude", tickers=None):
-        """Async iterator of pages, each a `list[MarketRow]`: rows may repeat, unreadable ones are left out.
-        `status` is the exchange's filter, `multivariate` "exclude", "only" or "include", `tickers` at most 300."""
+        """Async iterator of `list[MarketRow]`; `multivariate` is "exclude", "only" or "include"; at most 300 tickers."""
 
     def market(ticker):
         """Coroutine: the `MarketRow` of one market, or None when the exchange does not know it."""
+
+    def close():
+        """Deferred: fires with None when the connections kept for reuse are closed. Idempotent."""
 
 
 class IMarketRegistry(Interface):
     """The only one who knows which markets exist and which are active."""
 
     def start(listener):
-        """Walk REST, then tell the `IMarketChangeListener` of every market to carry, and go on doing so.
-
-        Deferred: fires with the number of active markets after the first complete walk. It does not
-        fail for an exchange in trouble (it retries, with backoff); it is cancelled by `stop`.
-        """
+        """Walk REST, tell the `IMarketChangeListener` of every market to carry, and go on doing so. Deferred: the number
+        of active markets after the first whole walk. Retries an exchange in trouble; `stop` cancels it."""
 
     def stop():
         """Deferred: fires with None when no request and no timer is left. Idempotent."""
