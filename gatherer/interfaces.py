@@ -48,7 +48,7 @@ class IExchangeRest(Interface):
         """Coroutine: the `ExchangeStatus`, also while the exchange is down but says so properly."""
 
     def markets(status=None, multivariate="exclude", tickers=None):
-        """Async iterator of `list[MarketRow]`; `multivariate` is "exclude", "only" or "include"; at most 300 tickers."""
+        """Async iterator of `list[MarketRow]`; `multivariate`: "exclude", "only" or "include"; at most 300 tickers."""
 
     def market(ticker):
         """Coroutine: the `MarketRow` of one market, or None when the exchange does not know it."""
@@ -61,8 +61,8 @@ class IMarketRegistry(Interface):
     """The only one who knows which markets exist and which are active."""
 
     def start(listener):
-        """Walk REST, tell the `IMarketChangeListener` of every market to carry, and go on doing so. Deferred: the number
-        of active markets after the first whole walk. Retries an exchange in trouble; `stop` cancels it."""
+        """Walk REST, tell the `IMarketChangeListener` of every market to carry, and go on doing so. Deferred: the
+        number of active markets after the first whole walk. Retries an exchange in trouble; `stop` cancels it."""
 
     def stop():
         """Deferred: fires with None when no request and no timer is left. Idempotent."""
