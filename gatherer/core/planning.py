@@ -100,6 +100,10 @@ class BookPlan:
         self._undo(command)
         self._slow_down(now)
 
+    def unanswered(self) -> None:
+        """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
+        self._land()
+
     def refused(self, now: float) -> None:
         """It had no effect, and the reason does not lie in its markets."""
         self._undo(self._land())

@@ -187,7 +187,7 @@ class Commander:
             self.plan.unknown(now)
         elif reaction is Reaction.BAD_MARKET:
             self.plan.bad_market(code, now)
-        elif reaction is Reaction.OVER_LIMIT:
+        elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
             surplus = self.plan.over_limit(now)
             self._owner.over_limit(surplus, len(self.plan.held))
         else:
@@ -196,6 +196,9 @@ class Commander:
                 self._subscription_over(command.sid, code, "the exchange does not know it")
 
     def _timed_out(self, failure: Failure, command: Command) -> None:
+        if command.action is Action.SNAPSHOT and isinstance(self.plan, BookPlan):
+            self.plan.unanswered()
+            return self.wake()
         self._timeouts += 1
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
         self.plan.unknown(self._clock.seconds())

@@ -60,7 +60,7 @@ def stock() -> tuple[StockProtocol, StringTransport]:
         maxFramePayloadSize=LIMIT, maxMessagePayloadSize=LIMIT,
     )  # fmt: skip
     factory.protocol = StockProtocol
-    protocol = factory.buildProtocol(None)
+    protocol: Any = factory.buildProtocol(None)
     transport = PatientTransport()
     protocol.makeConnection(transport)
     protocol.dataReceived(acceptance(protocol))

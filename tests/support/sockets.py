@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.interfaces import IConnector
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -44,6 +45,7 @@ class RecordingListener:
         return [payload for call in self.calls if call[0] == "received" for payload in call[1]]
 
 
+@implementer(IConnector)
 class FakeConnector:
     """What `reactor.connectTCP` gives back: counts the dials and tells what became of each."""
 
@@ -56,6 +58,12 @@ class FakeConnector:
 
     def connect(self) -> None:
         self.dials += 1
+
+    def disconnect(self) -> None:
+        self.transport.loseConnection()
+
+    def getDestination(self) -> Any:
+        return None
 
     def stopConnecting(self) -> None:
         self.stopped += 1

@@ -1,0 +1,273 @@
+"""The whole pool in memory: real manager, connections and sessions, against the simulated exchange, on a clock."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock, LoopingCall
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.core.allocation import LeastLoaded
+from gatherer.core.backoff import Backoff
+from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
+from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.exchange.commander import CommandSettings
+from gatherer.exchange.connection import Connection, ConnectionSettings
+from gatherer.exchange.session import SessionTools
+from gatherer.exchange.trouble import Trouble
+from gatherer.interfaces import IMarketRegistry, IWebSocketClient, IWebSocketListener
+from gatherer.manager import ConnectionManager
+from gatherer.router.memory import MemoryRouter
+from gatherer.simulator.exchange import Exchange
+
+START = 1_800_000_000.0
+HEARTBEAT = 10.0
+
+
+@implementer(IWebSocketClient)
+class MemoryClient:
+    """A WebSocket without a socket: frames go to a session of the simulator and back, in turns of their own."""
+
+    def __init__(self, listener: Any, exchange: Exchange, clock: Clock, backoff: Backoff) -> None:
+        self._listener = IWebSocketListener(listener)
+        self._exchange = exchange
+        self._clock = clock
+        self._backoff = backoff
+        self._inbox: list[bytes] = []
+        self._retry: Any = None
+        self._heart = LoopingCall(self._beat)
+        self._heart.clock = clock
+        self.session: Any = None
+        self.stopped = False
+        self.commands: list[bytes] = []
+        self.dialled_at: list[float] = []
+
+    @property
+    def is_open(self) -> bool:
+        return self.session is not None
+
+    @property
+    def state(self) -> str:
+        return "open" if self.is_open else "backoff"
+
+    def start(self) -> None:
+        self._retry = self._clock.callLater(0, self._dial)
+
+    def send(self, payload: bytes) -> None:
+        if self.session is None:
+            raise LocalProtocolError("not open")
+        self.commands.append(payload)
+        self._clock.callLater(0, self._to_exchange, self.session, payload)
+
+    def abort(self, reason: str) -> None:
+        self.lose(RemoteProtocolError(reason))
+
+    def healthy(self) -> None:
+        self._backoff.reset()
+
+    def next_dial_in(self) -> float | None:
+        return None if self._retry is None else float(self._retry.getTime() - self._clock.seconds())
+
+    def stop(self) -> Deferred[None]:
+        self.stopped = True
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        self.lose(RemoteProtocolError("stopped"))
+        return succeed(None)
+
+    def lose(self, error: Exception) -> None:
+        """The socket is gone."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        session.close()
+        self._inbox = []
+        self._heart.stop()
+        self._down(error)
+
+    def _dial(self) -> None:
+        self._retry = None
+        self.dialled_at.append(self._clock.seconds())
+        status = self._exchange.faults.next_upgrade()
+        if status is not None:
+            self._down(UpgradeRefused(status, "scripted"))
+            return
+        self.session = self._exchange.open_session(self._from_exchange, cut=self._cut)
+        self._heart.start(HEARTBEAT, now=False)
+        self._listener.opened()
+
+    def _down(self, error: Exception) -> None:
+        if not self.stopped:
+            self._retry = self._clock.callLater(self._backoff.next(), self._dial)
+        self._listener.closed(Failure(error))
+
+    def _cut(self) -> None:
+        self._clock.callLater(0, self.lose, ConnectionResetError("cut by the exchange"))
+
+    def _beat(self) -> None:
+        if not self.session.muted:
+            self._listener.pinged()
+
+    def _to_exchange(self, session: Any, payload: bytes) -> None:
+        if session is self.session:
+            session.receive(payload)
+
+    def _from_exchange(self, payload: bytes) -> None:
+        if not self._inbox:
+            self._clock.callLater(0, self._deliver, self.session)
+        self._inbox.append(payload)
+
+    def _deliver(self, session: Any) -> None:
+        if session is self.session and self._inbox:
+            payloads, self._inbox = self._inbox, []
+            self._listener.received(payloads, int(self._clock.seconds() * 1e9))
+
+
+@implementer(IMarketRegistry)
+class FakeRegistry:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lifecycle: list[bytes] = []
+        self.missed = 0
+        self.silent: list[str] = []
+
+    def start(self, listener: Any) -> Deferred[int]:
+        return succeed(0)
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
+
+    def lifecycle_messages(self, batch: list[bytes]) -> None:
+        self.lifecycle += batch
+
+    def lifecycle_missed(self) -> None:
+        self.missed += 1
+
+    def market_missed(self, ticker: str) -> None:
+        self.silent.append(ticker)
+
+    def active(self) -> frozenset[str]:
+        return frozenset()
+
+    def describe(self, ticker: str) -> dict[str, Any]:
+        return {"ticker": ticker, "status": "active"}
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+class Pool:
+    """One exchange, one manager, one clock. `step` lets a moment pass, `settle` waits until it is quiet."""
+
+    def __init__(
+        self, books: int = 3, markets: int = 30, capacity: int = 7500, batch_size: int = 500, on_gap: str = "snapshot",
+        pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0,
+    ) -> None:  # fmt: skip
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.exchange = Exchange(markets, seed=7, now=START, multivariate=0, clock=self.clock)
+        self.router = MemoryRouter()
+        self.registry = FakeRegistry()
+        self.clients: dict[int, MemoryClient] = {}
+        self._tools = SessionTools(
+            self.router, Trouble(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
+            CommandSettings(5.0), on_gap == "snapshot",
+        )  # fmt: skip
+        self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)
+        plan = make_plan(pairs, pairs, pairs, books)
+        ids = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
+        self.manager = ConnectionManager(
+            plan, self._make_connection, LeastLoaded(ids, capacity), self.registry, self.clock,
+            capacity=capacity, min_healthy=min_healthy, start_timeout=60.0,
+        )  # fmt: skip
+
+    def _make_connection(self, slot: Slot, owner: Any) -> Connection:
+        def make_client(listener: Any) -> MemoryClient:
+            backoff = Backoff(1.0, 300.0, 2.0, 0.0, lambda: 0.5)
+            self.clients[slot.conn_id] = MemoryClient(listener, self.exchange, self.clock, backoff)
+            return self.clients[slot.conn_id]
+
+        return Connection(slot, owner, make_client, self._make_pause, self._tools, self._settings)
+
+    def _make_pause(self) -> Backoff:
+        return Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)
+
+    # -- time --------------------------------------------------------------------------------
+
+    def step(self, seconds: float = 0.0) -> None:
+        """Let everything happen that is due now, then within `seconds`."""
+        end = self.clock.seconds() + seconds
+        for _ in range(100_000):
+            calls = [call.getTime() for call in self.clock.getDelayedCalls()]
+            due = min(calls, default=end + 1)
+            if due > end:
+                break
+            self.clock.advance(max(0.0, due - self.clock.seconds()))
+        self.clock.advance(max(0.0, end - self.clock.seconds()))
+
+    def start(self) -> "Pool":
+        """Dial everything."""
+        self.manager.startService()
+        self.step()
+        return self
+
+    def stop(self) -> None:
+        """Stop; whatever is left on the clock was left behind."""
+        self.manager.stopService()
+        self.exchange.cancel_delayed()
+        self.step()
+        left = self.clock.getDelayedCalls()
+        assert left == [], left
+
+    # -- what can be done ----------------------------------------------------------------------
+
+    def add(self, tickers: Iterable[str]) -> None:
+        """The registry says: carry these."""
+        self.manager.markets_changed([MarketChange(ticker, Change.ADD) for ticker in tickers])
+
+    def remove(self, tickers: Iterable[str]) -> None:
+        """The registry says: drop these."""
+        self.manager.markets_changed([MarketChange(ticker, Change.REMOVE) for ticker in tickers])
+
+    def refresh(self, tickers: Iterable[str]) -> None:
+        """The registry says: their books were emptied."""
+        self.manager.markets_changed([MarketChange(ticker, Change.REFRESH) for ticker in tickers])
+
+    @property
+    def tickers(self) -> list[str]:
+        """The exchange's active markets."""
+        return self.exchange.active_tickers()
+
+    # -- what can be seen ----------------------------------------------------------------------
+
+    def session_of(self, conn_id: int) -> Any:
+        """The simulator's end of a connection."""
+        return self.clients[conn_id].session
+
+    def subscribed(self) -> dict[str, int]:
+        """What the exchange has: ticker to the number of sessions that carry it."""
+        return {ticker: len(sessions) for ticker, sessions in self.exchange.subscribed().items()}
+
+    def markers(self, kind: str) -> list[Marker]:
+        """Markers of a kind, in order."""
+        return [r for r in self.router.records if isinstance(r, Marker) and r.kind == kind]
+
+    def messages(self) -> list[RawMessage]:
+        """Everything forwarded."""
+        return self.router.messages()
+
+    def gaps(self) -> list[int]:
+        """Sizes of the gaps the messages tell of."""
+        return [message.gap_size for message in self.messages() if message.seq_gap]
+
+    def sums(self) -> Counter[str]:
+        """Numbers of all connections added up."""
+        total: Counter[str] = Counter()
+        for status in self.manager.status()["connections"]:
+            total.update({key: value for key, value in status.items() if isinstance(value, int)})
+        return total
