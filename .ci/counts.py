@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-COMMAND = re.compile(r"^([\w.-]+): commands\[\d+\]> ")
+COMMAND = re.compile(r"^([\w.-]+): commands\[\d+\](?: .*)?> ")
 TRIAL = re.compile(r"^(?:PASSED|FAILED)(?: \((.*)\))?$")
 PYTEST = re.compile(r"^=* ?(\d+ [a-z]+(?:, \d+ [a-z]+)*) in [\d.]+s")
 WORDS = {"successes": "passed", "failures": "failed", "errors": "failed", "error": "failed", "skips": "skipped"}
