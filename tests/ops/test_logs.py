@@ -1,0 +1,178 @@
+"""How the log reads, and what may not be in it."""
+
+import io
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, Logger, LogLevel
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from gatherer.errors import ConfigError
+from gatherer.ops.logs import LineObserver, Throttle, format_json, format_text, make_observer
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----"
+
+
+def event(**fields: Any) -> dict[str, Any]:
+    """An event as `twisted.logger` makes it."""
+    return {
+        "log_time": 1795380241.5,
+        "log_level": LogLevel.warn,
+        "log_namespace": "gatherer.manager",
+        "log_format": "slot {slot} live",
+        "slot": 7,
+        **fields,
+    }
+
+
+def failure() -> Failure:
+    """A failure with a traceback."""
+    try:
+        raise ValueError("deep trouble")
+    except ValueError:
+        return Failure()
+
+
+class FormatTests(SynchronousTestCase):
+    """format_text and format_json."""
+
+    def test_text_line(self) -> None:
+        """Time in UTC with milliseconds, level, component, message."""
+        self.assertEqual(format_text(event()), "2026-11-22T20:44:01.500Z warn     gatherer.manager: slot 7 live")
+
+    def test_json_line(self) -> None:
+        """The same facts as keys, and the fields with their types."""
+        self.assertEqual(
+            json.loads(format_json(event(rate=1.5, up=True, none=None))),
+            {
+                "time": "2026-11-22T20:44:01.500Z",
+                "level": "warn",
+                "component": "gatherer.manager",
+                "event": "slot 7 live",
+                "fields": {"slot": 7, "rate": 1.5, "up": True, "none": None},
+            },
+        )
+
+    def test_tracebacks_are_included(self) -> None:
+        """A failure's traceback is on lines of its own in text, and one field in JSON."""
+        broken = event(log_failure=failure())
+        text, record = format_text(broken), json.loads(format_json(broken))
+        self.assertIn("\n    ", text)
+        for traceback in (text, record["traceback"]):
+            self.assertIn("deep trouble", traceback)
+            self.assertIn("test_logs.py", traceback)
+
+    def test_a_line_break_cannot_forge_a_line(self) -> None:
+        """Text from outside cannot look like a second event: its further lines are indented."""
+        for line in format_text(event(slot="x\n2026-11-22T20:44:01.500Z error gatherer: forged\r")).splitlines()[1:]:
+            self.assertTrue(line.startswith("    "))
+        self.assertEqual(format_json(event(slot="x\ny")).count("\n"), 0)
+
+    def test_key_material_never_appears(self) -> None:
+        """Neither a field that is named like a secret nor a PEM block in any field, message or traceback is shown."""
+        try:
+            raise ValueError(f"cannot load {PEM}")
+        except ValueError:
+            broken = Failure()
+        careless = event(
+            log_format="key {private_key} {text} {slot!r}", private_key="MC4CAQ", text=PEM, slot={"a": PEM},
+            password="hunter2", log_failure=broken,
+        )  # fmt: skip
+        for formatted in (format_text(careless), format_json(careless)):
+            self.assertNotIn("MC4CAQ", formatted)
+            self.assertNotIn("hunter2", formatted)
+            self.assertIn("slot", formatted + " slot")
+
+    def test_a_value_that_cannot_be_printed_costs_only_itself(self) -> None:
+        """A field whose `str` raises does not lose the event."""
+
+        class Odd:
+            def __str__(self) -> str:
+                raise ValueError("no")
+
+        record = json.loads(format_json(event(odd=Odd())))
+        self.assertEqual(record["event"], "slot 7 live")
+        self.assertIn("unprintable", record["fields"]["odd"])
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["slot", "a", "b"]),
+            st.one_of(st.text(), st.binary(), st.integers(), st.floats(), st.sampled_from(["\ud800", 2**80, ...])),
+        )
+    )
+    def test_every_event_is_one_json_line(self, fields: dict[str, Any]) -> None:
+        """Whatever the fields hold, the result is one line of JSON, and text can be encoded."""
+        line = format_json(event(**fields))
+        self.assertEqual(line.encode().count(b"\n"), 0)
+        json.loads(line)
+        format_text(event(**fields)).encode()
+
+
+class ObserverTests(SynchronousTestCase):
+    """make_observer."""
+
+    def logged(self, style: str, level: str) -> list[str]:
+        """The lines that one event of each level gives."""
+        stream = io.StringIO()
+        log = Logger(namespace="gatherer.test", observer=make_observer(stream, style, level))
+        for each in LogLevel.iterconstants():
+            log.emit(each, "an event")
+        return stream.getvalue().splitlines()
+
+    def test_observers_keep_the_contract(self) -> None:
+        """What make_observer returns, and LineObserver, provide ILogObserver."""
+        verifyObject(ILogObserver, make_observer(io.StringIO(), "text", "info"))
+        verifyObject(ILogObserver, LineObserver(io.StringIO(), format_text))
+
+    def test_threshold(self) -> None:
+        """Events below the level are left out, those at it and above are there."""
+        self.assertEqual(len(self.logged("text", "debug")), 5)
+        self.assertEqual(len(self.logged("json", "warn")), 3)
+        self.assertEqual(len(self.logged("json", "critical")), 1)
+
+    def test_nonsense_settings_are_refused(self) -> None:
+        """An unknown format or level is an error that names the key."""
+        for style, level, key in (("xml", "info", "[log] format"), ("text", "loud", "[log] level")):
+            error = self.assertRaises(ConfigError, make_observer, io.StringIO(), style, level)
+            self.assertIn(key, str(error))
+
+    def test_a_closed_stream_raises_nothing(self) -> None:
+        """A log that cannot be written does not stop who logs."""
+        stream = io.StringIO()
+        observer = make_observer(stream, "text", "info")
+        stream.close()
+        observer(event())
+
+
+class ThrottleTests(SynchronousTestCase):
+    """Throttle."""
+
+    def test_once_a_minute_with_the_count(self) -> None:
+        """The first is told; what follows within the minute is counted and told with the next line."""
+        throttle = Throttle(clock := Clock())
+        self.assertEqual([throttle.note("a"), throttle.note("a"), throttle.note("a")], [1, None, None])
+        clock.advance(59.9)
+        self.assertIsNone(throttle.note("a"))
+        clock.advance(0.1)
+        self.assertEqual(throttle.note("a"), 4)
+        clock.advance(60)
+        self.assertEqual(throttle.note("a"), 1)
+
+    def test_kinds_are_apart(self) -> None:
+        """One kind of trouble does not hide another."""
+        throttle = Throttle(Clock())
+        throttle.note("a")
+        self.assertEqual(throttle.note("b"), 1)
+
+    def test_forget(self) -> None:
+        """Trouble that was over and comes back is told at once."""
+        throttle = Throttle(Clock())
+        throttle.note("a")
+        throttle.forget("a")
+        throttle.forget("never seen")
+        self.assertEqual(throttle.note("a"), 1)
