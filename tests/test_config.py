@@ -126,6 +126,11 @@ class ComplaintTests(ConfigTestCase):
         }.items():
             self.assertEqual(self.complaint(text), expected)
 
+    def test_long_values_are_cut(self) -> None:
+        """A value that fills a screen is not repeated in full."""
+        said = self.complaint(f'[log]\nformat = "{"x" * 1000}"')
+        self.assertEqual(said, '[log] format must be "text" or "json", not "' + "x" * 59 + '..."')
+
     def test_every_bound_holds(self) -> None:
         """Each number may be its lowest and highest value and nothing beyond; NaN and infinity are no numbers."""
         for key in NUMBERS:
