@@ -54,7 +54,8 @@ class SimulatorService(MultiService):
         self.exchange = exchange
         self._reactor = reactor
         self._endpoints = (IStreamServerEndpoint(websocket_endpoint), IStreamServerEndpoint(rest_endpoint))
-        self._rate = rate
+        self.rate = rate
+        """Random events a second; may be changed while it runs."""
         self._faults = faults
         ring = KeyRing(keys)
         buckets = Buckets(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
@@ -135,7 +136,7 @@ class SimulatorService(MultiService):
         elapsed = min(BURST_SECONDS, max(0.0, now - self._emitted_at))
         self._emitted_at = now
         self.exchange.advance(now)
-        self._overdue += elapsed * self._rate
+        self._overdue += elapsed * self.rate
         count = int(self._overdue)
         self._overdue -= count
         self.exchange.emit(count)

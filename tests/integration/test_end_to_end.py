@@ -1,0 +1,93 @@
+"""The main job over 150 real sockets, compared with what the exchange wrote.
+
+`GATHERER_END_TO_END_SECONDS` makes it longer: the figures in the docs come from 30 s.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from gatherer.settings import PoolSettings
+from tests.support.world import World, run
+
+SECONDS = float(os.environ.get("GATHERER_END_TO_END_SECONDS", "6"))
+POOL = PoolSettings(dial_rate=200.0, min_healthy=150)
+
+
+class EndToEndTests(TestCase):
+    """One exchange, one gatherer, nothing faked between them."""
+
+    timeout = 120 + SECONDS
+
+    def world(self, scenario: Callable[[World], Any], markets: int, rate: float) -> Deferred[World]:
+        """Run a scenario in an open world, and close it whatever happens."""
+        from twisted.internet import reactor
+
+        async def scene() -> World:
+            world = World(reactor, self.mktemp(), markets, rate, POOL)
+            try:
+                await world.open()
+                await scenario(world)
+            finally:
+                await world.close()
+            return world
+
+        return run(scene())
+
+    def test_every_message_exactly_once(self) -> Deferred[Any]:
+        """Markets come and go, ten connections are cut: what went over a socket that was not cut is in the capture,
+        in order, once, byte for byte; no gap is seen, no market is missing or double, loads are even."""
+        uncut: set[int] = set()
+
+        async def scenario(world: World) -> None:
+            for ticker in sorted(world.carried())[:100]:
+                world.exchange.settle_market(ticker)
+            for _ in range(300):
+                world.exchange.create_market()
+            await world.pause(SECONDS / 4)
+            for _ in range(10):
+                world.exchange.faults.cut()
+                await world.pause(SECONDS / 20)
+            await world.pause(SECONDS / 4)
+            await world.calm()
+            uncut.update(world.exchange.sessions)
+            self.assertEqual({len(ids) for ids in world.exchange.subscribed().values()}, {1})
+            loads = [c.status()["held"] for c in world.gatherer.manager.connections()[6:]]
+            self.assertLessEqual(max(loads) - min(loads), 1)
+            self.assertEqual(sum(loads), 20_200)
+
+        def compare(world: World) -> None:
+            captured = Counter(b"\n".join(messages) for messages in world.captured())
+            whole = Counter(b"\n".join(world.written[session]) for session in uncut)
+            self.assertEqual(len(uncut), 150)
+            self.assertEqual(whole - captured, Counter())
+            cut = [b"\n".join(messages) for session, messages in world.written.items() if session not in uncut]
+            for messages in captured - whole:
+                self.assertTrue(any(written.startswith(messages) for written in cut))
+            self.assertEqual({record["seq_gap"] for record, data in world.lines() if data}, {False})
+            self.assertGreater(sum(map(len, world.written.values())), 20_000 + 2_000 * SECONDS)
+
+        return self.world(scenario, markets=20_000, rate=2_000.0).addCallback(compare)
+
+    def test_skipped_numbers_are_exactly_marked(self) -> Deferred[Any]:
+        """Five skips of three numbers: five records say so, each with its size, and all books recover."""
+
+        async def scenario(world: World) -> None:
+            for _ in range(5):
+                world.exchange.faults.skip_seq(times=1, count=3)
+                await world.pause(0.2)
+            await world.calm()
+            await world.until(lambda: sum(c["gaps"] for c in world.gatherer.manager.status()["connections"]) == 5)
+
+        def compare(world: World) -> None:
+            told = [record["gap_size"] for record, data in world.lines() if data and record["seq_gap"]]
+            self.assertEqual(told, [3] * 5)
+            markers = Counter(record["marker"] for record, data in world.lines() if not data)
+            self.assertEqual(markers["gap"], 5)
+            self.assertEqual(markers["session_down"], 150)
+
+        return self.world(scenario, markets=2_000, rate=2_000.0).addCallback(compare)
