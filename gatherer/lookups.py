@@ -73,8 +73,19 @@ class LookUps:
             self._conclude([(row.ticker, row) for row in page], asked_at)
         # A row may also be missing because it could not be read: only a 404 says that a market is gone.
         for ticker in missing:
-            asked_at = self._clock.seconds()
-            self._conclude([(ticker, await self._rest.market(ticker))], asked_at)
+            await self._ask_alone(ticker)
+
+    async def _ask_alone(self, ticker: str) -> None:
+        asked_at = self._clock.seconds()
+        try:
+            row = await self._rest.market(ticker)
+        except RestError as error:
+            if error.status != 200:
+                raise
+            # The answer came but is unreadable: one odd market must not hold up the others. The next walk asks again.
+            self._log.warn("{ticker} stays as it is: {error}", ticker=ticker, error=error)
+            return
+        self._conclude([(ticker, row)], asked_at)
 
     def _conclude(self, answers: list[tuple[str, MarketRow | None]], asked_at: float) -> None:
         now = self._clock.seconds()

@@ -323,10 +323,14 @@ class ReconcileTests(SynchronousTestCase):
         self.assertEqual(self.rig.asked(), ["open", "unopened", "tickers A,B", "market B"])
 
     def test_row_that_cannot_be_read_is_not_gone(self) -> None:
-        """A market whose row has an unexpected shape is missing in walk and look-up, and stays."""
+        """A market whose row has an unexpected shape is missing everywhere, and stays; it holds up no other."""
         self.rig.rest.unreadable.add("A")
-        self.rig.wait(900)
+        del self.rig.rest.rows["B"]
+        self.rig.wait(302)
+        self.rig.told("remove B")
+        self.rig.wait(600)
         self.rig.told()
+        self.assertEqual(self.rig.asked().count("market A"), 3)
 
     def test_failed_walk_makes_nothing_vanish(self) -> None:
         """While walks fail everything stays; the next success sorts it out."""
