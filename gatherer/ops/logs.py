@@ -27,6 +27,8 @@ from gatherer.errors import ConfigError
 
 _SECRET = re.compile(r"private|secret|password|signature|pem\b", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""Not for a terminal's eyes: what the exchange sends may be quoted in a line."""
 _HIDDEN = "[hidden]"
 _HIDDEN_KEY = "[private key hidden]"
 
@@ -66,10 +68,10 @@ class LineObserver:
 
 def format_text(event: LogEvent) -> str:
     """`2026-10-15T14:00:00.123Z warn  gatherer.manager: message`; a traceback follows on lines of its own."""
-    lines = _message(event).replace("\r", "\\r").replace("\n", "\n    ")
-    head = f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {lines}"
-    traceback = _traceback(event)
-    return f"{head}\n    {traceback.rstrip().replace(chr(10), chr(10) + '    ')}" if traceback else head
+    text = f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {_message(event)}"
+    if traceback := _traceback(event):
+        text = f"{text}\n{traceback.rstrip()}"
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text).replace("\n", "\n    ")
 
 
 def format_json(event: LogEvent) -> str:

@@ -73,6 +73,12 @@ class FormatTests(SynchronousTestCase):
             self.assertTrue(line.startswith("    "))
         self.assertEqual(format_json(event(slot="x\ny")).count("\n"), 0)
 
+    def test_no_control_character_reaches_a_terminal(self) -> None:
+        """Escape sequences in quoted text are shown, not obeyed."""
+        line = format_text(event(slot="\x1b[2J\x07\u2028"))
+        self.assertTrue(line.isprintable(), line)
+        self.assertIn("\\x1b[2J", line)
+
     def test_key_material_never_appears(self) -> None:
         """Neither a field that is named like a secret nor a PEM block in any field, message or traceback is shown."""
         try:

@@ -1,0 +1,150 @@
+"""Parts that have nothing but a status, and statuses of the shape the real parts give."""
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+
+
+@implementer(IConnectionManager)
+class StubManager(Service):
+    """A pool of two."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Any] = {
+            "connections": [connection(1, "ticker"), connection(7, "orderbook_delta", wanted=200, held=199, owed=0)],
+            "markets": 200,
+            "divergence": 1,
+            "healthy": 2,
+            "min_healthy": 2,
+        }
+
+    def when_ready(self) -> Deferred[None]:
+        """At once."""
+        return succeed(None)
+
+    def connections(self) -> list[Any]:
+        """None that anybody could talk to."""
+        return []
+
+    def status(self) -> dict[str, Any]:
+        """What the test wants."""
+        return self.figures
+
+    def explain(self, ticker: str) -> dict[str, Any]:
+        """Nothing."""
+        return {"ticker": ticker}
+
+
+@implementer(IMarketRegistry)
+class StubRegistry:
+    """Knows 300 markets."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Any] = {
+            "markets_total": 300,
+            "active_markets": 200,
+            "lifecycle_events": {"created": 5, "settled": 2},
+            "reconcile_duration": 12.5,
+            "rest_errors": {"/markets": 3},
+            "last_sync": 1795380000.0,
+            "exchange_active": True,
+            "trading_active": False,
+        }
+
+    def start(self, listener: Any) -> Deferred[int]:
+        """At once."""
+        return succeed(200)
+
+    def stop(self) -> Deferred[None]:
+        """At once."""
+        return succeed(None)
+
+    def lifecycle_messages(self, batch: list[bytes]) -> None:
+        """Not heard."""
+
+    def lifecycle_missed(self) -> None:
+        """Not heard."""
+
+    def market_missed(self, ticker: str) -> None:
+        """Not heard."""
+
+    def active(self) -> set[str]:
+        """None."""
+        return set()
+
+    def describe(self, ticker: str) -> None:
+        """Never heard of it."""
+
+    def status(self) -> dict[str, Any]:
+        """What the test wants."""
+        return self.figures
+
+
+@implementer(IMessageRouter)
+class StubRouter:
+    """Has written 90 of 100."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Any] = {
+            "received": 100,
+            "written": 90,
+            "dropped": 4,
+            "dropped_by_connection": {"7": 4},
+            "backlog": 6,
+            "bytes_written": 1234,
+            "segments": 2,
+            "write_errors": 1,
+            "trouble": None,
+        }
+
+    def start(self) -> None:
+        """Nothing to take."""
+
+    def deliver(self, batch: list[Any]) -> None:
+        """Not kept."""
+
+    def mark(self, marker: Any) -> None:
+        """Not kept."""
+
+    def backlog(self) -> int:
+        """As in the status."""
+        return int(self.figures["backlog"])
+
+    def close(self) -> Deferred[None]:
+        """At once."""
+        return succeed(None)
+
+    def status(self) -> dict[str, Any]:
+        """What the test wants."""
+        return self.figures
+
+
+def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:
+    """The status of one live connection."""
+    return {
+        "conn_id": conn_id,
+        "role": role,
+        "state": "live",
+        "wanted": 0,
+        "held": 0,
+        "owed": 0,
+        "pending": 1,
+        "subscriptions": 1,
+        "received": 50,
+        "forwarded": 45,
+        "bytes_received": 13_000,
+        "gaps": 1,
+        "skipped": 3,
+        "repeats": 2,
+        "reconnects": 2,
+        "errors": {},
+        "ws_errors": {},
+        "last_ping": 1795380240.0 + conn_id,
+        "last_message": 1795380241.0 + conn_id,
+        "next_dial_in": None,
+        **figures,
+    }
