@@ -1,7 +1,6 @@
 """What a client may ask, and every answer to it (protocol section 3). Pure."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,39 +10,11 @@ from gatherer.simulator.faults import Fate
 from gatherer.simulator.market import OVER
 from gatherer.simulator.params import Refusal
 from gatherer.simulator.subscription import BOOKS, MARKET_CHANNELS, PRIVATE_CHANNELS, PUBLIC_CHANNELS, Subscription
+from gatherer.simulator.turn import Turn
 
 if TYPE_CHECKING:
     from gatherer.simulator.floor import Floor
     from gatherer.simulator.session import Session
-
-
-@dataclass(slots=True)
-class Turn:
-    """One command being carried out."""
-
-    session: "Session"
-    floor: "Floor"
-    id: int | None
-    """What replies carry; None when the client gave none, or 0, which counts as none."""
-    params: Any
-    fate: Fate
-
-    def reply(self, build: Callable[[], bytes]) -> None:
-        """Answer, unless a fault loses or delays it. The number is taken when the answer is sent."""
-        if self.fate.delay:
-            self.floor.later(self.fate.delay, lambda: self.session.transmit(build()))
-        elif not self.fate.lost:
-            self.session.transmit(build())
-
-    def acknowledge(self, sub: Subscription, options: dict[str, Any]) -> None:
-        """`ok`: the whole list after the change, unless the client does not care for it."""
-
-        def build() -> bytes:
-            skip = params.flag(options, "skip_ticker_ack")
-            msg = {} if skip else {"market_tickers": list(sub.markets)}
-            return wire.reply(self.id, "ok", msg, sub.sid, sub.next_seq())
-
-        self.reply(build)
 
 
 def execute(session: "Session", floor: "Floor", frame: bytes) -> None:

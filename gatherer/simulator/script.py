@@ -4,7 +4,6 @@ Opening and closing have no message: that is the rule of the exchange, not an om
 """
 
 import re
-from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
@@ -15,6 +14,7 @@ from gatherer.simulator.floor import Floor
 from gatherer.simulator.listing import Listing, event_date
 from gatherer.simulator.market import OVER, Market, Status
 from gatherer.simulator.subscription import LIFECYCLE, MULTIVARIATE
+from gatherer.simulator.timetable import Timetable
 
 SERIES = "KXSIM"
 MULTIVARIATE_SERIES = "KXMVESIM"
@@ -30,28 +30,6 @@ def check_ticker(ticker: str) -> str:
     if not _TICKER.fullmatch(ticker):
         raise ScriptError(f"not a ticker: {ticker!r}")
     return ticker
-
-
-class Timetable:
-    """Which markets to look at, and when. Markets that share a time share an entry."""
-
-    def __init__(self) -> None:
-        self._markets: dict[int, list[Market]] = {}
-        self._times: list[int] = []
-
-    def add(self, ts: int, market: Market) -> None:
-        """Look at a market at that second. A time that was moved is left in: looking is harmless."""
-        if ts not in self._markets:
-            heappush(self._times, ts)
-            self._markets[ts] = []
-        self._markets[ts].append(market)
-
-    def due(self, now: float) -> list[Market]:
-        """Take out the markets whose time has come, the earliest first."""
-        markets: list[Market] = []
-        while self._times and self._times[0] <= now:
-            markets += self._markets.pop(heappop(self._times))
-        return markets
 
 
 class Script:

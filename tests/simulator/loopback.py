@@ -1,7 +1,7 @@
 """A simulator on real loopback sockets whose time is a Clock, and plain clients for it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from autobahn.twisted.websocket import WebSocketClientFactory, WebSocketClientProtocol
@@ -85,7 +85,7 @@ class SocketClient(WebSocketClientProtocol):
 class LoopbackCase(TestCase):
     """Starts a service before each test and stops it after, with `SETTINGS` and `MARKETS`."""
 
-    SETTINGS: Any = {}
+    SETTINGS: ClassVar[dict[str, Any]] = {}
     MARKETS = 20
     timeout = 20
 
@@ -98,9 +98,9 @@ class LoopbackCase(TestCase):
         self.clock.advance(NOW)
         self.key = ed25519_key()
         self.exchange = Exchange(markets=self.MARKETS, now=NOW, clock=self.clock)
-        endpoints = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
+        websocket, rest = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
         keys = {"key": self.key.public_key()}
-        self.service = SimulatorService(self.clock, self.exchange, *endpoints, keys, **self.SETTINGS)
+        self.service = SimulatorService(self.clock, self.exchange, websocket, rest, keys, **self.SETTINGS)
         self.service.startService()
         self.clients: list[SocketClient] = []
         return self.service.when_listening().addCallback(self._listening)
@@ -129,9 +129,10 @@ class LoopbackCase(TestCase):
         factory = WebSocketClientFactory(url, headers=headers, reactor=self.reactor)
         factory.protocol = SocketClient
         factory.noisy = False
-        client: SocketClient = await TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.websocket_port).connect(factory)
+        client: Any = await TCP4ClientEndpoint(self.reactor, "127.0.0.1", self.websocket_port).connect(factory)
         self.clients.append(client)
-        return client
+        found: SocketClient = client
+        return found
 
     async def connect(self) -> SocketClient:
         """An open WebSocket."""

@@ -22,7 +22,7 @@ class KeyRingTests(SynchronousTestCase):
         self.ring = KeyRing({"rsa": self.rsa.public_key(), "ed": self.ed.public_key()})
 
     def refusal(
-        self, key: PrivateKey, key_id: str = "rsa", /, path: str = PATH, at: float = NOW, **changes: str
+        self, key: PrivateKey, key_id: str = "rsa", path: str = PATH, at: float = NOW, /, **changes: str
     ) -> str:
         """Code and detail of the 401, empty text when the request is let in."""
         headers = {name.lower(): value for name, value in signed(key, key_id, "GET", path, at).items()} | {
@@ -42,7 +42,7 @@ class KeyRingTests(SynchronousTestCase):
         found = {
             self.refusal(self.ed, "rsa"),
             self.refusal(self.rsa, "ed"),
-            self.refusal(self.rsa, path="/elsewhere"),
+            self.refusal(self.rsa, "rsa", "/elsewhere"),
             self.refusal(self.rsa, signature=sign(self.rsa, text, salt=20)),
             self.refusal(self.rsa, signature="!"),
         }
@@ -55,11 +55,13 @@ class KeyRingTests(SynchronousTestCase):
     def test_missing_header(self) -> None:
         """Each of the three is needed."""
         for name in ("key", "timestamp", "signature"):
-            self.assertEqual(self.refusal(self.rsa, **{name: ""}), "signature_is_missing_from_headers")
+            self.assertEqual(
+                self.refusal(self.rsa, "rsa", PATH, NOW, **{name: ""}), "signature_is_missing_from_headers"
+            )
 
     def test_clock_window_is_ten_seconds_either_way(self) -> None:
         """9.9 s off passes, 10.1 s off is header_timestamp_expired."""
-        found = [self.refusal(self.rsa, at=NOW + off) for off in (-10.1, -9.9, 9.9, 10.1)]
+        found = [self.refusal(self.rsa, "rsa", PATH, NOW + off) for off in (-10.1, -9.9, 9.9, 10.1)]
         self.assertEqual(found, ["header_timestamp_expired", "", "", "header_timestamp_expired"])
         self.assertEqual(self.refusal(self.rsa, timestamp="noon"), "authentication_error INVALID_TIMESTAMP")
 

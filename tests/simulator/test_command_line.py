@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import treq
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone
@@ -15,6 +17,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import Agent
 from zope.interface.verify import verifyObject
 
 from gatherer.errors import ConfigError
@@ -114,7 +117,7 @@ class Run(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """(exit status, log, message)."""
-        status = 0 if reason.check(ProcessDone) else reason.value.exitCode  # type: ignore[attr-defined]
+        status = 0 if reason.check(ProcessDone) else getattr(reason.value, "exitCode", None)
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
             waiter.errback(AssertionError(self.out + self.err))
@@ -157,9 +160,18 @@ class ProgramTests(TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             run = self.run_program("--markets", "20")
             await run.until(b"exchange open")
+            self.assertEqual(await self.count_markets(int(run.out.split(b"REST port ")[1].split()[0])), 20)
             run.transport.signalProcess(number)  # type: ignore[union-attr]
             status, _, message = await run.done
             self.assertEqual((status, message, os.path.exists(self.pidfile)), (0, "", False))
+
+    async def count_markets(self, port: int) -> int:
+        """Ask the program itself: when it answers, its reactor runs, and signals are caught."""
+        from twisted.internet import reactor
+
+        url = f"http://127.0.0.1:{port}/trade-api/v2/markets?mve_filter=exclude"
+        response: Any = await treq.get(url, agent=Agent(reactor), unbuffered=True)
+        return len(msgspec.json.decode(await treq.content(response))["markets"])
 
     @coroutine
     async def test_port_in_use(self) -> None:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
@@ -67,7 +66,7 @@ print(json.dumps(found))
 class PublicClientTests(TestCase):
     timeout = 60
 
-    def setUp(self) -> Deferred[Any]:
+    def setUp(self) -> Any:
         """A running simulator in this process, a key file for the other."""
         from twisted.internet import reactor
 
@@ -76,8 +75,9 @@ class PublicClientTests(TestCase):
         self.key_file = os.path.abspath(self.mktemp())
         Path(self.key_file).write_bytes(private_pem(key))
         self.exchange = Exchange(markets=20, now=self.reactor.seconds(), clock=self.reactor)
-        endpoints = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
-        self.service = SimulatorService(self.reactor, self.exchange, *endpoints, {"key": key.public_key()}, rate=500.0)
+        websocket, rest = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
+        keys = {"key": key.public_key()}
+        self.service = SimulatorService(self.reactor, self.exchange, websocket, rest, keys, rate=500.0)
         self.service.startService()
         self.addCleanup(self.service.stopService)
         return self.service.when_listening()

@@ -1,11 +1,12 @@
 """REST over loopback: signatures, rate limit, scripted failures."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
+import treq
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.web.client import Agent, PartialDownloadError, ResponseFailed, readBody
+from twisted.web.client import Agent, PartialDownloadError, ResponseFailed
 from twisted.web.http_headers import Headers
 
 from tests.simulator.keys import signed
@@ -22,15 +23,15 @@ class RestCase(LoopbackCase):
         self, path: str, headers: dict[str, str] | None = None, method: str = "GET"
     ) -> tuple[int, Any, Headers]:
         """(status, decoded body or None, headers)."""
-        url = f"http://127.0.0.1:{self.rest_port}{path}".encode()
+        url = f"http://127.0.0.1:{self.rest_port}{path}"
         raw = Headers({name: [value] for name, value in (headers or {}).items()})
-        response: Any = await Agent(self.reactor).request(method.encode(), url, raw)
-        body = await readBody(response)
+        response: Any = await treq.request(method, url, headers=raw, agent=Agent(self.reactor), unbuffered=True)
+        body = await treq.content(response)
         return response.code, msgspec.json.decode(body) if body else None, response.headers
 
 
 class RestTests(RestCase):
-    SETTINGS = {"rest_tokens": 1_000_000.0}
+    SETTINGS: ClassVar[dict[str, Any]] = {"rest_tokens": 1_000_000.0}
 
     @coroutine
     async def test_whole_walk(self) -> None:
@@ -111,7 +112,7 @@ class RestTests(RestCase):
 
 
 class RateLimitTests(RestCase):
-    SETTINGS = {"rest_tokens": 20.0, "rest_burst": 30.0}
+    SETTINGS: ClassVar[dict[str, Any]] = {"rest_tokens": 20.0, "rest_burst": 30.0}
 
     @coroutine
     async def test_429_until_time_passes(self) -> None:
@@ -124,7 +125,7 @@ class RateLimitTests(RestCase):
 
 
 class SignedRestTests(RestCase):
-    SETTINGS = {"rest_must_sign": True}
+    SETTINGS: ClassVar[dict[str, Any]] = {"rest_must_sign": True}
 
     @coroutine
     async def test_unsigned_is_401(self) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.task import Clock
@@ -31,9 +32,9 @@ class FakePort:
         self.open = False
         return succeed(None)
 
-    def getHost(self) -> object:
+    def getHost(self) -> UNIXAddress:
         """Nowhere."""
-        return object()
+        return UNIXAddress(None)
 
 
 @implementer(IStreamServerEndpoint)
@@ -57,7 +58,8 @@ class ServiceTests(SynchronousTestCase):
 
     def service(self, outcomes: list[Deferred[Any]] | None = None, **settings: Any) -> SimulatorService:
         endpoints = [FakeEndpoint(outcome) for outcome in outcomes or map(succeed, self.ports)]
-        return SimulatorService(self.clock, self.exchange, *endpoints, {}, **settings)  # type: ignore[arg-type]
+        websocket, rest = endpoints
+        return SimulatorService(self.clock, self.exchange, websocket, rest, {}, **settings)
 
     def test_fakes_are_faithful(self) -> None:
         """They provide what they stand for."""

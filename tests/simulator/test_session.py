@@ -77,7 +77,7 @@ class SubscribeTests(SynchronousTestCase):
 
     def test_initial_tickers_on_request(self) -> None:
         """send_initial_snapshot sends one unnumbered ticker a market."""
-        ack, *tickers = self.client.ask(
+        _, *tickers = self.client.ask(
             "subscribe", channels=["ticker"], market_tickers=[self.a, self.b], send_initial_snapshot=True
         )
         self.assertEqual([(one["type"], "seq" in one) for one in tickers], [("ticker", False)] * 2)

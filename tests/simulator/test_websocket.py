@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -42,7 +42,7 @@ class Raw(Protocol):
 
 
 class HandshakeTests(LoopbackCase):
-    SETTINGS = {"connections": 2}
+    SETTINGS: ClassVar[dict[str, Any]] = {"connections": 2}
 
     @coroutine
     async def test_signed_upgrade_gets_in(self) -> None:
@@ -129,7 +129,7 @@ class HeartbeatTests(LoopbackCase):
 
 
 class DataTests(LoopbackCase):
-    SETTINGS = {"rate": 1_000.0}
+    SETTINGS: ClassVar[dict[str, Any]] = {"rate": 1_000.0}
 
     @coroutine
     async def test_data_flows_at_the_rate_and_books_agree(self) -> None:
@@ -155,7 +155,7 @@ class DataTests(LoopbackCase):
         """ts_ms of a delta is the moment it was sent."""
         client = await self.connect()
         params = {"channels": ["orderbook_delta"], "market_tickers": self.exchange.active_tickers()}
-        count = len((await client.ask(1 + len(params["market_tickers"]), id=1, cmd="subscribe", params=params)))
+        count = len(await client.ask(1 + len(params["market_tickers"]), id=1, cmd="subscribe", params=params))
         self.clock.advance(5)
         await client.until(lambda: len(client.messages) > count)
         self.assertEqual(msgspec.json.decode(client.messages[-1])["msg"]["ts_ms"], int((NOW + 5) * 1000))
@@ -197,7 +197,7 @@ class DataTests(LoopbackCase):
 
 
 class SlowReaderTests(LoopbackCase):
-    SETTINGS = {"buffer_bytes": 200_000}
+    SETTINGS: ClassVar[dict[str, Any]] = {"buffer_bytes": 200_000}
 
     @coroutine
     async def test_slow_reader_gets_25_and_is_not_fed_for_ever(self) -> None:
