@@ -1,9 +1,11 @@
 """Make the parts from the settings and put them together. No reactor is imported here: it is an argument."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
+
+from twisted.internet.endpoints import serverFromString
 
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
@@ -19,7 +21,11 @@ from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
 from gatherer.exchange.websocket import Dialing, WebSocketClient
 from gatherer.manager import ConnectionManager
+from gatherer.ops.listening import ListeningService
+from gatherer.ops.manhole import ManholeService
+from gatherer.ops.prompt import namespace
 from gatherer.ops.summary import Summary
+from gatherer.ops.web import WebService
 from gatherer.registry import MarketRegistry
 from gatherer.router.segments import SegmentRouter
 from gatherer.service import Gatherer
@@ -52,6 +58,8 @@ class Builder:
         manager = self.manager(router, registry)
         gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
         gatherer.addService(Summary(self._reactor, manager, registry, router))
+        for listener in self._listeners(gatherer):
+            gatherer.add_listener(listener)
         return gatherer
 
     def router(self) -> SegmentRouter:
@@ -89,6 +97,20 @@ class Builder:
             plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
             capacity=capacity, min_healthy=pool.min_healthy, start_timeout=patience,
         )  # fmt: skip
+
+    def _listeners(self, gatherer: Gatherer) -> Iterator[ListeningService]:
+        web, manhole = self._settings.web, self._settings.manhole
+        parts = (gatherer.manager, gatherer.registry, gatherer.router)
+        if web.listen:
+            yield WebService(serverFromString(self._reactor, web.listen), *parts, self._reactor)
+        if manhole.listen:
+            yield ManholeService(
+                manhole.listen,
+                manhole.authorized_keys_file,
+                manhole.host_key_directory,
+                namespace(*parts),
+                self._reactor,
+            )
 
     def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:
         dialing, tools, own = self._dialing(), self._tools(router), self._connection_settings()

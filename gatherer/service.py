@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from gatherer.errors import GathererError, RestError
 from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
+from gatherer.ops.listening import ListeningService
 
 STATUS_PATIENCE = 10.0
 """Seconds the exchange has to tell its status before the dials begin all the same."""
@@ -35,11 +36,21 @@ class Gatherer(MultiService):
         self._clock = clock
         self._failed = failed
         self._starting: Deferred[None] | None = None
+        self._listeners: list[ListeningService] = []
+
+    def add_listener(self, listener: ListeningService) -> None:
+        """A port that must be had for the service to start."""
+        self.addService(listener)
+        self._listeners.append(listener)
 
     def startService(self) -> None:
-        """Take the capture directory (ConfigError if that cannot be had), then everything else in its own time."""
+        """Take the capture directory and the ports, then everything else in its own time.
+
+        Raises ConfigError, naming the setting, when one of them cannot be had.
+        """
         self.router.start()
         super().startService()
+        self._require_ports()
         self._starting = Deferred.fromCoroutine(self._start())
         self._starting.addErrback(self._could_not_start)
 
@@ -66,6 +77,14 @@ class Gatherer(MultiService):
             "exchange active: {exchange}, trading active: {trading}",
             exchange=status.exchange_active, trading=status.trading_active,
         )  # fmt: skip
+
+    def _require_ports(self) -> None:
+        """TCP and UNIX endpoints answer at once; one that takes its time fails the running service instead."""
+        refused: list[Failure] = []
+        for listener in self._listeners:
+            listener.when_listening().addErrback(refused.append)
+        if refused:
+            refused[0].raiseException()
 
     def _could_not_start(self, failure: Failure) -> None:
         if failure.check(CancelledError):
