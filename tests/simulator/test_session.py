@@ -101,6 +101,19 @@ class SubscribeTests(SynchronousTestCase):
         self.assertEqual([one["seq"] for one in client.news()], list(range(11, 26)))
         self.assertEqual(clock.getDelayedCalls(), [])
 
+    def test_market_deleted_and_added_again_while_owed_sends_one_book(self) -> None:
+        """What is still to be written is looked at again when its turn comes."""
+        clock = Clock()
+        exchange = Exchange(markets=10, now=NOW, clock=clock, limits=Limits(snapshots_per_turn=1))
+        client = Client(exchange)
+        first, second, third, *_ = exchange.active_tickers()
+        client.books(first, second, third)
+        client.update("delete_markets", second, third)
+        client.update("add_markets", second)
+        clock.pump([0] * 6)
+        told = [one["msg"]["market_ticker"] for one in client.news() if one["type"] == "orderbook_snapshot"]
+        self.assertEqual(told, [second])
+
     def test_crowded_socket_gets_no_more_books(self) -> None:
         """While the socket is full the books wait, then come."""
         clock, full = Clock(), [True]
