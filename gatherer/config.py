@@ -25,36 +25,34 @@ MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value somebody set: where, and from which folder a relative path starts."""
+    """A value somebody set, and where."""
 
     value: Any
     where: str
-    folder: str
 
 
 def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     """The settings of a file (None: only defaults), with the variables of `environ` over it. Else one `ConfigError`.
 
-    Paths in the result are absolute, so that going to the background or to another folder changes nothing: those in
-    the file and the defaults start from the folder of the file, those in variables (or without a file) from the
-    working directory. `min_healthy` is lowered to the size of the plan.
+    Paths in the result are absolute, so that going to the background or to another folder changes nothing: relative
+    ones start from the working directory, wherever they were set. `min_healthy` is lowered to the size of the plan.
     """
     try:
-        return _load(path, environ, os.getcwd())
+        return _load(path, environ)
     except OSError as error:
         raise ConfigError(f"the working directory cannot be used: {error.strerror}") from None
     except ConfigError as error:
         raise ConfigError(one_line(str(error))) from None
 
 
-def _load(path: str | None, environ: Mapping[str, str], here: str) -> Settings:
-    source, folder = ("settings", here) if path is None else (path, os.path.dirname(os.path.join(here, path)))
-    given = {} if path is None else _from_file(_parse(path), path, folder)
-    given.update(_from_environment(environ, here))
+def _load(path: str | None, environ: Mapping[str, str]) -> Settings:
+    source = "settings" if path is None else path
+    given = {} if path is None else _from_file(_parse(path), path)
+    given.update(_from_environment(environ))
     values: dict[str, dict[str, Any]] = {table: {} for table in tables()}
     for key in every_key():
-        one = given.get((key.table, key.name), Given(key.default, f"{source}: [{key.table}] {key.name}", folder))
-        values[key.table][key.name] = checked(key, one.value, one.where, one.folder)
+        one = given.get((key.table, key.name), Given(key.default, f"{source}: [{key.table}] {key.name}"))
+        values[key.table][key.name] = checked(key, one.value, one.where)
     settings = Settings(**{table: cls(**values[table]) for table, cls in tables().items()}, source=source)
     check_together(settings)
     pool = settings.pool
@@ -83,7 +81,7 @@ def _parse(path: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: is no valid TOML: {cause}") from None
 
 
-def _from_file(document: Mapping[str, Any], path: str, folder: str) -> dict[tuple[str, str], Given]:
+def _from_file(document: Mapping[str, Any], path: str) -> dict[tuple[str, str], Given]:
     known = {(key.table, key.name) for key in every_key()}
     given: dict[tuple[str, str], Given] = {}
     for table, content in document.items():
@@ -94,11 +92,11 @@ def _from_file(document: Mapping[str, Any], path: str, folder: str) -> dict[tupl
         for name, value in content.items():
             if (table, name) not in known:
                 raise ConfigError(f"{path}: [{table}] has no key {shown(name)}{_hint(name, table)}")
-            given[table, name] = Given(value, f"{path}: [{table}] {name}", folder)
+            given[table, name] = Given(value, f"{path}: [{table}] {name}")
     return given
 
 
-def _from_environment(environ: Mapping[str, str], folder: str) -> dict[tuple[str, str], Given]:
+def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, str], Given]:
     known = {key.variable: key for key in every_key()}
     given: dict[tuple[str, str], Given] = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
@@ -106,7 +104,7 @@ def _from_environment(environ: Mapping[str, str], folder: str) -> dict[tuple[str
             raise ConfigError(f"{variable}: no setting has this environment variable{_closest(variable, known)}")
         key = known[variable]
         where = f"{variable}: [{key.table}] {key.name}"
-        given[key.table, key.name] = Given(from_text(key, environ[variable], where), where, folder)
+        given[key.table, key.name] = Given(from_text(key, environ[variable], where), where)
     return given
 
 

@@ -72,12 +72,12 @@ class FileTests(ConfigTestCase):
         rate = self.load("[pool]\ndial_rate = 3\n").pool.dial_rate
         self.assertEqual((rate, type(rate)), (3.0, float))
 
-    def test_paths_start_from_the_file(self) -> None:
-        """A relative path in the file, and the default one, do not depend on the working directory."""
+    def test_paths_start_from_the_working_directory(self) -> None:
+        """A relative path means what it would in a shell, and is absolute afterwards."""
         settings = self.load('[exchange]\nprivate_key_file = "key.pem"\nca_file = "/etc/ca.pem"\n')
-        self.assertEqual(settings.exchange.private_key_file, os.path.join(self.folder, "key.pem"))
+        self.assertEqual(settings.exchange.private_key_file, os.path.abspath("key.pem"))
         self.assertEqual(settings.exchange.ca_file, "/etc/ca.pem")
-        self.assertEqual(settings.router.directory, os.path.join(self.folder, "capture"))
+        self.assertEqual(settings.router.directory, os.path.abspath("capture"))
 
     def test_home_is_understood(self) -> None:
         """`~` in a path is the home directory."""

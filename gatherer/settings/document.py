@@ -12,8 +12,7 @@ HEAD = """\
 #
 # Only [exchange] key_id and private_key_file have to be filled in; whatever is left out keeps its default.
 # An environment variable GATHERER_<TABLE>_<KEY>, such as GATHERER_POOL_DIAL_RATE, overrides this file.
-# A relative path starts from the folder of this file (in an environment variable: from the working directory),
-# and "~" is the home directory.
+# A relative path starts from the working directory, and "~" is the home directory.
 # The test tests/test_conf_files.py keeps this file equal to the defaults in gatherer/settings.
 """
 MARKDOWN_HEAD = """\
@@ -23,8 +22,8 @@ Written from `gatherer/settings`; CONTRIBUTING.md says how to write it anew. `co
 to start from, `conf/demo-exchange.toml` one for Kalshi's demo environment.
 
 An environment variable `GATHERER_<TABLE>_<KEY>` overrides the file. Unknown tables, keys and `GATHERER_` variables
-are errors. A relative path starts from the folder of the settings file; in a variable, or without a file, from the
-working directory. `~` is the home directory. Every path is made absolute at the start.
+are errors. A relative path starts from the working directory; `~` is the home directory. Every path is made absolute
+at the start.
 """
 
 

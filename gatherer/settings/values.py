@@ -45,8 +45,8 @@ def from_text(key: Key, text: str, where: str) -> Any:
         raise ConfigError(f"{where} {_wanted(key)}, not {shown(text)}") from None
 
 
-def checked(key: Key, value: Any, where: str, folder: str) -> Any:
-    """The value as its dataclass takes it, paths made absolute from `folder`."""
+def checked(key: Key, value: Any, where: str) -> Any:
+    """The value as its dataclass takes it, paths made absolute from the working directory."""
     if key.kind is bool:
         if not isinstance(value, bool):
             raise ConfigError(f"{where} must be true or false, not {shown(value)}")
@@ -54,7 +54,7 @@ def checked(key: Key, value: Any, where: str, folder: str) -> Any:
     if key.kind is str:
         if not isinstance(value, str):
             raise ConfigError(f"{where} must be a text in quotes, not {shown(value)}")
-        return _text(key, value, where, folder)
+        return _text(key, value, where)
     return _number(key, value, where)
 
 
@@ -80,7 +80,7 @@ def _plain(bound: float | None) -> str:
     return str(bound)
 
 
-def _text(key: Key, value: str, where: str, folder: str) -> str:
+def _text(key: Key, value: str, where: str) -> str:
     spec = key.spec
     if spec.choices and value not in spec.choices:
         raise ConfigError(f"{where} must be {_either(spec.choices)}, not {shown(value)}")
@@ -93,7 +93,7 @@ def _text(key: Key, value: str, where: str, folder: str) -> str:
             if not (value.isascii() and value.isprintable()) or " " in value:
                 raise ConfigError(f"{where} must be a word of ASCII letters without blanks")
         case Form.PATH:
-            return _path(key, value, where, folder)
+            return _path(key, value, where)
         case Form.ENDPOINT:
             if value:
                 server_endpoint(value, where)
@@ -104,9 +104,9 @@ def _either(choices: tuple[str, ...]) -> str:
     return " or ".join(f'"{choice}"' for choice in choices)
 
 
-def _path(key: Key, value: str, where: str, folder: str) -> str:
+def _path(key: Key, value: str, where: str) -> str:
     if "\0" in value:
         raise ConfigError(f"{where} must be a path, and no path holds a null character")
     if not value and key.default:
         raise ConfigError(f"{where} must name a folder or file, not nothing")
-    return os.path.abspath(os.path.join(folder, os.path.expanduser(value))) if value else ""
+    return os.path.abspath(os.path.expanduser(value)) if value else ""
