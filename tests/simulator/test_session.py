@@ -154,6 +154,16 @@ class UpdateTests(SynchronousTestCase):
         self.exchange.emit(500)
         self.assertEqual({one["msg"]["market_ticker"] for one in self.client.news()}, {self.b})
 
+    def test_the_other_markets_go_on_after_a_deletion(self) -> None:
+        """Of three, one is deleted: deltas keep coming to both that are left, whichever it was."""
+        for gone in (self.a, self.b, self.c):
+            self.client.update("add_markets", self.a, self.b, self.c)
+            self.client.update("delete_markets", gone)
+            self.exchange.emit(200)
+            deltas = [one["msg"]["market_ticker"] for one in self.client.news()]
+            self.assertEqual(set(deltas), {self.a, self.b, self.c} - {gone})
+            self.assertGreater(min(map(deltas.count, set(deltas))), 40)
+
     def test_get_snapshot_is_answered_by_the_book_with_the_id(self) -> None:
         """No `ok`: the book itself carries the command's id and a number of the sid."""
         (book,) = self.client.update("get_snapshot", self.a, self.c)
@@ -269,6 +279,10 @@ class RefusalTests(SynchronousTestCase):
         """26 leaves the subscription as it was."""
         self.client.update("add_markets", *self.tickers[:4])
         self.assertEqual(self.exchange.subscribed(), {self.tickers[0]: [1]})
+
+    def test_a_ticker_named_twice_counts_once(self) -> None:
+        """Four names of two markets fit into a limit of three."""
+        self.assertEqual(codes(self.client.update("add_markets", *self.tickers[1:3] * 2)), [])
 
     def test_zero_counts_as_no_id(self) -> None:
         """A reply to id 0 has no id."""
