@@ -119,6 +119,18 @@ class DropTests(SynchronousTestCase):
         self.assertEqual(records[100]["facts"], {"count": 30, "first_at": AT + 100_000, "last_at": AT + 129_000})
         self.assertEqual(records[101]["data"]["n"], 130)
 
+    def test_the_marker_comes_first_even_before_the_reactor_knows_of_the_room(self) -> None:
+        """When the writer thread has made room and its callback has not run yet, the marker still comes
+        before the next message."""
+        rig = Rig(self)
+        rig.threads.held = True
+        rig.router.deliver(messages(130))
+        rig.router._writer.drain(1)  # as the thread does while the reactor is busy
+        rig.router.deliver(messages(1, start=130))
+        rig.threads.release()
+        rig.close()
+        self.assertEqual([r.get("marker") or r["data"]["n"] for r in rig.records()[99:]], [99, "local_drop", 130])
+
     def test_each_connection_has_its_own_marker(self) -> None:
         """Losses are told apart by connection, in the capture and in the counters."""
         rig = Rig(self)
