@@ -1,6 +1,7 @@
 """A disk that refuses while the router runs."""
 
 import errno
+import os
 from typing import Any
 
 from twisted.internet.defer import fail
@@ -71,6 +72,34 @@ class DiskTests(SynchronousTestCase):
         rig.close()
         self.assertEqual([r["facts"]["count"] for r in rig.records() if "marker" in r], [50])
 
+    def test_a_disk_that_stays_full_does_not_fill_the_memory_with_markers(self) -> None:
+        """Losses over many tries become one marker, not one for every try."""
+        rig = Rig(self)
+        rig.disk.room = 0
+        rig.router.deliver(messages(100))
+        for start in range(100, 150):
+            rig.router.deliver(messages(1, start=start))
+            rig.clock.advance(1)
+        rig.disk.room = None
+        rig.clock.advance(1)
+        rig.close()
+        self.assertEqual([r["facts"]["count"] for r in rig.records() if "marker" in r], [50])
+
+    def test_a_torn_frame_that_cannot_be_cut_off_is_cut_off_later(self) -> None:
+        """When the disk refuses even to shorten the file, nothing is written behind the torn bytes."""
+        rig = Rig(self)
+        rig.router.deliver(messages(20))
+        refusing = self.patch(os, "ftruncate", _refuse)
+        rig.disk.room = 30
+        rig.router.deliver(messages(20, start=20))
+        rig.disk.room = None
+        rig.clock.advance(1)
+        self.assertEqual(rig.router.backlog(), 20)
+        refusing.restore()
+        rig.clock.advance(1)
+        rig.close()
+        self.assertEqual(rig.numbers(), list(range(40)))
+
     def test_close_gives_up_on_a_dead_disk(self) -> None:
         """Close fires after `close_timeout` though the disk still refuses, and what was whole is kept."""
         rig = Rig(self, close_timeout=3.0)
@@ -125,3 +154,7 @@ class _RecordingLog:
 
 def _failed(error: Exception) -> Any:
     return fail(Failure(error))
+
+
+def _refuse(fd: int, length: int) -> None:
+    raise OSError(errno.EIO, "not even that")
