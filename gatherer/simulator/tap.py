@@ -2,8 +2,7 @@
 
 import gc
 import os
-import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.endpoints import serverFromString
@@ -12,19 +11,14 @@ from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
 from gatherer.errors import ConfigError
-from gatherer.signals import stop_on_signals
+from gatherer.signals import fail, give_up, stop_on_signals
 from gatherer.simulator.auth import load_public_key
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.floor import Limits
 from gatherer.simulator.options import SimulatorOptions
 from gatherer.simulator.service import SimulatorService
 
-
-def give_up(reason: object) -> NoReturn:
-    """One line for the user, exit status 1. Not `sys.stderr`: twistd makes a log of that."""
-    line = " ".join(f"kalshi-simulator: {reason}".split())
-    (sys.__stderr__ or sys.stderr).write(line + "\n")
-    raise SystemExit(1)
+PROGRAM = "kalshi-simulator"
 
 
 class Options(SimulatorOptions):
@@ -35,26 +29,32 @@ class Options(SimulatorOptions):
         try:
             super().parseOptions(options)
         except UsageError as error:
-            give_up(error)
+            give_up(PROGRAM, error)
 
 
 class Program(MultiService):
     """The simulator as a program: what cannot listen must not stay."""
 
-    def __init__(self, simulator: SimulatorService, pidfile: str | None) -> None:
+    def __init__(self, simulator: SimulatorService, reactor: Any, pidfile: str | None) -> None:
         super().__init__()
         self._simulator = simulator
+        self._reactor = reactor
         self._pidfile = pidfile
         simulator.setServiceParent(self)
 
     def startService(self) -> None:
-        """Start; a port that is in use ends the program before its reactor runs."""
+        """Start; a port that is in use ends the program, before its reactor runs if that is known by then."""
         super().startService()
         outcome: list[Failure] = []
-        self._simulator.when_listening().addErrback(outcome.append)
+        self._simulator.when_listening().addErrback(self._refused, outcome)
         if outcome:
             self._remove_pidfile()
-            give_up(outcome[0].getErrorMessage())
+            give_up(PROGRAM, outcome[0].getErrorMessage())
+
+    def _refused(self, failure: Failure, outcome: list[Failure]) -> None:
+        outcome.append(failure)
+        if self._reactor.running:
+            fail(self._reactor)  # the service has logged why
 
     def _remove_pidfile(self) -> None:
         """twistd removes its file only after a reactor that ran."""
@@ -107,7 +107,7 @@ def makeService(options: SimulatorOptions) -> IService:
     try:
         simulator = build(options, reactor)
     except ConfigError as error:
-        give_up(error)
+        give_up(PROGRAM, error)
     gc.freeze()  # a million markets stay: do not look at them again and again
     stop_on_signals(reactor)
-    return Program(simulator, options.parent.get("pidfile") if options.parent else None)
+    return Program(simulator, reactor, options.parent.get("pidfile") if options.parent else None)
