@@ -4,7 +4,6 @@ What can be set is written down in `gatherer.settings`. Each `ConfigError` is on
 variable, the table and the key, and what was expected. Values are never logged or repeated in full.
 """
 
-import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

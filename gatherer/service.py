@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import MultiService
+from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import TimeoutError as TwistedTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -70,7 +70,7 @@ class Gatherer(MultiService):
         asked = Deferred.fromCoroutine(self.rest.exchange_status()).addTimeout(STATUS_PATIENCE, self._clock)
         try:
             status = await asked
-        except (RestError, TwistedTimeout) as error:
+        except (RestError, defer.TimeoutError) as error:
             self._log.warn("the exchange does not tell its status ({error}); dialling all the same", error=error)
             return
         self._log.info(

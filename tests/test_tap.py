@@ -1,0 +1,234 @@
+"""Tests for `twistd gatherer` as a user meets it: a process, its output and its exit status."""
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+from twisted.plugin import getPlugins
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from gatherer.router.reading import read_capture
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Run(ProcessProtocol):
+    """A process: `output` so far, `ended` with its exit status, `saw(text)` when it has printed that."""
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.output = ""
+        self.ended: Deferred[int] = Deferred()
+        self._waits: list[tuple[str, Deferred[None]]] = []
+
+    def outReceived(self, data: bytes) -> None:
+        """Both streams are one here."""
+        self.output += data.decode("utf-8", "replace")
+        ready = [wait for wait in self._waits if wait[0] in self.output]
+        self._waits = [wait for wait in self._waits if wait not in ready]
+        for _, seen in ready:
+            seen.callback(None)
+
+    errReceived = outReceived
+
+    def saw(self, text: str) -> Deferred[None]:
+        """Fires when the output holds the text."""
+        seen: Deferred[None] = Deferred()
+        self._waits.append((text, seen))
+        self.outReceived(b"")
+        return seen
+
+    def processEnded(self, reason: Failure) -> None:
+        """Exit status; -N for a signal."""
+        value: Any = reason.value
+        self.ended.callback(-value.signal if value.signal else value.exitCode)
+
+
+def twistd(folder: str, *arguments: str, **environment: str) -> Run:
+    """`twistd --nodaemon gatherer ...` in a folder, with nothing of our own environment that matters."""
+    from twisted.internet import reactor
+
+    run = Run()
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("GATHERER_")}
+    environ.update(environment, PYTHONPATH=os.pathsep.join([str(ROOT), environ.get("PYTHONPATH", "")]))
+    command = [
+        sys.executable,
+        "-c",
+        "from twisted.scripts.twistd import run; run()",
+        "--nodaemon",
+        "gatherer",
+        *arguments,
+    ]
+    spawn: Any = reactor
+    spawn.spawnProcess(run, sys.executable, command, env=environ, path=folder)
+    return run
+
+
+def write_key(folder: Path, key: Any = None, mode: int = 0o600) -> Path:
+    """A private key made for this test."""
+    pem = (key or Ed25519PrivateKey.generate()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "key.pem"
+    path.write_bytes(pem)
+    path.chmod(mode)
+    return path
+
+
+class PluginTests(SynchronousTestCase):
+    """twistd finds us."""
+
+    def test_the_plugin_is_found(self) -> None:
+        """By the name users type."""
+        from twisted.application.service import IServiceMaker
+
+        self.assertIn("gatherer", {plugin.tapname for plugin in getPlugins(IServiceMaker)})
+
+
+class CommandLineTests(TestCase):
+    """Good and bad command lines."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.directory = str(self.folder.resolve())
+
+    async def refused(self, *arguments: str, **environment: str) -> str:
+        """One line on the terminal, exit status 1, nothing left behind; the line."""
+        before = sorted(path.name for path in self.folder.iterdir())
+        run = twistd(self.directory, *arguments, **environment)
+        status = await run.ended
+        lines = [line for line in run.output.splitlines() if line.startswith("gatherer: ")]
+        self.assertEqual((status, len(lines)), (1, 1), run.output)
+        self.assertNotIn("Traceback", run.output)
+        left = {path.name for path in self.folder.iterdir()} - {"capture"}
+        self.assertEqual(sorted(left), [name for name in before if name != "capture"])
+        return lines[0]
+
+    def settings(self, text: str) -> str:
+        """A settings file."""
+        path = self.folder / "gatherer.toml"
+        path.write_text(text)
+        return str(path.resolve())
+
+    def credentials(self, more: str = "", **key: Any) -> str:
+        """A settings file with a good key in it."""
+        path = write_key(self.folder, **key)
+        return self.settings(f'[exchange]\nkey_id = "id"\nprivate_key_file = "{path.resolve()}"\n{more}')
+
+    async def test_help_names_every_option(self) -> None:
+        """And needs nothing else."""
+        run = twistd(self.directory, "--help")
+        self.assertEqual(await run.ended, 0)
+        for option in ("--config", "--demo", "--check-config", "--log-format", "--demo-markets", "--demo-rate"):
+            self.assertIn(option, run.output)
+
+    async def test_check_config_validates_and_exits(self) -> None:
+        """Status 0 and a word that it is valid; no capture directory is made."""
+        run = twistd(self.directory, "--check-config", "--config", self.credentials())
+        self.assertEqual(await run.ended, 0, run.output)
+        self.assertIn("gatherer.toml is valid", run.output)
+        self.assertFalse((self.folder / "capture").exists())
+
+    async def test_unknown_options_cost_one_line(self) -> None:
+        """Not twistd's page of help."""
+        self.assertIn("--nonsense", await self.refused("--nonsense"))
+        self.assertIn("there are options only", await self.refused("word"))
+        self.assertIn("--log-format", await self.refused("--log-format", "xml"))
+
+    async def test_a_wrong_setting_is_named(self) -> None:
+        """File, table and key; for a variable its name."""
+        path = self.settings("[pool]\ndial_rat = 3\n")
+        self.assertIn(f"{path}: [pool] has no key 'dial_rat'", (await self.refused("--config", path)).replace('"', "'"))
+        line = await self.refused("--check-config", GATHERER_POOL_DIAL_RATE="fast")
+        self.assertIn("GATHERER_POOL_DIAL_RATE", line)
+        self.assertIn("No such file", await self.refused("--config", "/none.toml"))
+
+    async def test_missing_and_bad_keys_are_named(self) -> None:
+        """No key, one that others can read, one of another kind; never a word of its content."""
+        self.assertIn("[exchange] key_id is missing", await self.refused())
+        self.assertIn("chmod 600", await self.refused("--config", self.credentials(mode=0o644)))
+        self.assertIn("RSA and Ed25519", await self.refused("--config", self.credentials(key=ec_key(SECP256R1()))))
+        path = self.settings('[exchange]\nkey_id = "id"\nprivate_key_file = "/none.pem"\n')
+        self.assertIn("/none.pem", await self.refused("--config", path))
+
+    async def test_a_plain_url_to_elsewhere_is_refused(self) -> None:
+        """ws:// is for this machine only."""
+        text = 'websocket_url = "ws://example.com/trade-api/ws/v2"\n'
+        self.assertIn("not encrypted", await self.refused("--config", self.credentials(text)))
+
+    async def test_a_port_in_use_is_named(self) -> None:
+        """Nothing is captured by a service that cannot show its pages."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            path = self.credentials(f'[web]\nlisten = "tcp:{port}:interface=127.0.0.1"\n')
+            self.assertIn(str(port), await self.refused("--config", path))
+        self.assertEqual([p for p in self.folder.glob("capture/*") if p.name[0] != "."], [])
+
+    async def test_an_unusable_capture_directory_is_named(self) -> None:
+        """A file where the directory should be."""
+        (self.folder / "file").write_text("")
+        path = self.credentials(f'[router]\ndirectory = "{self.directory}/file"\n')
+        self.assertIn(f"{self.directory}/file", await self.refused("--config", path))
+
+    async def test_a_running_service_can_end_with_status_1(self) -> None:
+        """`fail` stops the reactor in good order; twistd would make that status 0."""
+        from twisted.internet import reactor
+
+        script = (
+            "from twisted.internet import reactor; from gatherer.signals import fail\n"
+            "reactor.addSystemEventTrigger('during', 'shutdown', print, 'in good order')\n"
+            "reactor.callWhenRunning(fail, reactor); reactor.run()"
+        )
+        run = Run()
+        spawn: Any = reactor
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        spawn.spawnProcess(run, sys.executable, [sys.executable, "-c", script], env=environ)
+        self.assertEqual((await run.ended, run.output), (1, "in good order\n"))
+
+
+class DemoTests(TestCase):
+    """`--demo`, the first thing a new user tries."""
+
+    timeout = 90
+
+    async def demo(self, number: int, *arguments: str) -> tuple[Run, str]:
+        """Run it until it is complete, end it with a signal; the run and its folder."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        directory = str(folder.resolve())
+        run = twistd(directory, "--demo", *arguments, GATHERER_WEB_LISTEN="")
+        await run.saw("complete after")
+        run.transport.signalProcess(number)
+        self.assertEqual(await run.ended, 0, run.output)
+        self.assertNotIn("Traceback", run.output)
+        return run, directory
+
+    async def test_the_main_job_on_an_embedded_exchange(self) -> None:
+        """All connections, all books, a capture to read; SIGTERM ends it with status 0."""
+        run, directory = await self.demo(signal.SIGTERM, "--demo-markets", "1500", "--demo-churn", "0")
+        self.assertIn("150 of 150 connections live, 1", run.output)
+        self.assertIn(f"{directory}/capture", run.output)
+        snapshots = 0
+        for record in read_capture(Path(directory) / "capture"):
+            snapshots += record.get("data", {}).get("type") == "orderbook_snapshot"
+        self.assertGreaterEqual(snapshots, 1500)
+        self.assertEqual([path.name for path in Path(directory).glob("capture/*.open")], [])
+
+    async def test_interrupt_ends_it_too(self) -> None:
+        """Ctrl-C, and the log as JSON."""
+        run, _ = await self.demo(signal.SIGINT, "--demo-markets", "200", "--log-format", "json")
+        self.assertTrue(all(line.startswith("{") for line in run.output.splitlines() if line), run.output)
