@@ -5,7 +5,7 @@ from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -79,6 +79,7 @@ class MessageTests(SynchronousTestCase):
         """An empty batch gives no bytes."""
         self.assertEqual(encode_batch([]), b"")
 
+    @settings(deadline=None)
     @given(st.lists(messages, max_size=6))
     def test_every_message_comes_back(self, batch: list[RawMessage]) -> None:
         """Each line is JSON that holds all of its message: bytes, connection, time and gap; in order."""
@@ -92,6 +93,7 @@ class MessageTests(SynchronousTestCase):
             )
             self.assertEqual(kept, message)
 
+    @settings(deadline=None)
     @given(st.lists(messages, max_size=6))
     def test_a_batch_is_the_sum_of_its_messages(self, batch: list[RawMessage]) -> None:
         """Encoding together or one by one gives the same bytes."""
@@ -149,12 +151,14 @@ class NameTests(SynchronousTestCase):
         at = int(datetime(2026, 11, 22, 20, 44, 1, tzinfo=UTC).timestamp()) * 10**9 + 123456
         self.assertEqual(segment_name(at, 3), "20261122T204401.000123Z-000003.jsonl.zst")
 
+    @settings(deadline=None)
     @given(st.integers(0, 2**62), st.integers(0, 2**62), st.integers(0, 99999))
     def test_names_sort_by_time(self, one: int, other: int, number: int) -> None:
         """An earlier first record gives a name that does not sort later."""
         early, late = sorted((one, other))
         self.assertLessEqual(segment_name(early, number), segment_name(late, number))
 
+    @settings(deadline=None)
     @given(st.integers())
     def test_any_integer_gives_a_name(self, at: int) -> None:
         """No time is too odd to name a file by."""

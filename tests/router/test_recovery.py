@@ -55,6 +55,7 @@ class FramesTests(SynchronousTestCase):
         fd = self.on_disk(frame(b"one\n") + skippable + frame(b"two\n"))
         self.assertEqual([read_frame(fd, each) for each in complete_frames(fd)], [b"one\n", b"", b"two\n"])
 
+    @settings(deadline=None)
     @given(st.binary(max_size=40))
     def test_garbage_is_no_frame(self, garbage: bytes) -> None:
         """The walk ends at bytes that are no frame, whatever they are, and raises nothing."""
