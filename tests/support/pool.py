@@ -5,126 +5,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import Clock, LoopingCall
-from twisted.python.failure import Failure
+from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
-from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
 from gatherer.exchange.commander import CommandSettings
 from gatherer.exchange.connection import Connection, ConnectionSettings
 from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
-from gatherer.interfaces import IMarketRegistry, IWebSocketClient, IWebSocketListener
+from gatherer.interfaces import IMarketRegistry
 from gatherer.manager import ConnectionManager
 from gatherer.router.memory import MemoryRouter
 from gatherer.simulator.exchange import Exchange
+from tests.support.memory_client import Heart, MemoryClient, Wire
 
 START = 1_800_000_000.0
 HEARTBEAT = 10.0
-
-
-@implementer(IWebSocketClient)
-class MemoryClient:
-    """A WebSocket without a socket: frames go to a session of the simulator and back, in turns of their own."""
-
-    def __init__(self, listener: Any, exchange: Exchange, clock: Clock, backoff: Backoff) -> None:
-        self._listener = IWebSocketListener(listener)
-        self._exchange = exchange
-        self._clock = clock
-        self._backoff = backoff
-        self._inbox: list[bytes] = []
-        self._retry: Any = None
-        self._heart = LoopingCall(self._beat)
-        self._heart.clock = clock
-        self.session: Any = None
-        self.stopped = False
-        self.commands: list[bytes] = []
-        self.dialled_at: list[float] = []
-
-    @property
-    def is_open(self) -> bool:
-        return self.session is not None
-
-    @property
-    def state(self) -> str:
-        return "open" if self.is_open else "backoff"
-
-    def start(self) -> None:
-        self._retry = self._clock.callLater(0, self._dial)
-
-    def send(self, payload: bytes) -> None:
-        if self.session is None:
-            raise LocalProtocolError("not open")
-        self.commands.append(payload)
-        self._clock.callLater(0, self._to_exchange, self.session, payload)
-
-    def abort(self, reason: str) -> None:
-        self.lose(RemoteProtocolError(reason))
-
-    def healthy(self) -> None:
-        self._backoff.reset()
-
-    def next_dial_in(self) -> float | None:
-        return None if self._retry is None else float(self._retry.getTime() - self._clock.seconds())
-
-    def stop(self) -> Deferred[None]:
-        self.stopped = True
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        self.lose(RemoteProtocolError("stopped"))
-        return succeed(None)
-
-    def lose(self, error: Exception) -> None:
-        """The socket is gone."""
-        session, self.session = self.session, None
-        if session is None:
-            return
-        session.close()
-        self._inbox = []
-        self._heart.stop()
-        self._down(error)
-
-    def _dial(self) -> None:
-        self._retry = None
-        self.dialled_at.append(self._clock.seconds())
-        status = self._exchange.faults.next_upgrade()
-        if status is not None:
-            self._down(UpgradeRefused(status, "scripted"))
-            return
-        self.session = self._exchange.open_session(self._from_exchange, cut=self._cut)
-        self._heart.start(HEARTBEAT, now=False)
-        self._listener.opened()
-
-    def _down(self, error: Exception) -> None:
-        if not self.stopped:
-            self._retry = self._clock.callLater(self._backoff.next(), self._dial)
-        self._listener.closed(Failure(error))
-
-    def _cut(self) -> None:
-        self._clock.callLater(0, self.lose, ConnectionResetError("cut by the exchange"))
-
-    def _beat(self) -> None:
-        if not self.session.muted:
-            self._listener.pinged()
-
-    def _to_exchange(self, session: Any, payload: bytes) -> None:
-        if session is self.session:
-            session.receive(payload)
-
-    def _from_exchange(self, payload: bytes) -> None:
-        if not self._inbox:
-            self._clock.callLater(0, self._deliver, self.session)
-        self._inbox.append(payload)
-
-    def _deliver(self, session: Any) -> None:
-        if session is self.session and self._inbox:
-            payloads, self._inbox = self._inbox, []
-            self._listener.received(payloads, int(self._clock.seconds() * 1e9))
 
 
 @implementer(IMarketRegistry)
@@ -168,11 +67,11 @@ class Pool:
         self, books: int = 3, markets: int = 30, capacity: int = 7500, batch_size: int = 500, on_gap: str = "snapshot",
         pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0,
     ) -> None:  # fmt: skip
-        self.clock = Clock()
-        self.clock.advance(START)
-        self.exchange = Exchange(markets, seed=7, now=START, multivariate=0, clock=self.clock)
-        self.router = MemoryRouter()
-        self.registry = FakeRegistry()
+        self.clock = self.make_clock()
+        self.exchange = self.make_exchange(markets)
+        self.router = self.make_router()
+        self.registry = self.make_registry()
+        self.wire = self.make_wire()
         self.clients: dict[int, MemoryClient] = {}
         self._tools = SessionTools(
             self.router, Trouble(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
@@ -186,16 +85,44 @@ class Pool:
             capacity=capacity, min_healthy=min_healthy, start_timeout=60.0,
         )  # fmt: skip
 
+    # -- the parts, for those who need others --------------------------------------------------
+
+    def make_clock(self) -> Any:
+        """Virtual time."""
+        clock = Clock()
+        clock.advance(START)
+        return clock
+
+    def make_exchange(self, markets: int) -> Exchange:
+        """The other side."""
+        return Exchange(markets, seed=7, now=START, multivariate=0, clock=self.clock)
+
+    def make_router(self) -> Any:
+        """Where the records go."""
+        return MemoryRouter()
+
+    def make_registry(self) -> Any:
+        """Who says which markets to carry."""
+        return FakeRegistry()
+
+    def make_wire(self) -> Wire:
+        """What goes between both sides."""
+        return Wire(self.clock, self.exchange, Heart(self.clock, HEARTBEAT))
+
+    def make_pause(self) -> Backoff:
+        """Waits after a command that failed."""
+        return Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)
+
+    def make_backoff(self) -> Backoff:
+        """Waits before a redial."""
+        return Backoff(1.0, 300.0, 2.0, 0.0, lambda: 0.5)
+
     def _make_connection(self, slot: Slot, owner: Any) -> Connection:
         def make_client(listener: Any) -> MemoryClient:
-            backoff = Backoff(1.0, 300.0, 2.0, 0.0, lambda: 0.5)
-            self.clients[slot.conn_id] = MemoryClient(listener, self.exchange, self.clock, backoff)
+            self.clients[slot.conn_id] = MemoryClient(slot.conn_id, listener, self.wire, self.make_backoff())
             return self.clients[slot.conn_id]
 
-        return Connection(slot, owner, make_client, self._make_pause, self._tools, self._settings)
-
-    def _make_pause(self) -> Backoff:
-        return Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)
+        return Connection(slot, owner, make_client, self.make_pause, self._tools, self._settings)
 
     # -- time --------------------------------------------------------------------------------
 
