@@ -44,7 +44,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self._tail_missing = 0
         self._closing: IDelayedCall | None = None
         self.error: GathererError | None = None
-        """Why the socket was or will be lost, when we know better than TCP does."""
+        """Why the socket was or will be lost, when we know better than the transport does."""
+        self.transport_error: Failure | None = None
+        """What the transport says; the factory itself is told TCP's end of it and would not see that TLS failed."""
 
     # -- autobahn calls these -----------------------------------------------------------------
 
@@ -86,10 +88,8 @@ class ExchangeProtocol(WebSocketClientProtocol):
         """Remember why, for the factory, which hears of the lost socket right after."""
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
-        if self.error is None and self.localCloseCode not in (None, 1000, code):
-            self.error = RemoteProtocolError(f"we closed with code {self.localCloseCode}: {self.localCloseReason}")
         if self.error is None:
-            self.error = RemoteProtocolError(f"closed with code {code}: {reason or 'no reason given'}")
+            self.error = self._why()
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         """Whoever starts the closing handshake, it must end."""
@@ -111,6 +111,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         """A refusal without a complete body is still a refusal."""
         if self.state == self.STATE_CONNECTING and self.error is None:
             self.error = parse_refusal(self.data, self._clock.seconds(), complete=True)
+        self.transport_error = reason
         super().connectionLost(reason)
 
     def cut(self, error: GathererError | None) -> None:
@@ -119,6 +120,16 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self.dropConnection(abort=True)
         transport: Any = self.transport
         transport.abortConnection()  # again: autobahn does nothing once it believes the socket closed
+
+    def _why(self) -> GathererError | None:
+        """What the WebSocket knows of its end; None when only the transport can tell."""
+        if self.localCloseCode not in (None, 1000, self.remoteCloseCode):
+            return RemoteProtocolError(f"we closed with code {self.localCloseCode}: {self.localCloseReason}")
+        if self.remoteCloseCode is not None:
+            return RemoteProtocolError(
+                f"closed with code {self.remoteCloseCode}: {self.remoteCloseReason or 'no reason'}"
+            )
+        return RemoteProtocolError(self.wasNotCleanReason) if self.droppedByMe and self.wasNotCleanReason else None
 
     def _consume(self, data: bytes) -> None:
         if self._tail_missing:

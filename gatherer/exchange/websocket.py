@@ -147,8 +147,11 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
 
     def clientConnectionLost(self, connector: IConnector, reason: Failure) -> None:
         """The socket is gone; the protocol may know better why."""
-        error = self._socket.error if self._socket is not None else None
-        self._down(Failure(error) if error is not None else reason)
+        socket = self._socket
+        if socket is not None and socket.error is not None:
+            self._down(Failure(socket.error))
+        else:
+            self._down(socket.transport_error or reason if socket is not None else reason)
 
     def retry(self, connector: IConnector | None = None) -> None:
         """Dial again after the next wait."""

@@ -1,15 +1,10 @@
 """HTTP over real loopback sockets: whom we trust, what is left behind, and who hangs up."""
 
-import datetime
-import ipaddress
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.ssl import PrivateCertificate
@@ -23,30 +18,7 @@ from gatherer.exchange.auth import Signer
 from gatherer.exchange.http import clock_skew, make_http_client
 from gatherer.exchange.rest import RestClient
 from gatherer.exchange.tls import PlatformTrustAnd, trust_root
-
-PEM = serialization.Encoding.PEM
-
-
-def make_certificate(
-    name: str, issuer: "tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None" = None
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """An authority, or a certificate it issued for 127.0.0.1; made at run time and never stored."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signer, signing_key = (issuer[0].subject, issuer[1]) if issuer else (subject, key)
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(signer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-    )
-    return builder.sign(signing_key, hashes.SHA256()), key
+from tests.support.certificates import Authority
 
 
 class StatusPage(Resource):
@@ -90,18 +62,13 @@ class TlsTests(TestCase):
         from twisted.internet import reactor
 
         self.reactor = cast(Any, reactor)
-        self.authority = make_certificate("our authority")
-        certificate, key = make_certificate("server", self.authority)
-        plain = serialization.NoEncryption()
-        pem = certificate.public_bytes(PEM) + key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, plain)
+        self.authority = Authority()
         self.page = StatusPage()
-        options = PrivateCertificate.loadPEM(pem).options()
+        options = PrivateCertificate.loadPEM(self.authority.issue()).options()
         self.port = self.reactor.listenSSL(0, Site(self.page), options, interface="127.0.0.1")
         self.addCleanup(self.port.stopListening)
         self.ca_file = self.mktemp()
-        Path(self.ca_file).write_bytes(
-            make_certificate("another")[0].public_bytes(PEM) + self.authority[0].public_bytes(PEM)
-        )
+        Path(self.ca_file).write_bytes(Authority().pem + self.authority.pem)
 
     def client(self, ca_file: str | None) -> RestClient:
         """A REST client that tries twice, quickly."""
@@ -174,7 +141,7 @@ class TrustTests(SynchronousTestCase):
     def test_adds_and_does_not_replace(self) -> None:
         """The system's authorities stay trusted beside those of the file."""
         path = self.mktemp()
-        Path(path).write_bytes(b"".join(make_certificate(name)[0].public_bytes(PEM) for name in "ab"))
+        Path(path).write_bytes(Authority().pem + Authority().pem)
         context = mock.Mock()
         root = trust_root(path)
         self.assertIsInstance(root, PlatformTrustAnd)
