@@ -29,6 +29,8 @@ _SECRET = re.compile(r"private|secret|password|signature|pem\b", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Not for a terminal's eyes: what the exchange sends may be quoted in a line."""
+CHATTY = ("log_legacy", "twisted.web.client", "twisted.python.log")
+"""Twisted tells at "info" of every factory, port and page request; at "debug" they are shown."""
 _HIDDEN = "[hidden]"
 _HIDDEN_KEY = "[private key hidden]"
 
@@ -45,6 +47,9 @@ def make_observer(stream: IO[str], style: str, level: str) -> ILogObserver:
     if level not in names:
         raise ConfigError(f'[log] level must be one of {", ".join(names)}, not "{level}"')
     threshold = LogLevelFilterPredicate(defaultLogLevel=names[level])
+    if level == "info":
+        for namespace in CHATTY:
+            threshold.setLogLevelForNamespace(namespace, LogLevel.warn)
     predicates: list[ILogFilterPredicate] = [threshold]
     return FilteringLogObserver(LineObserver(stream, formatters[style]), predicates)
 

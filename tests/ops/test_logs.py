@@ -148,6 +148,17 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual(len(self.logged("json", "warn")), 3)
         self.assertEqual(len(self.logged("json", "critical")), 1)
 
+    def test_what_twisted_tells_of_every_port_is_left_out(self) -> None:
+        """At "info" a start is a few lines; warnings of the same places, and "debug", show everything."""
+        for level, expected in (("info", ["w"]), ("debug", ["i", "w"])):
+            stream = io.StringIO()
+            log = Logger(
+                namespace="twisted.web.client._HTTP11ClientFactory", observer=make_observer(stream, "text", level)
+            )
+            log.info("i")
+            log.warn("w")
+            self.assertEqual([line[-1] for line in stream.getvalue().splitlines()], expected)
+
     def test_nonsense_settings_are_refused(self) -> None:
         """An unknown format or level is an error that names the key."""
         for style, level, key in (("xml", "info", "[log] format"), ("text", "loud", "[log] level")):
