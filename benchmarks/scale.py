@@ -1,0 +1,186 @@
+"""What a market costs, up to 1,080,000 of them: time, memory, and how long the reactor is held.
+
+Run: python -m benchmarks.scale [SIZE ...]. Each size has a process of its own per exchange: `lean` answers and
+keeps nothing, so that memory and the cost of single changes are the gatherer's own; `simulator` is the core of
+kalshi-simulator. No sockets: see benchmarks.sockets for those. The time the other end takes is left out.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from random import Random
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from benchmarks.rig import BOOKS, Rig
+from gatherer.core.messages import Change, MarketChange
+from gatherer.simulator.exchange import Exchange
+
+SIZES = (67_500, 270_000, 1_080_000)
+ROUNDS, PER_ROUND = 9, 300
+"""Single adds and removes: the median of so many rounds is told."""
+IN_ONE_TURN = 10_000
+
+_EVENT = (
+    b'{"type":"market_lifecycle_v2","sid":1,"seq":1,"msg":{"market_ticker":"%b","event_type":"%b",'
+    b'"open_ts":1700000000,"close_ts":1900000000}}'
+)
+
+
+def tickers(count: int, first: int = 0) -> Iterator[str]:
+    """Names as long as the exchange's usually are."""
+    return (f"KXBENCH{number % 97:02d}-27FEB{number % 28 + 1:02d}-T{number:07d}" for number in range(first, first + count))
+
+
+def resident() -> int:
+    """Bytes of memory this process has."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Run:
+    """One size against one kind of exchange."""
+
+    def __init__(self, size: int, kind: str) -> None:
+        self.size = size
+        self.result: dict[str, Any] = {"size": size, "exchange": kind}
+        self._random = Random(1)
+        self._fresh = tickers(10**9, first=size)
+        if kind == "lean":
+            self.rig = Rig(lambda: tickers(size), None)
+        else:
+            exchange = Exchange(size, now=1_801_000_000.0, multivariate=0)
+            listed = exchange.active_tickers()
+            gc.freeze()  # the simulator is another program in real life: its objects are none of our collector's
+            self.rig = Rig(lambda: iter(listed), exchange)
+
+    def all(self) -> dict[str, Any]:
+        """Measure everything, cheapest to disturb first."""
+        self.start_up()
+        self.looks()
+        self.reconnect()
+        self.changes()
+        self.crowd()
+        self.rig.close()
+        return self.result
+
+    def start_up(self) -> None:
+        """From an empty service with all sockets open until every book is here."""
+        rig, reactor = self.rig, self.rig.reactor
+        rig.open()
+        gc.collect()
+        empty, began = resident(), reactor.seconds()
+        reactor.turns.reset()
+        reactor.callbacks.reset()
+        reactor.spent.clear()
+        rig.walk()
+        self.result["wanted_seconds"] = reactor.seconds() - began
+        rig.quiet()
+        self.result["held_seconds"] = reactor.seconds() - began
+        self.result["longest_turn"], self.result["longest_callback"] = str(reactor.turns), str(reactor.callbacks)
+        self.result["longest_turn_ms"] = reactor.turns.seconds * 1e3
+        self.result["longest_callback_ms"] = reactor.callbacks.seconds * 1e3
+        self.result["spent"] = {name: round(seconds, 3) for name, seconds in reactor.spent.most_common(6)}
+        gc.collect()
+        self._memory(empty)
+
+    def _memory(self, empty: int) -> None:
+        # Strings are malloc'ed in steps of 16 bytes.
+        text = sum((sys.getsizeof(ticker) + 15) // 16 * 16 for ticker in self.rig.registry.active())
+        self.result["bytes_total"] = (resident() - empty) / self.size
+        self.result["bytes_ticker"] = text / self.size
+        self.result["bytes_market"] = self.result["bytes_total"] - self.result["bytes_ticker"]
+
+    def looks(self) -> None:
+        """What a glance at the figures costs: the log and the metrics take one every few seconds."""
+        began = perf_counter()
+        self.rig.manager.status()
+        self.rig.registry.status()
+        self.result["status_ms"] = (perf_counter() - began) * 1e3
+
+    def reconnect(self) -> None:
+        """One full connection is cut and comes back; the first wait (1 s) is part of the time."""
+        book, reactor = self.rig.books[0], self.rig.reactor
+        began, busy = reactor.seconds(), reactor.busy
+        reactor.callbacks.reset()
+        self.rig.clients[book.conn_id].lose("cut")
+        reactor.run_until(lambda: book.is_live and self.rig.is_covered(book))
+        self.result["reconnect_markets"] = len(book.wanted)
+        self.result["reconnect_seconds"] = reactor.seconds() - began
+        self.result["reconnect_cpu_seconds"] = reactor.busy - busy
+        self.result["reconnect_callback"] = str(reactor.callbacks)
+
+    def changes(self) -> None:
+        """Markets go and come one by one: the decision alone, then everything until the book is here."""
+        known = list(islice(tickers(self.size), self.size))
+        if self.result["exchange"] != "lean":
+            known = list(self.rig.registry.active())
+        gone = self._random.sample(known, ROUNDS * PER_ROUND)
+        del known
+        for kind, event in (("remove", b"determined"), ("add", b"activated")):
+            decisions, wholes = [], []
+            for _ in range(ROUNDS):
+                names = [gone.pop() if kind == "remove" else next(self._fresh) for _ in range(PER_ROUND)]
+                frames = [_EVENT % (name.encode(), event) for name in names]
+                decision, whole = self._one_by_one(frames)
+                decisions.append(decision)
+                wholes.append(whole)
+            self.result[f"{kind}_decision_us"] = min(decisions) * 1e6
+            self.result[f"{kind}_us"] = min(wholes) * 1e6
+            self.result[f"{kind}_median_us"] = median(wholes) * 1e6
+
+    def _one_by_one(self, frames: list[bytes]) -> tuple[float, float]:
+        """Seconds per change: until the wanted set has it, and until the exchange has done it."""
+        reactor, decided, whole = self.rig.reactor, 0.0, 0.0
+        for frame in frames:
+            before = reactor.busy
+            self.rig.registry.lifecycle_messages([frame])
+            decided += reactor.busy - before
+            before = reactor.busy
+            reactor.run_dry()
+            whole += reactor.busy - before
+        return decided / len(frames), (decided + whole) / len(frames)
+
+    def crowd(self) -> None:
+        """10,000 changes in one reactor turn."""
+        names = self._random.sample(sorted(self.rig.registry.active()), IN_ONE_TURN // 2)
+        changes = [MarketChange(name, Change.REMOVE) for name in names]
+        changes += [MarketChange(next(self._fresh), Change.ADD) for _ in names]
+        reactor = self.rig.reactor
+        began = reactor.seconds()
+        before = reactor.busy
+        self.rig.manager.markets_changed(changes)
+        self.result["crowd_ms"] = (reactor.busy - before) * 1e3
+        self.rig.quiet()
+        self.result["crowd_held_seconds"] = reactor.seconds() - began
+        assert sum(len(book.wanted) for book in self.rig.books) == self.size
+
+
+def main() -> None:
+    """Parse the command line; a process for each run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", type=int, nargs="*", metavar="SIZE")
+    parser.add_argument("--exchange", choices=("lean", "simulator", "both"), default="both")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(Run(options.sizes[0], options.exchange).all()))
+        return
+    print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {BOOKS} order book connections")
+    kinds = ("lean", "simulator") if options.exchange == "both" else (options.exchange,)
+    for kind in kinds:
+        for size in options.sizes or SIZES:
+            command = [sys.executable, "-m", "benchmarks.scale", "--child", "--exchange", kind, str(size)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            print(json.dumps(json.loads(done.stdout), indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()

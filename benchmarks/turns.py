@@ -1,0 +1,113 @@
+"""A reactor without sockets whose turns are timed: the clock runs while our code runs, and jumps over idle waits."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from twisted.internet.base import ReactorBase
+
+
+class TurnReactor(ReactorBase):
+    """Twisted's own timed calls, so a turn costs what it costs in the service.
+
+    `seconds()` is Unix time: what our code took so far plus the waits that were jumped over. What runs inside
+    `outside()` (the other end, the building of test data) takes no time at all.
+    """
+
+    def __init__(self, start: float) -> None:
+        self._began = perf_counter()
+        self._start = start
+        self.jumped = 0.0
+        """Seconds waited for nothing but a timer."""
+        self._excluded = 0.0
+        self._depth = 0
+        self.turns = Longest()
+        """Everything between two looks at the sockets."""
+        self.callbacks = Longest()
+        self.spent: Counter[str] = Counter()
+        """Seconds by the name of the callback."""
+        super().__init__()
+
+    def installWaker(self) -> None:
+        """No threads wake us."""
+
+    @property
+    def busy(self) -> float:
+        """Seconds our code has run."""
+        return perf_counter() - self._began - self._excluded
+
+    def seconds(self) -> float:
+        """See `IReactorTime`."""
+        return self._start + self.busy + self.jumped
+
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kw: object) -> Any:
+        """See `IReactorTime`."""
+        return super().callLater(delay, self._timed, callable, args, kw)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """What is done in here is not our service's work."""
+        began = perf_counter()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._excluded += perf_counter() - began
+
+    def turn(self) -> None:
+        """One round of the main loop; waits for the next timer if nothing is due."""
+        wait = self.timeout()
+        assert wait is not None, "nothing is left to happen"
+        self.jumped += max(0.0, wait)
+        before = self.busy
+        self.runUntilCurrent()
+        self.turns.note(self.busy - before, "turn")
+
+    def run_until(self, condition: Callable[[], bool], most: float = 3600.0) -> None:
+        """Turn until the condition holds; RuntimeError after `most` seconds of the clock."""
+        end = self.seconds() + most
+        while not condition():
+            if self.seconds() > end:
+                raise TimeoutError(f"not reached within {most} s")
+            self.turn()
+
+    def run_dry(self) -> None:
+        """Turn while something is due, and do not wait for a timer."""
+        while self.timeout() == 0:
+            self.turn()
+
+    def _timed(self, function: Callable[..., object], args: tuple[object, ...], kw: dict[str, object]) -> None:
+        before = self.busy
+        try:
+            function(*args, **kw)
+        finally:
+            seconds, name = self.busy - before, getattr(function, "__qualname__", repr(function))
+            self.callbacks.note(seconds, name)
+            self.spent[name] += seconds
+
+
+class Longest:
+    """The longest of many durations, and what it was."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.name = ""
+        self.at = 0
+        self.count = 0
+
+    def note(self, seconds: float, name: str) -> None:
+        """One more."""
+        self.count += 1
+        if seconds > self.seconds:
+            self.seconds, self.name, self.at = seconds, name, self.count
+
+    def reset(self) -> None:
+        """Start anew."""
+        self.seconds, self.name, self.at, self.count = 0.0, "", 0, 0
+
+    def __str__(self) -> str:
+        return f"{self.seconds * 1e3:.1f} ms ({self.name}, no. {self.at:,} of {self.count:,})"
