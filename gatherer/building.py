@@ -143,7 +143,8 @@ class Builder:
         own = self._settings.orderbook
         commands = CommandSettings(own.command_timeout, own.use_yes_price)
         trouble = Trouble(self._reactor)
-        return SessionTools(router, trouble, self._reactor, time.time_ns, commands, own.on_gap == "snapshot")
+        recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout
+        return SessionTools(router, trouble, self._reactor, time.time_ns, commands, recover, ping_timeout)
 
     def _connection_settings(self) -> ConnectionSettings:
         pool, own = self._settings.pool, self._settings.orderbook

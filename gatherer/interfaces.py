@@ -14,7 +14,7 @@ class IMessageRouter(Interface):
         """Take over a `list[RawMessage]`, in order. The caller does not touch the list again.
 
         What does not fit into the buffer is dropped, counted per connection, and the next
-        record that is written says how many were lost (a `local_drop` marker).
+        record that is written tells (a `local_drop` marker). Returns how many of the batch were lost.
         """
 
     def mark(marker):
@@ -205,8 +205,8 @@ class ISession(Interface):
     def refresh(ticker):
         """Ask for a fresh snapshot of a market, if it is held."""
 
-    def close(reason):
-        """The socket is gone: fail what is pending, cancel every timer."""
+    def close(reason, stopped=False):
+        """The socket is gone, `stopped` when we wanted that: fail what is pending, cancel every timer."""
 
     def describe(ticker):
         """A JSON-ready dict: what this session knows of a market."""
@@ -270,8 +270,8 @@ class IConnection(Interface):
     def want(ticker):
         """Carry a market from now on, across reconnects."""
 
-    def unwant(ticker):
-        """Stop carrying a market."""
+    def unwant(ticker, moved=False):
+        """Stop carrying a market; `moved` when another connection is to carry it."""
 
     def refresh(ticker):
         """Ask for a fresh snapshot of a market it carries."""

@@ -144,7 +144,7 @@ class ConnectionManager(MultiService):
         self._allocator.set_capacity(connection.conn_id, capacity)
         for ticker in tickers:
             self._allocator.release(ticker)
-            connection.unwant(ticker)
+            connection.unwant(ticker, moved=True)
         for ticker in tickers:
             self._place(ticker)
 

@@ -49,6 +49,10 @@ class ChannelPlan:
     def refresh(self, tickers: Iterable[str]) -> None:
         """A channel without books has no snapshots."""
 
+    def unwanted(self, tickers: Iterable[str]) -> list[str]:
+        """A channel holds no markets one by one."""
+        return []
+
     def snapshot(self, ticker: str, sid: int) -> None:
         """A channel without books has no snapshots."""
 

@@ -43,6 +43,10 @@ class Holdings:
         """A sid that markets can be added to, 0 if there is none."""
         return next(iter(self._counts), 0)
 
+    def sids(self) -> list[int]:
+        """Every sid that has markets."""
+        return list(self._counts)
+
     def count(self, sid: int) -> int:
         """How many markets are on a sid."""
         return self._counts.get(sid, 0)

@@ -80,6 +80,10 @@ class BookPlan:
         self.refresh(self.held.on(sid))
         self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
+    def unwanted(self, tickers: Iterable[str]) -> list[str]:
+        """Those of the markets that are not wanted (any more)."""
+        return [ticker for ticker in tickers if ticker not in self._wanted]
+
     # -- what became of the command in flight ------------------------------------------------
 
     def acknowledged(self, sid: int, now: float) -> None:

@@ -52,6 +52,7 @@ class Commander:
         self._pending = ICommandCorrelator(PendingCommands())
         self._call: IDelayedCall | None = None
         self._snapshot_id = 0
+        self._asked_at = 0
         self._timeouts = 0
         self._closed = False
         self._was_settled = False
@@ -89,6 +90,11 @@ class Commander:
             return self._unsubscribed(envelope, body)
         self._resolve(envelope.id, envelope.sid or body.sid)
         return 0
+
+    def tell_removed(self, tickers: list[str], **facts: Any) -> None:
+        """Mark that markets are carried here no more although no acknowledgement says so."""
+        if tickers:
+            self._mark("markets_removed", sid=0, tickers=tickers, **facts)
 
     # -- replies ------------------------------------------------------------------------------
 
@@ -128,6 +134,7 @@ class Commander:
             name=self._name, sid=sid, lost=len(lost), code=code, text=text,
         )  # fmt: skip
         self._mark("terminal_error", sid=sid, code=code, text=text)
+        self.tell_removed(self.plan.unwanted(lost))
         self._was_settled = False
         self._owner.unsettled()
         self.wake()
@@ -152,6 +159,7 @@ class Commander:
     def _ask(self, command: Command) -> None:
         command_id, reply = self._pending.issue()
         self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
+        self._asked_at = int(self._clock.seconds() * 1e9)
         seconds = self._settings.command_timeout
         reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
         self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
@@ -184,7 +192,7 @@ class Commander:
     def _react(self, reaction: Reaction, code: int, command: Command) -> None:
         now = self._clock.seconds()
         if reaction is Reaction.UNKNOWN_RESULT:
-            self.plan.unknown(now)
+            self._unknown(command, now)
         elif reaction is Reaction.BAD_MARKET:
             self.plan.bad_market(code, now)
         elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
@@ -201,11 +209,17 @@ class Commander:
             return self.wake()
         self._timeouts += 1
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
-        self.plan.unknown(self._clock.seconds())
+        self._unknown(command, self._clock.seconds())
         if self._timeouts >= MOST_TIMEOUTS:
             self._owner.restart(f"{self._timeouts} commands in a row without a reply")
         else:
             self.wake()
+
+    def _unknown(self, command: Command, now: float) -> None:
+        if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
+            # It may have taken effect when it was sent, and then no message has come since.
+            self.tell_removed(list(command.tickers), since=self._asked_at)
+        self.plan.unknown(now)
 
     def _tell_if_settled(self) -> None:
         settled = self.plan.is_settled

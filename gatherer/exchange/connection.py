@@ -14,6 +14,7 @@ from zope.interface import implementer
 from gatherer.core.backoff import Backoff
 from gatherer.core.channels import ChannelPlan
 from gatherer.core.layout import Slot
+from gatherer.core.messages import Marker
 from gatherer.core.planning import BookPlan
 from gatherer.errors import SessionLost
 from gatherer.exchange.commander import Plan
@@ -87,9 +88,13 @@ class Connection(Service):
         if self._session is not None:
             self._session.want(ticker)
 
-    def unwant(self, ticker: str) -> None:
+    def unwant(self, ticker: str, moved: bool = False) -> None:
         """See `IConnection`."""
         self.wanted.discard(ticker)
+        if self._session is None or ticker not in self._plan.held:
+            # No acknowledgement will tell the capture, and without one a hole would never end there.
+            facts = {"sid": 0, "tickers": [ticker], "moved": moved}
+            self._tools.router.mark(Marker("markets_removed", self.conn_id, self._tools.wall(), facts))
         if self._session is not None:
             self._session.unwant(ticker)
 
@@ -180,7 +185,7 @@ class Connection(Service):
         if session is not None:
             self.counters.reconnects += 1
             self.counters.repeats += session.repeats
-            session.close(SessionLost(self.last_error))
+            session.close(SessionLost(self.last_error), stopped=not self.running)
         self._log_loss(reason, session is not None)
         self._changed()
 

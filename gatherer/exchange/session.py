@@ -18,6 +18,7 @@ from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.core.sequence import SequenceTracker
 from gatherer.errors import GathererError, RemoteProtocolError
+from gatherer.exchange.amends import Amends
 from gatherer.exchange.commander import Commander, CommandSettings, Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.trouble import Trouble
@@ -44,7 +45,9 @@ class SessionTools:
     """Unix time in nanoseconds."""
     commands: CommandSettings
     recover_gaps: bool
-    """Whether a gap asks for fresh snapshots (`on_gap`)."""
+    """Whether a gap, or a loss of ours, asks for fresh snapshots (`on_gap`)."""
+    ping_timeout: float = 30.0
+    """Seconds after which a silent socket is given up (`[pool]`); the capture tells it to who judges it."""
 
 
 @implementer(ISession)
@@ -66,8 +69,12 @@ class Session:
         self._carried: dict[int, int] = {}
         """Gaps that a consumed message revealed, by sid: the next message forwarded tells of them."""
         self._batch: list[RawMessage] = []
+        self._up_at = tools.wall()
+        self._heard: dict[int, int] = {}
+        """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
+        self._amends = Amends(tools.clock, slot.conn_id, self._ask_for_books)
         self.commander = Commander(slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands)
-        self._mark("session_up", role=slot.role.value)
+        self._mark("session_up", role=slot.role.value, ping_timeout=tools.ping_timeout)
         self.commander.wake()
 
     @property
@@ -83,6 +90,7 @@ class Session:
         counters = self._counters
         counters.received += len(payloads)
         counters.last_message = received_at
+        heard_sid = -1
         for data in payloads:
             counters.bytes_received += len(data)
             try:
@@ -95,6 +103,9 @@ class Session:
                 gap = observe(envelope.sid, envelope.seq)
                 if gap:
                     self._gap(envelope, gap)
+                if envelope.sid != heard_sid:  # once per read: a store per message would cost more than the rest
+                    heard_sid = envelope.sid
+                    self._heard[heard_sid] = received_at
             if kind in CONTROL_TYPES:
                 self._control(envelope, data, gap)
                 continue
@@ -130,10 +141,12 @@ class Session:
         self._plan.refresh((ticker,))
         self.commander.wake()
 
-    def close(self, reason: GathererError) -> None:
+    def close(self, reason: GathererError, stopped: bool = False) -> None:
         """See `ISession`."""
+        self._amends.close()
         self.commander.close(reason)
-        self._mark("session_down", reason=str(reason))
+        self.commander.tell_removed(self._plan.unwanted(self._plan.held))
+        self._mark("session_down", reason=str(reason), since=self._last_heard(), stopped=stopped)
 
     def describe(self, ticker: str) -> dict[str, Any]:
         """See `ISession`."""
@@ -165,8 +178,7 @@ class Session:
         sid = envelope.sid
         self._counters.gaps += 1
         self._counters.skipped += size
-        self._hand_over()
-        self._mark("gap", sid=sid, size=size, seq=envelope.seq)
+        self._mark("gap", sid=sid, size=size, seq=envelope.seq, since=self._heard.get(sid, self._up_at))
         self._tools.trouble.report("gap", self._slot.name, f"sid {sid} skipped {size} numbers before {envelope.seq}")
         if self._tools.recover_gaps:
             self._plan.gap(sid, self._tools.clock.seconds())
@@ -193,6 +205,7 @@ class Session:
         self._trouble(kind, detail)
         facts = {"reason": kind, "base64": b64encode(payload).decode()}
         self._router.mark(Marker("undecodable", self._slot.conn_id, received_at, facts))
+        self._amends.lost()
 
     def _unknown(self, kind: str) -> None:
         types = self._counters.unknown_types
@@ -210,9 +223,22 @@ class Session:
         forwarded = batch.copy()
         batch.clear()  # the same list stays: the loop above holds its append
         self._counters.forwarded += len(forwarded)
-        self._router.deliver(forwarded)
+        if self._router.deliver(forwarded):
+            self._amends.lost()
         if self._slot.role is Role.LIFECYCLE:
             self._owner.lifecycle([message.data for message in forwarded])
 
+    def _ask_for_books(self) -> None:
+        if self._tools.recover_gaps:
+            for sid in self._plan.held.sids():
+                self._plan.gap(sid, self._tools.clock.seconds())
+            self.commander.wake()
+
+    def _last_heard(self) -> int:
+        """Unix ns of the latest sign of life. TCP keeps the order: all that was sent before it is here."""
+        counters = self._counters
+        return max(self._up_at, counters.last_message or 0, int((counters.last_ping or 0.0) * 1e9))
+
     def _mark(self, kind: str, **facts: Any) -> None:
+        self._hand_over()  # what came before it in the same read comes before it in the capture
         self._router.mark(Marker(kind, self._slot.conn_id, self._tools.wall(), facts))

@@ -20,10 +20,11 @@ class MemoryRouter:
     def start(self) -> None:
         """Nothing is needed."""
 
-    def deliver(self, batch: list[RawMessage]) -> None:
-        """Append the batch."""
+    def deliver(self, batch: list[RawMessage]) -> int:
+        """Append the batch; nothing is ever dropped."""
         self.batches += 1
         self.records.extend(batch)
+        return 0
 
     def mark(self, marker: Marker) -> None:
         """Append the marker."""

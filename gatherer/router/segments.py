@@ -101,8 +101,9 @@ class SegmentRouter:
         self._life = _Life.RUNNING
         self._pump.start()
 
-    def deliver(self, batch: list[RawMessage]) -> None:
-        """Take over a batch: what does not fit is dropped, counted and marked."""
+    def deliver(self, batch: list[RawMessage]) -> int:
+        """Take over a batch: what does not fit is dropped, counted and marked. Returns how many were dropped."""
+        dropped = self.dropped
         self.received += len(batch)
         room = self._room()
         if room and self._drops:
@@ -113,6 +114,7 @@ class SegmentRouter:
         if batch:
             self._put(batch)
             self._pump.hurry()
+        return self.dropped - dropped
 
     def mark(self, marker: Marker) -> None:
         """Take over a marker, full buffer or not. Only after `close` has fired there is nowhere to write it."""

@@ -54,6 +54,7 @@ class SegmentWriter:
         self._file: SegmentFile | None = None
         self._block: Block | None = None
         self._named_at = 0
+        self._run = ""
 
     @property
     def current(self) -> str | None:
@@ -98,15 +99,21 @@ class SegmentWriter:
             self._named_at = max(self._named_at, block.first_at)
             segment = self._file = create_segment(self._directory, self._named_at, self.segments + 1, self._write)
             self.segments += 1
+            self._run = self._run or segment.name
         lines = block.lines
         if not segment.size:
-            lines = [encode_segment_start(block.first_at, {"gatherer": __version__, "segment": segment.name}), *lines]
+            lines = [encode_segment_start(block.first_at, self._facts(segment.name)), *lines]
         frame = self._compressor.compress(b"".join(lines))
         segment.append(frame)
         self.bytes_written += len(frame)
         self._block = None
         self._backlog.settle(block)
         return segment
+
+    def _facts(self, name: str) -> dict[str, str | int]:
+        """`number` counts the segments of a run, which goes by the name of its first: a reader sees a restart of
+        the gatherer, and that a segment is missing."""
+        return {"gatherer": __version__, "segment": name, "run": self._run, "number": self.segments}
 
     def _detach(self) -> SegmentFile | None:
         segment, self._file = self._file, None
