@@ -96,6 +96,7 @@ class Builder:
         return ConnectionManager(
             plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
             capacity=capacity, min_healthy=pool.min_healthy, start_timeout=patience,
+            rehome_after=self._settings.reconnect.rehome_after,
         )  # fmt: skip
 
     def _listeners(self, gatherer: Gatherer) -> Iterator[ListeningService]:

@@ -98,6 +98,9 @@ class IAllocator(Interface):
     def release(ticker):
         """Forget the market; the id it was on, or None."""
 
+    def has_room():
+        """Whether `assign` would find a place for one more market."""
+
     def where(ticker):
         """The connection id of a market, or None."""
 
@@ -241,7 +244,13 @@ class IConnectionOwner(Interface):
     """Who a connection reports to: the manager."""
 
     def connection_changed(connection):
-        """It went live, or ceased to be."""
+        """It went live, or ceased to be, or a dial failed."""
+
+    def upgrade_refused(error):
+        """The exchange answered an upgrade with an HTTP error, an `UpgradeRefused`."""
+
+    def upgrade_accepted():
+        """The exchange let a connection in."""
 
     def lifecycle(payloads):
         """See `ISessionOwner`."""
@@ -266,6 +275,7 @@ class IConnection(Interface):
     role = Attribute("`Role`: ticker, trade, market_lifecycle or orderbook_delta.")
     is_live = Attribute("Socket open and, for a global role, its channel subscribed.")
     last_error = Attribute("Why the latest dial or socket failed, or None.")
+    wanted = Attribute("The set of markets it is to carry; only the manager edits it, by `want` and `unwant`.")
 
     def want(ticker):
         """Carry a market from now on, across reconnects."""

@@ -1,6 +1,6 @@
 """The pool of connections: who carries which market, and whether the pool does its job."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +13,8 @@ from zope.interface import implementer
 
 from gatherer.core.layout import Role, Slot, dial_order
 from gatherer.core.messages import Change, MarketChange
-from gatherer.errors import NoCapacity, StartupFailed
+from gatherer.core.refusals import Refusals
+from gatherer.errors import NoCapacity, StartupFailed, UpgradeRefused
 from gatherer.interfaces import (
     IAllocator,
     IConnection,
@@ -22,6 +23,10 @@ from gatherer.interfaces import (
     IMarketChangeListener,
     IMarketRegistry,
 )
+from gatherer.rehoming import Rehoming
+
+MOST_MOVES = 10_000
+"""Moves that `explain` remembers."""
 
 
 @implementer(IConnectionManager, IMarketChangeListener, IConnectionOwner)
@@ -34,6 +39,7 @@ class ConnectionManager(MultiService):
     def __init__(
         self, plan: Sequence[Slot], make_connection: Callable[[Slot, Any], Any], allocator: Any, registry: Any,
         clock: IReactorTime, capacity: int, min_healthy: int, start_timeout: float,
+        rehome_after: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self._allocator = IAllocator(allocator)
@@ -44,6 +50,9 @@ class ConnectionManager(MultiService):
         self._start_timeout = start_timeout
         self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
         self._unplaced: dict[str, None] = {}
+        self._refusals = Refusals()
+        self._rehoming = Rehoming(clock, rehome_after, self._rehome)
+        self._moves: deque[dict[str, Any]] = deque(maxlen=MOST_MOVES)
         self._live: set[int] = set()
         self._lifecycle_was_down = False
         self._waiting: list[Deferred[None]] = []
@@ -61,6 +70,7 @@ class ConnectionManager(MultiService):
     def stopService(self) -> Deferred[Any]:
         """See `IConnectionManager`."""
         self._cancel_deadline()
+        self._rehoming.stop()
         self._waiting = []
         return super().stopService()
 
@@ -81,7 +91,8 @@ class ConnectionManager(MultiService):
         sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
         return {
             "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
-            "unplaced": len(self._unplaced), "markets": sums["wanted"] + len(self._unplaced),
+            "alarm": self._refusals.alarm, "unplaced": len(self._unplaced),
+            "markets": sums["wanted"] + len(self._unplaced),
             "divergence": sum(c["divergence"] for c in connections) + len(self._unplaced), **sums,
         }  # fmt: skip
 
@@ -92,7 +103,7 @@ class ConnectionManager(MultiService):
         unplaced = ticker in self._unplaced
         return {
             "ticker": ticker, "registry": self._registry.describe(ticker), "unplaced": unplaced,
-            "connection": connection,
+            "connection": connection, "moves": [move for move in self._moves if move["ticker"] == ticker],
         }  # fmt: skip
 
     # -- IMarketChangeListener ----------------------------------------------------------------
@@ -115,11 +126,23 @@ class ConnectionManager(MultiService):
         conn_id, live = connection.conn_id, connection.is_live
         if connection.role is Role.ORDERBOOK:
             self._allocator.set_available(conn_id, live)
+            (self._rehoming.up if live or not self.running else self._rehoming.down)(connection)
         if live != (conn_id in self._live):
             (self._live.add if live else self._live.discard)(conn_id)
             if self.running:
                 self._flipped(connection, live)
         self._tell_if_ready()
+
+    def upgrade_refused(self, error: UpgradeRefused) -> None:
+        """See `IConnectionOwner`."""
+        alarm = self._refusals.refused(error.status, error.body, error.clock_skew)
+        if alarm is not None:
+            self._log.critical("ALARM: {alarm}", alarm=alarm)
+
+    def upgrade_accepted(self) -> None:
+        """See `IConnectionOwner`."""
+        if self._refusals.accepted():
+            self._log.info("upgrades are accepted again")
 
     def lifecycle(self, payloads: list[bytes]) -> None:
         """See `IConnectionOwner`."""
@@ -143,10 +166,7 @@ class ConnectionManager(MultiService):
         )  # fmt: skip
         self._allocator.set_capacity(connection.conn_id, capacity)
         for ticker in tickers:
-            self._allocator.release(ticker)
-            connection.unwant(ticker, moved=True)
-        for ticker in tickers:
-            self._place(ticker)
+            self._move(connection, ticker, "market limit")
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -169,6 +189,29 @@ class ConnectionManager(MultiService):
                 return
             del self._unplaced[ticker]
             self._connections[conn_id].want(ticker)
+
+    def _move(self, connection: Any, ticker: str, why: str) -> None:
+        """From a connection to the least loaded other one, or to those that wait."""
+        self._allocator.release(ticker)
+        connection.unwant(ticker, moved=True)
+        self._place(ticker)
+        self._moves.append({
+            "ticker": ticker, "at": self._clock.seconds(), "from": connection.conn_id,
+            "to": self._allocator.where(ticker), "why": why,
+        })  # fmt: skip
+
+    def _rehome(self, connection: Any) -> None:
+        moved = 0
+        for ticker in list(connection.wanted):
+            if not self._allocator.has_room():
+                break
+            self._move(connection, ticker, f"connection {connection.conn_id} down too long")
+            moved += 1
+        if moved:
+            self._log.warn(
+                "connection {conn_id} stays down: {moved} of its markets moved to the others",
+                conn_id=connection.conn_id, moved=moved,
+            )  # fmt: skip
 
     def _remove(self, ticker: str) -> None:
         self._unplaced.pop(ticker, None)

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -265,6 +266,59 @@ class TroubleTests(PoolTestCase):
         pool.remove(pool.tickers[3:5])
         pool.step()
         self.assert_converged(pool, pool.tickers[5:])
+
+    def test_markets_of_a_connection_that_stays_down_move(self) -> None:
+        """After `rehome_after` the others take them, each once; the one that comes back empty gets the new ones."""
+        pool = self.full(books=3, rehome_after=120.0)
+        pool.exchange.faults.cut(session=pool.session_of(5).id)
+        pool.exchange.faults.refuse_upgrade(503, times=8)
+        pool.step(119)
+        self.assertEqual(len(pool.subscribed()), 20)
+        pool.step(2)
+        self.assert_converged(pool, pool.tickers)
+        loads = [c.status()["held"] for c in pool.manager.connections()[3:]]
+        self.assertEqual(loads, [15, 0, 15])
+        ticker = next(t for t in pool.tickers if pool.manager.explain(t)["moves"])
+        self.assertIn("down too long", pool.manager.explain(ticker)["moves"][0]["why"])
+        pool.step(600)
+        self.assertTrue(pool.manager.connections()[4].is_live)
+        new = [pool.exchange.create_market() for _ in range(4)]
+        pool.add(new)
+        pool.step(1)
+        self.assertEqual(pool.manager.connections()[4].status()["held"], 4)
+
+    def test_nothing_moves_when_there_is_nowhere_to_go(self) -> None:
+        """All are down: every market waits where it was, and is there again at once."""
+        pool = self.full(books=2, rehome_after=60.0)
+        where = {t: pool.manager.explain(t)["connection"]["conn_id"] for t in pool.tickers}
+        pool.exchange.faults.refuse_upgrade(503, times=40)
+        pool.exchange.faults.cut(10)
+        pool.step(3600)
+        self.assert_converged(pool, pool.tickers)
+        self.assertEqual({t: pool.manager.explain(t)["connection"]["conn_id"] for t in pool.tickers}, where)
+
+    def test_rehoming_can_be_turned_off(self) -> None:
+        """With 0 a market keeps its connection for ever."""
+        pool = self.full(books=2, rehome_after=0.0)
+        pool.exchange.faults.cut(session=pool.session_of(4).id)
+        pool.exchange.faults.refuse_upgrade(503, times=12)
+        pool.step(900)
+        self.assertEqual(len(pool.subscribed()), 15)
+
+    def test_refused_keys_are_one_alarm(self) -> None:
+        """Three 401 in a row: one critical line with the likely cause; it ends when an upgrade succeeds."""
+        pool = Pool(books=20)
+        pool.exchange.faults.refuse_upgrade(401, times=150)
+        with capturedLogs() as events:
+            pool.manager.startService()
+            pool.step(10)
+        alarms = [event for event in events if event["log_level"] is LogLevel.critical]
+        self.assertEqual(len(alarms), 1)
+        self.assertIn("HTTP 401", pool.manager.status()["alarm"])
+        self.assertLess(sum(event["log_level"] is LogLevel.warn for event in events), 5)
+        pool.step(600)
+        self.assertIsNone(pool.manager.status()["alarm"])
+        pool.stop()
 
     def test_a_half_open_socket_is_noticed(self) -> None:
         """Three missed pings, then it is cut and dialled again."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from zope.interface import implementer
 
+from gatherer.core.shards import Shards
 from gatherer.errors import NoCapacity
 from gatherer.interfaces import IAllocator
 
@@ -18,7 +19,7 @@ class LeastLoaded:
         self._capacity = dict.fromkeys(conn_ids, capacity)
         self._load = dict.fromkeys(self._capacity, 0)
         self._available = dict.fromkeys(self._capacity, True)
-        self._where: dict[str, int] = {}
+        self._where: Shards[int] = Shards()
         self._heap = [(0, conn_id) for conn_id in sorted(self._capacity)]
 
     def __len__(self) -> int:
@@ -26,7 +27,7 @@ class LeastLoaded:
 
     def assign(self, ticker: str) -> int:
         """See `IAllocator`."""
-        known = self._where.get(ticker)
+        known = self._where.find(ticker)
         if known is not None:
             return known
         conn_id = self._least_loaded()
@@ -36,14 +37,22 @@ class LeastLoaded:
 
     def release(self, ticker: str) -> int | None:
         """See `IAllocator`."""
-        conn_id = self._where.pop(ticker, None)
+        conn_id = self._where.take(ticker)
         if conn_id is not None:
             self._changed(conn_id, -1)
         return conn_id
 
+    def has_room(self) -> bool:
+        """See `IAllocator`."""
+        try:
+            self._least_loaded()
+        except NoCapacity:
+            return False
+        return True
+
     def where(self, ticker: str) -> int | None:
         """See `IAllocator`."""
-        return self._where.get(ticker)
+        return self._where.find(ticker)
 
     def load(self, conn_id: int) -> int:
         """See `IAllocator`."""

@@ -16,7 +16,7 @@ from gatherer.core.channels import ChannelPlan
 from gatherer.core.layout import Slot
 from gatherer.core.messages import Marker
 from gatherer.core.planning import BookPlan
-from gatherer.errors import SessionLost
+from gatherer.errors import SessionLost, UpgradeRefused
 from gatherer.exchange.commander import Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.session import Session, SessionTools
@@ -155,6 +155,7 @@ class Connection(Service):
         self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
         self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
         self._log.debug("{name} open", name=self._slot.name)
+        self._owner.upgrade_accepted()
         self._changed()
 
     def received(self, payloads: list[bytes], received_at: int) -> None:
@@ -186,7 +187,9 @@ class Connection(Service):
             self.counters.reconnects += 1
             self.counters.repeats += session.repeats
             session.close(SessionLost(self.last_error), stopped=not self.running)
-        self._log_loss(reason, session is not None)
+        if isinstance(reason.value, UpgradeRefused):
+            self._owner.upgrade_refused(reason.value)
+        self._log_loss(session is not None)
         self._changed()
 
     # -- ISessionOwner ------------------------------------------------------------------------
@@ -253,15 +256,19 @@ class Connection(Service):
             return 0
         return int(self._plan.is_settled) if self._slot.role.is_global else len(self._plan.held)
 
-    def _log_loss(self, reason: Failure, was_open: bool) -> None:
+    def _log_loss(self, was_open: bool) -> None:
+        """A lost socket is a change of state and has its line; dials that go on failing share one a minute."""
         wait = self._client.next_dial_in()
         if wait is None:
             return
-        what = "lost" if was_open else f"not up after {self._dials_failed} dials"
-        self._log.warn(
-            "{name} {what}: {reason}; next dial in {wait:.1f} s",
-            name=self._slot.name, what=what, reason=_why(reason), wait=wait,
-        )  # fmt: skip
+        if was_open:
+            self._log.warn(
+                "{name} lost: {reason}; next dial in {wait:.1f} s",
+                name=self._slot.name, reason=self.last_error, wait=wait,
+            )  # fmt: skip
+        else:
+            detail = f"{self.last_error}; dial {self._dials_failed} of this connection, next in {wait:.1f} s"
+            self._tools.trouble.report("dial failed", self._slot.name, detail)
 
 
 def _why(reason: Failure) -> str:

@@ -10,8 +10,8 @@ SLOWEST = 10.0
 
 
 class DialPacer:
-    """Lets dials through one after the other, `rate` a second. An answer 429 halves the pace of all of
-    them; every upgrade that succeeds brings it half-way back."""
+    """Lets dials through one after the other, `rate` a second. An answer 429, 401 or 403 halves the pace
+    of all of them; every upgrade that succeeds brings it half-way back."""
 
     def __init__(self, clock: IReactorTime, rate: float) -> None:
         self._clock = clock

@@ -24,6 +24,9 @@ from gatherer.interfaces import IWebSocketClient, IWebSocketListener
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes. A full acknowledgement of a big subscription was seen at 5 MB (protocol section 1, "Framing")."""
 
+SLOW_DOWN = frozenset({401, 403, 429})
+"""HTTP answers that more dials do not make better: all connections share address and key."""
+
 Dialer = Callable[[ClientFactory], IConnector]
 Signature = Callable[[], Mapping[str, str]]
 
@@ -202,7 +205,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         self._cancel_deadline()
         self._socket = None
         if self.continueTrying:
-            if isinstance(reason.value, UpgradeRefused) and reason.value.status == 429:
+            if isinstance(reason.value, UpgradeRefused) and reason.value.status in SLOW_DOWN:
                 self._dialing.pacer.slow_down()
             self.retry()
             self._listener.closed(reason)

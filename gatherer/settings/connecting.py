@@ -212,3 +212,11 @@ class ReconnectSettings:
         "time a connection must be up and subscribed before its next wait is initial_delay again",
         "an exchange that accepts and cuts at once would otherwise be dialled once a second for ever",
     )
+    rehome_after: float = number(
+        120.0,
+        "seconds",
+        0,
+        86_400,
+        "time an order book connection may stay down before its markets move to the others; 0 for never",
+        "most drops are over in seconds, and every move costs a fresh book; markets must not stay dark for long",
+    )
