@@ -97,28 +97,22 @@ class BookPlan:
         self._pause.reset()
 
     def unknown(self, now: float) -> None:
-        """No reply, or code 18: it may or may not have taken effect."""
-        command = self._land()
-        if command.action is not Action.SNAPSHOT:
-            self._again.unsure.update(command.tickers)
-        self._undo(command)
-        self._slow_down(now)
+        """No reply, or an error: it may or may not have taken effect."""
+        self._doubt(self._land(), now)
 
     def unanswered(self) -> None:
         """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
         self._land()
 
-    def refused(self, now: float) -> None:
-        """It had no effect, and the reason does not lie in its markets."""
-        self._undo(self._land())
-        self._slow_down(now)
+    refused = unknown
+    """Error or not, nobody can be sure: believing a refusal left markets subscribed that nobody wanted, and
+    took others for held that were not."""
 
     def bad_market(self, code: int, now: float) -> None:
         """One of its markets is not accepted: halve until that one is alone, then set it aside."""
         command = self._land()
         if command.action not in ADDS:
-            self._undo(command)
-            self._slow_down(now)
+            self._doubt(command, now)
         elif len(command.tickers) > 1:
             self._again.push(command.tickers)
         else:
@@ -128,9 +122,12 @@ class BookPlan:
     def over_limit(self, now: float) -> list[str]:
         """Code 26: the wanted markets that do not fit here. They stay wanted until the manager moves them."""
         command = self._land()
-        self._undo(command)
-        self._slow_down(now)
-        return [t for t in self._wanted if t not in self.held] if command.action in ADDS else []
+        self._doubt(command, now)
+        if command.action not in ADDS:
+            return []
+        # What did not fit is not there, not even by an earlier try. In doubt it would be asked for here for ever.
+        self._again.unsure.difference_update(command.tickers)
+        return [t for t in self._wanted if t not in self.held]
 
     def sid_over(self, sid: int, now: float) -> list[str]:
         """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
@@ -254,6 +251,12 @@ class BookPlan:
         command, self._in_flight, self._flying = self._in_flight, None, frozenset()
         assert command is not None, "an answer without a command in flight"
         return command
+
+    def _doubt(self, command: Command, now: float) -> None:
+        if command.action is not Action.SNAPSHOT:
+            self._again.unsure.update(command.tickers)
+        self._undo(command)
+        self._slow_down(now)
 
     def _undo(self, command: Command) -> None:
         """Put what the command was about back to where it came from, adds in halves."""

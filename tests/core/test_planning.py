@@ -244,6 +244,51 @@ class BookPlanTests(SynchronousTestCase):
         plan.acknowledged(1, 1.0)
         self.assertEqual((len(command.tickers), plan.batch), (8, 9))
 
+    def test_a_refused_add_may_be_there_all_the_same(self) -> None:
+        """Wanted no more after an error: it is asked for until that is acknowledged, and then deleted."""
+        wanted = {"A"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        wanted.discard("A")
+        plan.unwant("A")
+        plan.refused(0.0)
+        actions = []
+        for _ in range(2):
+            command = plan.next_command(100.0)
+            assert command is not None
+            actions.append(command.action)
+            plan.acknowledged(1, 100.0)
+        self.assertEqual(actions, [Action.SUBSCRIBE, Action.UNSUBSCRIBE])
+
+    def test_a_refused_delete_may_have_happened_all_the_same(self) -> None:
+        """Wanted again after the error: it is added again, not believed to be held."""
+        wanted = {"A", "B"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        plan.acknowledged(1, 0.0)
+        wanted.discard("A")
+        plan.unwant("A")
+        plan.next_command(0.0)
+        plan.refused(0.0)
+        wanted.add("A")
+        plan.want("A")
+        command = plan.next_command(100.0)
+        assert command is not None
+        self.assertEqual((command.action, command.tickers), (Action.ADD, ("A",)))
+
+    def test_what_did_not_fit_is_not_asked_for_again(self) -> None:
+        """The first answer was lost, the second is code 26: moved elsewhere, it must not be tried here for ever."""
+        wanted = {"A"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        plan.unknown(0.0)
+        plan.next_command(100.0)
+        self.assertEqual(plan.over_limit(100.0), ["A"])
+        wanted.discard("A")
+        plan.unwant("A")
+        self.assertIsNone(plan.next_command(1000.0))
+        self.assertEqual(plan.wake_at(), None)
+
     def test_markets_on_sids_of_their_own(self) -> None:
         """An exchange that gives each market a sid: the snapshot tells it, and the delete goes there."""
         wanted = {"A", "B"}
