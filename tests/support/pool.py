@@ -65,7 +65,7 @@ class Pool:
 
     def __init__(
         self, books: int = 3, markets: int = 30, capacity: int = 7500, batch_size: int = 500, on_gap: str = "snapshot",
-        pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0,
+        pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0, rehome_after: float = 0.0,
     ) -> None:  # fmt: skip
         self.clock = self.make_clock()
         self.exchange = self.make_exchange(markets)
@@ -80,9 +80,10 @@ class Pool:
         self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)
         plan = make_plan(pairs, pairs, pairs, books)
         ids = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
+        self.allocator = LeastLoaded(ids, capacity)
         self.manager = ConnectionManager(
-            plan, self._make_connection, LeastLoaded(ids, capacity), self.registry, self.clock,
-            capacity=capacity, min_healthy=min_healthy, start_timeout=60.0,
+            plan, self._make_connection, self.allocator, self.registry, self.clock,
+            capacity=capacity, min_healthy=min_healthy, start_timeout=60.0, rehome_after=rehome_after,
         )  # fmt: skip
 
     # -- the parts, for those who need others --------------------------------------------------

@@ -1,0 +1,163 @@
+"""Holds the capture against what the sockets really brought: every message, in order, and every hole in its numbers."""
+
+from base64 import b64decode
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from gatherer.core.messages import Marker, RawMessage
+from gatherer.interfaces import IMessageRouter
+from gatherer.router.memory import MemoryRouter
+
+CONTROL = ("ok", "subscribed", "unsubscribed", "error")
+
+
+class _Body(msgspec.Struct):
+    market_ticker: str = ""
+    code: int = 0
+
+
+class _Message(msgspec.Struct):
+    type: str = ""
+    id: int = 0
+    sid: int = 0
+    seq: int = 0
+    msg: _Body = msgspec.field(default_factory=_Body)
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+@dataclass(slots=True)
+class Account:
+    """What one socket brought, counted apart from the code under test.
+
+    The numbers of a sid begin at 1. Those that neither a data message nor a control message brought are
+    missing, and the next data message of the sid has to say how many. The capture holds no control messages,
+    so from it alone one knows that they took numbers, not which; that is what this account is for.
+    """
+
+    last: dict[int, int] = field(default_factory=dict)
+    owing: Counter[int] = field(default_factory=Counter)
+    """Missing numbers that a control message revealed, by sid."""
+    due: deque[tuple[bytes, int]] = field(default_factory=deque)
+    """What has to reach the router next: payload and missing numbers; -1 for bytes that are no message."""
+    books: set[str] = field(default_factory=set)
+    """Markets whose book came."""
+    missing: int = 0
+    told: int = 0
+    """Missing numbers in gap markers."""
+
+    def came(self, payload: bytes) -> None:
+        """A text message came in over the socket."""
+        try:
+            message = _decode(payload)
+        except msgspec.DecodeError:
+            self.due.append((payload, -1))
+            return
+        missing = self._number(message)
+        if message.type not in CONTROL:
+            self.due.append((payload, missing + self.owing.pop(message.sid, 0)))
+            if message.type == "orderbook_snapshot":
+                self.books.add(message.msg.market_ticker)
+            return
+        self.owing[message.sid] += missing
+        if message.type == "unsubscribed" or (message.type == "error" and message.msg.code in (10, 25)):
+            self.last.pop(message.sid, None)
+            self.owing.pop(message.sid, None)
+
+    def _number(self, message: _Message) -> int:
+        if not message.seq:
+            return 0
+        last = self.last.get(message.sid, 0)
+        self.last[message.sid] = max(last, message.seq)
+        missing = max(0, message.seq - last - 1)
+        self.missing += missing
+        return missing
+
+
+@implementer(IMessageRouter)
+class Auditor:
+    """A router that compares instead of keeping. `keep` is for tests that look at the records too."""
+
+    def __init__(self, keep: MemoryRouter | None = None) -> None:
+        self._keep = keep
+        self._accounts: dict[int, Account] = {}
+        self.messages = 0
+        self.gaps = 0
+        self.markers: Counter[str] = Counter()
+        self.faults: list[str] = []
+        """What the capture has wrong; empty when all is well."""
+
+    def account(self, conn_id: int) -> Account:
+        """Of the socket that is or was open last."""
+        return self._accounts[conn_id]
+
+    def delivery(self, conn_id: int, payload: bytes) -> None:
+        """The exchange's message reaches the connection."""
+        self._accounts[conn_id].came(payload)
+
+    # -- IMessageRouter ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Nothing is needed."""
+
+    def deliver(self, batch: list[RawMessage]) -> None:
+        self.messages += len(batch)
+        for record in batch:
+            due = self._accounts[record.conn_id].due
+            expected = due.popleft() if due else (b"nothing", 0)
+            if expected != (record.data, record.gap_size) or record.seq_gap != (record.gap_size > 0):
+                self._fault(f"conn {record.conn_id}: captured {record}, not {expected}")
+            self.gaps += record.seq_gap
+        if self._keep is not None:
+            self._keep.deliver(batch)
+
+    def mark(self, marker: Marker) -> None:
+        self.markers[marker.kind] += 1
+        if marker.kind == "session_up":
+            self._accounts[marker.conn_id] = Account()
+        elif marker.kind == "gap":
+            self._accounts[marker.conn_id].told += marker.facts["size"]
+        elif marker.kind == "undecodable":
+            self._undecodable(marker)
+        elif marker.kind == "session_down":
+            self.check(marker.conn_id)
+        if self._keep is not None:
+            self._keep.mark(marker)
+
+    def backlog(self) -> int:
+        return 0
+
+    def status(self) -> dict[str, Any]:
+        return {"kind": "audit", "received": self.messages, "written": self.messages, "dropped": 0, "backlog": 0}
+
+    def close(self) -> Deferred[None]:
+        return MemoryRouter().close()
+
+    # -- the verdict ---------------------------------------------------------------------------
+
+    def check(self, conn_id: int) -> None:
+        """Between two reads nothing may be missing in the capture."""
+        account = self._accounts[conn_id]
+        if account.due:
+            self._fault(f"conn {conn_id}: not captured: {list(account.due)[:3]}")
+        if account.missing != account.told:
+            self._fault(f"conn {conn_id}: {account.missing} numbers missing, markers tell of {account.told}")
+
+    def check_all(self) -> None:
+        """The same for every connection."""
+        for conn_id in self._accounts:
+            self.check(conn_id)
+
+    def _undecodable(self, marker: Marker) -> None:
+        payload = b64decode(marker.facts["base64"])
+        if marker.facts["reason"] != "binary" and self._accounts[marker.conn_id].due.popleft() != (payload, -1):
+            self._fault(f"conn {marker.conn_id}: {payload!r} was not what came")
+
+    def _fault(self, text: str) -> None:
+        self.faults.append(text)
