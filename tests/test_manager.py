@@ -432,6 +432,18 @@ class TroubleTests(PoolTestCase):
         if gap.conn_id > 3:
             self.assertEqual(len(fresh), 15)
 
+    def test_replies_and_recoveries_are_measured(self) -> None:
+        """How long answers and recoveries took is there for the metrics."""
+        pool = self.full(books=1)
+        pool.exchange.faults.skip_seq()
+        pool.exchange.emit(20)
+        pool.step(5)
+        books = pool.manager.connections()[3].status()
+        self.assertGreaterEqual(books["replies"], 1)
+        self.assertEqual(
+            sum(c["recoveries"] for c in pool.manager.status()["connections"]), len(pool.markers("recovered"))
+        )
+
     def test_on_gap_log_only_marks(self) -> None:
         """No snapshot is asked for."""
         pool = self.full(books=1, on_gap="log")

@@ -166,8 +166,13 @@ class Commander:
         reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command,), errbackArgs=(command,))
         reply.addErrback(lambda failure: self._log.failure("{name}: bug in a reply's path", failure, name=self._name))
 
-    def _acknowledged(self, sid: int, command: Command) -> None:
+    def _answered_in_time(self) -> None:
         self._timeouts = 0
+        self._counters.replies += 1
+        self._counters.reply_seconds += self._clock.seconds() - self._asked_at / 1e9
+
+    def _acknowledged(self, sid: int, command: Command) -> None:
+        self._answered_in_time()
         self.plan.acknowledged(sid, self._clock.seconds())
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
@@ -181,7 +186,7 @@ class Commander:
         error = failure.value
         if not isinstance(error, CommandRejected):
             return self._timed_out(failure, command)
-        self._timeouts = 0
+        self._answered_in_time()
         self._log.warn(
             "{name}: {action} of {n} markets rejected: {error}",
             name=self._name, action=command.action.value, n=len(command.tickers), error=error,

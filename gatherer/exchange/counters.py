@@ -25,6 +25,10 @@ class Counters:
     """Gaps after which every market of the sid had a fresh snapshot again."""
     last_recovery: float = 0.0
     """Seconds the latest recovery took."""
+    replies: int = 0
+    """Commands the exchange answered, acknowledgements and rejections."""
+    reply_seconds: float = 0.0
+    """Time those answers took, added up."""
     errors: Counter[int] = field(default_factory=Counter)
     """Errors the exchange sent, by code."""
     ws_errors: Counter[str] = field(default_factory=Counter)

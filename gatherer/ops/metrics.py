@@ -41,6 +41,7 @@ class GathererCollector(Collector):
         manager, router = self._manager.status(), self._router.status()
         yield gauge("gatherer_info", "Which gatherer this is", {"version": __version__}, 1)
         yield from _pool(manager, router)
+        yield from _recoveries(manager["connections"])
         yield from _books(manager)
         yield from _sockets(manager["connections"])
         yield from _each_connection(manager["connections"])
@@ -81,7 +82,7 @@ def _pool(manager: Status, router: Status) -> Iterator[Metric]:
     for role in dict.fromkeys(connection["role"] for connection in connections):
         healthy.add_metric([role], live[role])
     yield healthy
-    text = "Live subscriptions (sids) over all connections"
+    text = "Live subscriptions: one for each market held and one for each global channel"
     yield gauge("conn_manager_subscriptions_total", text, {}, _sum(connections, "subscriptions"))
     yield gauge("conn_manager_markets_total", "Markets the gatherer is to carry", {}, manager["markets"])
     text = "Messages received from the exchange, replies included"
@@ -95,6 +96,14 @@ def _pool(manager: Status, router: Status) -> Iterator[Metric]:
     yield counter("conn_manager_sequence_gaps_total", "Gaps in sequence numbers", _sum(connections, "gaps"))
     yield counter("conn_manager_sequence_skipped_total", "Numbers missing in all gaps", _sum(connections, "skipped"))
     yield counter("conn_manager_sequence_repeats_total", "Repeated or lower numbers", _sum(connections, "repeats"))
+
+
+def _recoveries(connections: list[Status]) -> Iterator[Metric]:
+    text = "Gaps after which every book of the sid was fresh again"
+    yield counter("conn_manager_recoveries_total", text, _sum(connections, "recoveries"))
+    longest = max((connection.get("last_recovery") or 0.0 for connection in connections), default=0.0)
+    text = "Seconds from a gap to the last fresh book, the longest among the connections' latest"
+    yield gauge("conn_manager_recovery_seconds", text, {}, longest)
 
 
 def _books(manager: Status) -> Iterator[Metric]:
