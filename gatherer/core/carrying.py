@@ -1,10 +1,11 @@
 """Which markets are carried, and when to look at each of them again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from gatherer.core.market import ACTIVE, DOUBTFUL, PAUSED, UNOPENED, Market
 from gatherer.core.messages import Change, MarketChange
+from gatherer.core.shards import Shards
 from gatherer.core.timetable import Timetable
 
 
@@ -22,6 +23,27 @@ class Patience:
     """How far apart the two lifecycle connections deliver the same event."""
 
 
+class Active(Set[str]):
+    """The tickers to carry now: a view of the marks in the markets, and their number."""
+
+    __slots__ = ("_markets", "count")
+
+    def __init__(self, markets: Shards[Market]) -> None:
+        self._markets = markets
+        self.count = 0
+        """`Carrying` keeps it."""
+
+    def __contains__(self, ticker: object) -> bool:
+        market = self._markets.find(ticker) if isinstance(ticker, str) else None
+        return market is not None and market.carried
+
+    def __iter__(self) -> Iterator[str]:
+        return (ticker for ticker in self._markets if ticker in self)
+
+    def __len__(self) -> int:
+        return self.count
+
+
 class Carrying:
     """The states of all markets. Every change of what is carried passes `become`."""
 
@@ -30,8 +52,8 @@ class Carrying:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._timetable = Timetable()
-        self.markets: dict[str, Market] = {}
-        self.active: dict[str, None] = {}
+        self.markets: Shards[Market] = Shards()
+        self.active = Active(self.markets)
         self.lookups: dict[str, None] = {}
         """What to ask REST about, oldest first."""
 
@@ -39,13 +61,12 @@ class Carrying:
         """Give a market its status (perhaps the one it has, with other times) and append what changes by it."""
         resumed = market.status == PAUSED and status == ACTIVE
         market.status = status
-        carried = ticker in self.active
-        wanted = market.is_wanted(carried, now)
+        carried = market.carried
+        market.carried = wanted = market.is_wanted(now)
+        self.active.count += wanted - carried
         if wanted and not carried:
-            self.active[ticker] = None
             changes.append(MarketChange(ticker, Change.ADD))
         elif carried and not wanted:
-            del self.active[ticker]
             changes.append(MarketChange(ticker, Change.REMOVE))
         elif carried and resumed:  # the pause cancelled every order
             changes.append(MarketChange(ticker, Change.REFRESH))
@@ -59,7 +80,7 @@ class Carrying:
         """Act on at most `limit` due times."""
         changes: list[MarketChange] = []
         for ticker, moment in self._timetable.take(now, limit):
-            market = self.markets.get(ticker)
+            market = self.markets.find(ticker)
             if market is not None and market.due is moment:
                 market.due = None
                 self._fire(ticker, market, now, changes)
@@ -83,7 +104,7 @@ class Carrying:
         market.due = None if due is None else self._timetable.schedule(ticker, due, market.due)
 
     def _due(self, ticker: str, market: Market, now: float) -> float | None:
-        if ticker in self.active:
+        if market.carried:
             if market.close_ts is None:
                 return None
             confirm_at = market.close_ts + self._patience.close_grace
@@ -95,7 +116,7 @@ class Carrying:
         return now + self._patience.retention
 
     def _fire(self, ticker: str, market: Market, now: float, changes: list[MarketChange]) -> None:
-        if ticker in self.active or market.status == DOUBTFUL:
+        if market.carried or market.status == DOUBTFUL:
             # Past its close time, and no event will tell. Due again in case nobody answers.
             self.lookups[ticker] = None
             self._arm(ticker, market, now + self._patience.close_grace)

@@ -5,7 +5,7 @@ a row that was read before it arrived, or so soon afterwards that a cache may ha
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, KeysView
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from gatherer.core.carrying import Carrying, Patience
@@ -31,18 +31,18 @@ class MarketTable:
     def __len__(self) -> int:
         return len(self._markets)
 
-    def active(self) -> KeysView[str]:
+    def active(self) -> Set[str]:
         """A live set-like view of the tickers to carry."""
-        return self._carrying.active.keys()
+        return self._carrying.active
 
     def describe(self, ticker: str) -> dict[str, Any] | None:
         """A JSON-ready dict of all that is known of one market, or None."""
-        market = self._markets.get(ticker)
+        market = self._markets.find(ticker)
         if market is None:
             return None
         return {
             "ticker": ticker,
-            "carried": ticker in self._carrying.active,
+            "carried": market.carried,
             **market.facts(),
             "in_last_walk": bool(self._walk) and market.seen == self._walk,
             "lookup_queued": ticker in self._carrying.lookups,
@@ -70,7 +70,7 @@ class MarketTable:
         changes: list[MarketChange] = []
         for row in rows:
             self._row(row, self._walk_started, now, changes)
-            if (market := self._markets.get(row.ticker)) is not None:
+            if (market := self._markets.find(row.ticker)) is not None:
                 market.seen = self._walk
         return changes
 
@@ -81,9 +81,9 @@ class MarketTable:
         """
         vanished = 0
         walk, started = self._walk, self._walk_started
-        for done, ticker in enumerate(list(self._markets), 1):
-            market = self._markets.get(ticker)
-            if market is not None and self._has_vanished(ticker, market, walk, started, now):
+        for done, ticker in enumerate(self._markets, 1):
+            market = self._markets.find(ticker)
+            if market is not None and self._has_vanished(market, walk, started, now):
                 self._carrying.look_up([ticker])
                 vanished += 1
             if done % chunk == 0:
@@ -107,7 +107,7 @@ class MarketTable:
         changes: list[MarketChange] = []
         if row is not None:
             self._row(row, asked_at, now, changes)
-        elif (market := self._markets.get(ticker)) is not None and not self._event_wins(market, asked_at, now):
+        elif (market := self._markets.find(ticker)) is not None and not self._event_wins(market, asked_at, now):
             self._carrying.become(ticker, market, FINAL, now, changes)
         return changes
 
@@ -116,7 +116,7 @@ class MarketTable:
         if status is None:
             self._count_unknown(row.status)
             return
-        market = self._markets.get(row.ticker)
+        market = self._markets.find(row.ticker)
         if market is None:
             market = self._markets[row.ticker] = Market(status)
         elif self._event_wins(market, read_at, now):
@@ -131,10 +131,10 @@ class MarketTable:
     def _event_wins(self, market: Market, read_at: float, now: float) -> bool:
         return market.event_wins(read_at, now, self._patience.rest_lag)
 
-    def _has_vanished(self, ticker: str, market: Market, walk: int, started: float, now: float) -> bool:
+    def _has_vanished(self, market: Market, walk: int, started: float, now: float) -> bool:
         if market.seen == walk or self._event_wins(market, started, now):
             return False
-        return ticker in self._carrying.active or market.status == UNOPENED
+        return market.carried or market.status == UNOPENED
 
     def _count_unknown(self, status: str) -> None:
         """At most 20 names: they come from the network."""
@@ -167,11 +167,11 @@ class MarketTable:
         self._note(event, UNOPENED, now, changes)
 
     def _activated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
-        market = self._markets.get(event.ticker)
+        market = self._markets.find(event.ticker)
         if market is not None and market.status in (CLOSED, FINAL, DOUBTFUL):
             self._doubt(event, now, changes)
             return
-        emptied = event.ticker in self._carrying.active
+        emptied = market is not None and market.carried
         if (
             market is not None
             and market.status == ACTIVE
@@ -184,14 +184,14 @@ class MarketTable:
             changes.append(MarketChange(event.ticker, Change.REFRESH))
 
     def _deactivated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
-        market = self._markets.get(event.ticker)
+        market = self._markets.find(event.ticker)
         if market is None or market.status not in (CLOSED, FINAL, DOUBTFUL):
             self._note(event, PAUSED, now, changes)
 
     def _close_moved(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
         if event.close_ts is None:
             return
-        market = self._markets.get(event.ticker)
+        market = self._markets.find(event.ticker)
         revived = event.close_ts > now
         if market is None or market.status in (FINAL, DOUBTFUL):
             if revived:
@@ -208,7 +208,7 @@ class MarketTable:
         self._note(event, DOUBTFUL, now, changes)
 
     def _note(self, event: LifecycleEvent, status: str, now: float, changes: list[MarketChange]) -> None:
-        market = self._markets.get(event.ticker)
+        market = self._markets.find(event.ticker)
         if market is None:
             market = self._markets[event.ticker] = Market(status)
         market.note(event.kind, now)

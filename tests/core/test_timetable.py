@@ -11,11 +11,11 @@ class TimetableTests(SynchronousTestCase):
     """The contract of `Timetable`."""
 
     def test_same_second_is_noted_once(self) -> None:
-        """Scheduling a thousand times for the same second does not make the list longer."""
+        """Scheduling a thousand times for the same second notes the market once."""
         timetable, moment = Timetable(), None
         for _ in range(1000):
             moment = timetable.schedule("A", 99.5, moment)
-        self.assertEqual(timetable.take(100.0, 5000), [("A", [])])
+        self.assertEqual(timetable.take(100.0, 5000), [("A", {})])
 
     def test_never_early(self) -> None:
         """A due time between two seconds is taken at the second one."""

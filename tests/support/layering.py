@@ -13,6 +13,7 @@ PURE = ("gatherer.core", "gatherer.errors", "gatherer.interfaces", "zope.interfa
 CORE_EXCEPTIONS = {
     "gatherer.core.correlation": ("twisted.internet.defer", "twisted.python.failure"),
     "gatherer.core.codec": ("msgspec",),
+    "gatherer.core.market": ("msgspec",),
     "gatherer.core.messages": ("msgspec",),
 }
 IMPURE = {"asyncio", "logging", "multiprocessing", "random", "selectors", "socket", "subprocess", "threading", "time"}
