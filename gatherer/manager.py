@@ -1,6 +1,6 @@
 """The pool of connections: who carries which market, and whether the pool does its job."""
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -49,7 +49,7 @@ class ConnectionManager(MultiService):
         self._min_healthy = min(min_healthy, len(plan))
         self._start_timeout = start_timeout
         self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
-        self._unplaced: dict[str, None] = {}
+        self._unplaced: OrderedDict[str, None] = OrderedDict()  # a dict finds its first again by a search
         self._refusals = Refusals()
         self._rehoming = Rehoming(clock, rehome_after, self._rehome)
         self._moves: deque[dict[str, Any]] = deque(maxlen=MOST_MOVES)
@@ -187,7 +187,7 @@ class ConnectionManager(MultiService):
                 conn_id = self._allocator.assign(ticker)
             except NoCapacity:
                 return
-            del self._unplaced[ticker]
+            self._unplaced.popitem(last=False)
             self._connections[conn_id].want(ticker)
 
     def _move(self, connection: Any, ticker: str, why: str) -> None:

@@ -221,6 +221,8 @@ class BookPlan:
                     break
         for ticker in taken:
             del tickers[ticker]
+        if not tickers:
+            tickers.clear()  # frees the memory: an emptied dict keeps its size
         return tuple(taken)
 
     def _added(self, tickers: tuple[str, ...], sid: int, now: float) -> None:
