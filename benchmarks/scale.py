@@ -36,7 +36,9 @@ _EVENT = (
 
 def tickers(count: int, first: int = 0) -> Iterator[str]:
     """Names as long as the exchange's usually are."""
-    return (f"KXBENCH{number % 97:02d}-27FEB{number % 28 + 1:02d}-T{number:07d}" for number in range(first, first + count))
+    return (
+        f"KXBENCH{number % 97:02d}-27FEB{number % 28 + 1:02d}-T{number:07d}" for number in range(first, first + count)
+    )
 
 
 def resident() -> int:
@@ -87,7 +89,7 @@ class Run:
         self.result["longest_turn"], self.result["longest_callback"] = str(reactor.turns), str(reactor.callbacks)
         self.result["longest_turn_ms"] = reactor.turns.seconds * 1e3
         self.result["longest_callback_ms"] = reactor.callbacks.seconds * 1e3
-        self.result["spent"] = {name: round(seconds, 3) for name, seconds in reactor.spent.most_common(6)}
+        self.result["spent"] = {name: round(seconds, 3) for name, seconds in reactor.spent.items()}
         gc.collect()
         self._memory(empty)
 

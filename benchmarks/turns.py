@@ -1,6 +1,6 @@
 """A reactor without sockets whose turns are timed: the clock runs while our code runs, and jumps over idle waits."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -26,7 +26,7 @@ class TurnReactor(ReactorBase):
         self.turns = Longest()
         """Everything between two looks at the sockets."""
         self.callbacks = Longest()
-        self.spent: Counter[str] = Counter()
+        self.spent: defaultdict[str, float] = defaultdict(float)
         """Seconds by the name of the callback."""
         super().__init__()
 
