@@ -15,7 +15,15 @@ def scan(data: bytes, limit: int, found: list[bytes]) -> int:
     """
     start, end = 0, len(data)
     while end - start >= 2 and data[start] == FINAL_TEXT:
-        body, stop = _extent(data, start, end)
+        short = data[start + 1]
+        if short < 126:
+            body = start + 2
+            stop = body + short
+        elif short == 126 and end - start > 4 and data[start + 2]:  # inlined: nearly every message is of this size
+            body = start + 4
+            stop = body + (data[start + 2] << 8 | data[start + 3])
+        else:
+            body, stop = _extent(data, start, end)
         if not body or stop > end or stop - body > limit:
             return start
         payload = data[body:stop]
