@@ -56,6 +56,7 @@ class Run:
         self._random = Random(1)
         self._fresh = tickers(10**9, first=size)
         if kind == "lean":
+            gc.freeze()  # as twistd gatherer does
             self.rig = Rig(lambda: tickers(size), None)
         else:
             exchange = Exchange(size, now=1_801_000_000.0, multivariate=0)
