@@ -173,6 +173,7 @@ class Session:
             return
         if over:
             self._sequence.forget(over)
+            self._carried.pop(over, None)  # its marker tells of it; the next to get this sid lost nothing
 
     def _gap(self, envelope: Envelope, size: int) -> None:
         sid = envelope.sid

@@ -106,7 +106,7 @@ class Auditor:
     def start(self) -> None:
         """Nothing is needed."""
 
-    def deliver(self, batch: list[RawMessage]) -> None:
+    def deliver(self, batch: list[RawMessage]) -> int:
         self.messages += len(batch)
         for record in batch:
             due = self._accounts[record.conn_id].due
@@ -114,8 +114,7 @@ class Auditor:
             if expected != (record.data, record.gap_size) or record.seq_gap != (record.gap_size > 0):
                 self._fault(f"conn {record.conn_id}: captured {record}, not {expected}")
             self.gaps += record.seq_gap
-        if self._keep is not None:
-            self._keep.deliver(batch)
+        return 0 if self._keep is None else self._keep.deliver(batch)
 
     def mark(self, marker: Marker) -> None:
         self.markers[marker.kind] += 1

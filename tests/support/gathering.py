@@ -79,6 +79,7 @@ class Size:
     capacity: int = 100
     batch_size: int = 4
     on_gap: str = "snapshot"
+    rehome_after: float = 120.0
     latency: float = 0.02
     rest_latency: float = 0.3
     page_size: int = 5
@@ -95,8 +96,9 @@ class Gathering(Pool):
         self.failed: list[str] = []
         globalLogPublisher.addObserver(self._watch)
         super().__init__(
-            size.books, size.markets, size.capacity, size.batch_size, size.on_gap, size.pairs, min_healthy=1
-        )
+            size.books, size.markets, size.capacity, size.batch_size, size.on_gap, size.pairs, min_healthy=1,
+            rehome_after=size.rehome_after,
+        )  # fmt: skip
         self.service = Gatherer(self.router, self.rest, self.manager, self.registry, self.clock, self.failed.append)
         self._next_tick = size.start + 1.0
 
@@ -175,8 +177,8 @@ class Gathering(Pool):
         self.exchange.faults.cut(count=len(self.clients))
 
     def _watch(self, event: dict[str, Any]) -> None:
-        if event.get("log_level") is LogLevel.critical:
-            self.bugs.append(str(event.get("log_failure") or event))
+        if event.get("log_level") is LogLevel.critical and "log_failure" in event:
+            self.bugs.append(event["log_failure"].getTraceback())
 
     def channel_of(self, conn_id: int) -> str:
         """What a connection subscribes to."""

@@ -135,6 +135,10 @@ class MemoryClient:
         self._wire.heart.leave(self)
         self._down(error)
 
+    def receive(self, payloads: list[bytes]) -> None:
+        """One read brings these, whoever sent them."""
+        self._hand_over(payloads, int(self._clock.seconds() * 1e9))
+
     def beat(self) -> None:
         """The exchange pings, unless it plays dead."""
         if self.session is not None and not self.session.muted:

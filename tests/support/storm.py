@@ -1,4 +1,4 @@
-"""Everything that can happen to a gatherer at once, as a Hypothesis state machine. Each rule counts what it really did."""
+"""All that can happen to a gatherer, as a Hypothesis state machine. Each rule counts what it really did."""
 
 from collections import Counter
 from typing import Any
@@ -37,14 +37,11 @@ class Storm(RuleBasedStateMachine):
 
     @initialize(
         books=st.integers(1, 3), pairs=st.integers(1, 2), capacity=st.sampled_from((5, 8, 100)),
-        reuse=st.booleans(), on_gap=st.sampled_from(("snapshot", "snapshot", "log")), batch=st.integers(1, 8),
+        batch_size=st.integers(1, 8), on_gap=st.sampled_from(("snapshot", "snapshot", "log")),
+        rehome_after=st.sampled_from((0.0, 120.0)), reuse=st.booleans(),
     )  # fmt: skip
-    def begin(self, books: int, pairs: int, capacity: int, reuse: bool, on_gap: str, batch: int) -> None:
-        size = Size(
-            markets=12, unopened=2, multivariate=1, books=books, pairs=pairs, capacity=capacity, on_gap=on_gap,
-            batch_size=batch,
-        )  # fmt: skip
-        self.world = Gathering(size).start()
+    def begin(self, reuse: bool, **size: Any) -> None:
+        self.world = Gathering(Size(markets=12, unopened=2, multivariate=1, **size)).start()
         self.world.wire.reuse_sids = reuse
         self.world.run(5.0)
 
