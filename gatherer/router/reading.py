@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,31 @@ def read_capture(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
 def read_lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
     """Like `read_capture`, but the undecoded lines without their line break."""
     for segment in segments_of(Path(path)):
-        fd = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            for frame in complete_frames(fd):
-                yield from _lines(fd, frame, segment)
-        finally:
-            os.close(fd)
+        for block in read_blocks(segment):
+            yield from block.split(b"\n")[:-1]
+
+
+def read_blocks(segment: Path) -> Iterator[bytes]:
+    """The complete frames of one segment, decompressed: whole lines, many at a time. Raises like `read_capture`."""
+    with _opened(segment) as fd:
+        for frame in complete_frames(fd):
+            yield _content(fd, frame, segment)
+
+
+def read_blocks_backwards(segment: Path) -> Iterator[bytes]:
+    """The same from the last to the first: for who needs only the end."""
+    with _opened(segment) as fd:
+        for frame in reversed(list(complete_frames(fd))):
+            yield _content(fd, frame, segment)
+
+
+def torn_bytes(segment: Path) -> int:
+    """How many bytes after its last complete frame are none: 0 unless the writer was killed, or is at work."""
+    with _opened(segment) as fd:
+        end = 0
+        for frame in complete_frames(fd):
+            end = frame.end
+        return os.fstat(fd).st_size - end
 
 
 def segments_of(path: Path) -> list[Path]:
@@ -52,8 +72,17 @@ def segments_of(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.name.endswith((SUFFIX, OPEN_SUFFIX)))
 
 
-def _lines(fd: int, frame: Frame, segment: Path) -> list[bytes]:
+@contextmanager
+def _opened(segment: Path) -> Iterator[int]:
+    fd = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return read_frame(fd, frame).split(b"\n")[:-1]
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _content(fd: int, frame: Frame, segment: Path) -> bytes:
+    try:
+        return read_frame(fd, frame)
     except zstandard.ZstdError as error:
         raise CaptureDamaged(segment, frame.offset, str(error)) from None

@@ -21,8 +21,8 @@ IMPURE = {"asyncio", "logging", "multiprocessing", "random", "selectors", "socke
 
 PARTS = ("exchange", "router", "ops", "simulator", "manager", "registry")
 """Parts of the shell that meet through `gatherer.interfaces` only."""
-SHARED = ("gatherer.exchange.urls", "gatherer.ops.logs")
-"""Modules of a part that anybody may use: checks of texts, and how the log reads. They hold no collaborators."""
+SHARED = ("gatherer.exchange.urls", "gatherer.ops.logs", "gatherer.router.names", "gatherer.router.reading")
+"""Modules of a part that anybody may use: checks of texts, how the log and how a capture reads. No collaborators."""
 COMPOSERS = ("tap", "building", "demo", "service")
 """Modules directly under gatherer whose business it is to choose classes and put them together."""
 
