@@ -7,6 +7,7 @@ class Reaction(Enum):
     """How a plan takes a rejected command."""
 
     SUBSCRIPTION_OVER = "the subscription is over and must be made again"
+    START_OVER = "we and the exchange disagree about what is subscribed: only a new session is sure to have no leftovers"
     UNKNOWN_RESULT = "it may or may not have taken effect: repeat it until it is acknowledged"
     OVER_LIMIT = "no more markets fit on this connection: move the surplus"
     SLOW_DOWN = "too fast, or the exchange has trouble: the same again later and smaller"
@@ -14,7 +15,7 @@ class Reaction(Enum):
 
 
 _TABLE = {
-    7: Reaction.SUBSCRIPTION_OVER,
+    7: Reaction.START_OVER,
     10: Reaction.SUBSCRIPTION_OVER,
     25: Reaction.SUBSCRIPTION_OVER,
     18: Reaction.UNKNOWN_RESULT,

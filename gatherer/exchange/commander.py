@@ -205,8 +205,8 @@ class Commander:
             self._owner.over_limit(surplus, len(self.plan.held))
         else:
             self.plan.refused(now)
-            if reaction is Reaction.SUBSCRIPTION_OVER and code not in TERMINAL and command.sid:
-                self._subscription_over(command.sid, code, "the exchange does not know it")
+            if reaction is Reaction.START_OVER and self.plan.held.count(command.sid):
+                self._owner.restart(f"the exchange does not know sid {command.sid}, which has markets of ours")
 
     def _timed_out(self, failure: Failure, command: Command) -> None:
         if command.action is Action.SNAPSHOT and isinstance(self.plan, BookPlan):

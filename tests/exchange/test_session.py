@@ -9,6 +9,35 @@ BOOK = b'{"type":"orderbook_snapshot","sid":1,"seq":%d,"msg":{"market_ticker":"A
 OVER = b'{"type":"unsubscribed","sid":1,"seq":%d}'
 
 
+class UnknownSidTests(SynchronousTestCase):
+    """Code 7 about a sid that has markets: somebody is wrong, and nobody knows who."""
+
+    def test_nothing_is_left_behind(self) -> None:
+        """The exchange had the sid all the same: a new session, or the market to delete would stay for ever."""
+        pool = Pool(books=1).start()
+        self.addCleanup(pool.stop)
+        pool.add(pool.tickers[:3])
+        pool.step()
+        pool.exchange.faults.error(7)
+        pool.remove(pool.tickers[:1])
+        pool.step(5)
+        self.assertEqual(set(pool.subscribed()), set(pool.tickers[1:3]))
+        self.assertEqual(len(pool.markers("session_down")), 1)
+
+    def test_an_end_that_was_already_told_costs_no_socket(self) -> None:
+        """The subscription ended while a command about it was on its way: its error 7 is no news."""
+        pool = Pool(books=1).start()
+        self.addCleanup(pool.stop)
+        pool.add(pool.tickers[:3])
+        pool.step()
+        pool.remove(pool.tickers[:1])
+        pool.exchange.faults.terminate(25, session=pool.session_of(4).id)
+        pool.step(5)
+        self.assertEqual(set(pool.subscribed()), set(pool.tickers[1:3]))
+        self.assertEqual(pool.manager.connections()[3].status()["errors"], {25: 1, 7: 1})
+        self.assertEqual(pool.markers("session_down"), [])
+
+
 class ReusedSidTests(SynchronousTestCase):
     """An exchange may give the number of a subscription that is over to the next one: nobody knows."""
 
