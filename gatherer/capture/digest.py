@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from gatherer.errors import GathererError
+from gatherer.router.names import OPEN_SUFFIX
 from gatherer.router.reading import read_blocks, read_blocks_backwards, torn_bytes
 
 MARKER = b',"marker":"'
@@ -73,7 +74,7 @@ def digest(path: Path, ticker: str) -> Digest | None:
                 lines.append(line)
     torn = torn_bytes(path)
     if first is None:
-        if torn and path.suffix == ".zst":
+        if torn and not path.name.endswith(OPEN_SUFFIX):
             raise NotACapture(f"{path}: no zstd frame at its start: this is no segment of a capture")
         return None
     head = _head(path, first)

@@ -9,7 +9,7 @@ from gatherer.capture.digest import Line, decode_line
 from gatherer.core.coverage import Coverage
 
 
-class _Body(msgspec.Struct, gc=False):
+class _Body(msgspec.Struct, frozen=True, gc=False):
     market_ticker: str = ""
 
 

@@ -183,6 +183,9 @@ class Commander:
     def _failed(self, failure: Failure, command: Command) -> None:
         if self._closed or failure.check(SessionLost):
             return
+        if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
+            # It may have taken effect when it was sent, and then no message has come since.
+            self.tell_removed(list(command.tickers), since=self._asked_at)
         error = failure.value
         if not isinstance(error, CommandRejected):
             return self._timed_out(failure, command)
@@ -197,7 +200,7 @@ class Commander:
     def _react(self, reaction: Reaction, code: int, command: Command) -> None:
         now = self._clock.seconds()
         if reaction is Reaction.UNKNOWN_RESULT:
-            self._unknown(command, now)
+            self.plan.unknown(now)
         elif reaction is Reaction.BAD_MARKET:
             self.plan.bad_market(code, now)
         elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
@@ -214,17 +217,11 @@ class Commander:
             return self.wake()
         self._timeouts += 1
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
-        self._unknown(command, self._clock.seconds())
+        self.plan.unknown(self._clock.seconds())
         if self._timeouts >= MOST_TIMEOUTS:
             self._owner.restart(f"{self._timeouts} commands in a row without a reply")
         else:
             self.wake()
-
-    def _unknown(self, command: Command, now: float) -> None:
-        if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
-            # It may have taken effect when it was sent, and then no message has come since.
-            self.tell_removed(list(command.tickers), since=self._asked_at)
-        self.plan.unknown(now)
 
     def _tell_if_settled(self) -> None:
         settled = self.plan.is_settled
