@@ -72,9 +72,10 @@ class ChannelPlan:
 
     unknown = refused
 
-    def bad_market(self, code: int, now: float) -> None:
+    def bad_market(self, code: int, now: float) -> bool:
         """The exchange does not like the command."""
         self.refused(now)
+        return False
 
     def over_limit(self, now: float) -> list[str]:
         """There is nothing to move elsewhere."""

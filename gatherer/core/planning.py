@@ -108,16 +108,18 @@ class BookPlan:
     """Error or not, nobody can be sure: believing a refusal left markets subscribed that nobody wanted, and
     took others for held that were not."""
 
-    def bad_market(self, code: int, now: float) -> None:
-        """One of its markets is not accepted: halve until that one is alone, then set it aside."""
+    def bad_market(self, code: int, now: float) -> bool:
+        """One of its markets is not accepted: halve until that one is alone, then set it aside. True when that
+        one may be there by an earlier try all the same: the exchange contradicts itself."""
         command = self._land()
         if command.action not in ADDS:
             self._doubt(command, now)
         elif len(command.tickers) > 1:
             self._again.push(command.tickers)
         else:
-            self._again.unsure.discard(command.tickers[0])
             self.rejected.update((t, code) for t in command.tickers if t in self._wanted)
+            return command.tickers[0] in self._again.unsure
+        return False
 
     def over_limit(self, now: float) -> list[str]:
         """Code 26: the wanted markets that do not fit here. They stay wanted until the manager moves them."""

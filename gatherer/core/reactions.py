@@ -7,7 +7,7 @@ class Reaction(Enum):
     """How a plan takes a rejected command."""
 
     SUBSCRIPTION_OVER = "the subscription is over and must be made again"
-    START_OVER = "we and the exchange disagree about what is subscribed: only a new session is sure to have no leftovers"
+    START_OVER = "we and the exchange disagree about what is subscribed: only a new session has no leftovers"
     UNKNOWN_RESULT = "it may or may not have taken effect: repeat it until it is acknowledged"
     OVER_LIMIT = "no more markets fit on this connection: move the surplus"
     SLOW_DOWN = "too fast, or the exchange has trouble: the same again later and smaller"

@@ -202,7 +202,8 @@ class Commander:
         if reaction is Reaction.UNKNOWN_RESULT:
             self.plan.unknown(now)
         elif reaction is Reaction.BAD_MARKET:
-            self.plan.bad_market(code, now)
+            if self.plan.bad_market(code, now):
+                self._owner.restart(f"code {code} about a market that may be subscribed already")
         elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
             surplus = self.plan.over_limit(now)
             self._owner.over_limit(surplus, len(self.plan.held))

@@ -24,6 +24,18 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(set(pool.subscribed()), set(pool.tickers[1:3]))
         self.assertEqual(len(pool.markers("session_down")), 1)
 
+    def test_a_bad_market_that_may_be_there(self) -> None:
+        """Its add took effect without a reply, then the exchange calls it bad: no leftover when nobody wants it."""
+        pool = Pool(books=1).start()
+        self.addCleanup(pool.stop)
+        pool.exchange.faults.lose_replies(1)
+        pool.add(pool.tickers[:1])
+        pool.step(1)
+        pool.exchange.faults.error(14)
+        pool.remove(pool.tickers[:1])
+        pool.step(30)
+        self.assertEqual(pool.subscribed(), {})
+
     def test_an_end_that_was_already_told_costs_no_socket(self) -> None:
         """The subscription ended while a command about it was on its way: its error 7 is no news."""
         pool = Pool(books=1).start()
