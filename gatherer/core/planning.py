@@ -8,6 +8,7 @@ until it is acknowledged; only then does the plan believe anything.
 
 from collections.abc import Iterable, Set
 
+from gatherer.core.asides import SetAside
 from gatherer.core.backoff import Backoff
 from gatherer.core.commands import Action, Command
 from gatherer.core.holdings import Holdings
@@ -31,8 +32,7 @@ class BookPlan:
         self.held = Holdings()
         self.owed = OwedSnapshots(snapshot_deadline)
         self.recoveries = Recoveries()
-        self.rejected: dict[str, int] = {}
-        """Markets set aside because the exchange refuses them even alone, and the error code."""
+        self.rejected = SetAside()
         self._in_flight: Command | None = None
         self._flying: frozenset[str] = frozenset()
         self._not_before = 0.0
@@ -105,8 +105,7 @@ class BookPlan:
         self._land()
 
     refused = unknown
-    """Error or not, nobody can be sure: believing a refusal left markets subscribed that nobody wanted, and
-    took others for held that were not."""
+    """Nobody can be sure: believing a refusal left behind markets nobody wanted, and took others for held."""
 
     def bad_market(self, code: int, now: float) -> bool:
         """One of its markets is not accepted: halve until that one is alone, then set it aside. True when that
@@ -117,8 +116,10 @@ class BookPlan:
         elif len(command.tickers) > 1:
             self._again.push(command.tickers)
         else:
-            self.rejected.update((t, code) for t in command.tickers if t in self._wanted)
-            return command.tickers[0] in self._again.unsure
+            (ticker,) = command.tickers
+            if ticker in self._wanted:
+                self.rejected.put(ticker, code, now)
+            return ticker in self._again.unsure
         return False
 
     def over_limit(self, now: float) -> list[str]:
@@ -150,19 +151,20 @@ class BookPlan:
         return command
 
     def overdue(self, now: float) -> list[str]:
-        """Ask once more for snapshots that are late; the markets that stayed silent even then."""
+        """Try again what is late, snapshots and refused markets; returns those that stayed silent even then."""
         late, silent = self.owed.overdue(now)
         self.refresh(late)
+        for ticker in self.rejected.take_due(now):
+            self._again.push((ticker,))
         for ticker in silent:
             self.recoveries.settle(ticker)
         return silent
 
     def wake_at(self) -> float | None:
         """When there is something to do if nothing else happens until then; None for never."""
-        due = self.owed.next_deadline()
-        if self._in_flight is None and self._has_work():
-            return self._not_before if due is None else min(due, self._not_before)
-        return due
+        times = [self.owed.next_deadline(), self.rejected.next_due()]
+        times.append(self._not_before if self._in_flight is None and self._has_work() else None)
+        return min((time for time in times if time is not None), default=None)
 
     @property
     def in_flight(self) -> Command | None:

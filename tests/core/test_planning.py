@@ -168,11 +168,11 @@ class PlanMachine(RuleBasedStateMachine):
                     self.plan.snapshot(ticker, self.sid)
             self.due = []
             due = self.plan.wake_at()
-            if due is None:
+            if due is None or due > self.now + 300.0:  # nothing but another try of what was refused
                 break
             self.now = max(self.now, due)
             self.plan.overdue(self.now)
-        assert self.plan.wake_at() is None, "never quiet"
+        assert self.plan.wake_at() is None or self.plan.rejected, "never quiet"
         assert self.plan.in_flight is None
         assert self.books == self.wanted - BAD
         assert {t for t in TICKERS if t in self.plan.held} == self.books
@@ -288,6 +288,19 @@ class BookPlanTests(SynchronousTestCase):
         plan.unwant("A")
         self.assertIsNone(plan.next_command(1000.0))
         self.assertEqual(plan.wake_at(), None)
+
+    def test_a_refused_market_is_tried_again(self) -> None:
+        """Ten minutes later and alone: the exchange may have been wrong, or know it by then."""
+        plan = make_plan({"A"})
+        plan.next_command(0.0)
+        plan.bad_market(14, 0.0)
+        self.assertEqual((dict(plan.rejected), plan.wake_at()), ({"A": 14}, 600.0))
+        plan.overdue(600.0)
+        command = plan.next_command(600.0)
+        assert command is not None
+        self.assertEqual((command.tickers, dict(plan.rejected)), (("A",), {}))
+        plan.acknowledged(1, 600.0)
+        self.assertTrue(plan.is_settled)
 
     def test_markets_on_sids_of_their_own(self) -> None:
         """An exchange that gives each market a sid: the snapshot tells it, and the delete goes there."""
