@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from benchmarks.remote import RemoteExchange
 from benchmarks.standins import BenchClient, BenchRest, LeanSession, NullRouter
 from benchmarks.turns import TurnReactor
 from gatherer.core.allocation import LeastLoaded
@@ -15,7 +16,6 @@ from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
 from gatherer.manager import ConnectionManager
 from gatherer.registry import MarketRegistry
-from gatherer.simulator.exchange import Exchange
 
 START = 1_801_000_000.0
 """Late January 2027: after the open times and before the close times of `BenchRest`."""
@@ -26,7 +26,9 @@ OPEN_SECONDS = 60.0
 class Rig:
     """A gatherer in memory. `exchange` is the simulator's core, or None for the lean stand-in."""
 
-    def __init__(self, tickers: Callable[[], Iterator[str]], exchange: Exchange | None, books: int = BOOKS) -> None:
+    def __init__(
+        self, tickers: Callable[[], Iterator[str]], exchange: RemoteExchange | None, books: int = BOOKS
+    ) -> None:
         self.reactor = TurnReactor(START)
         self.router = NullRouter()
         self.clients: dict[int, BenchClient] = {}

@@ -1,8 +1,9 @@
 """What a market costs, up to 1,080,000 of them: time, memory, and how long the reactor is held.
 
 Run: python -m benchmarks.scale [SIZE ...]. Each size has a process of its own per exchange: `lean` answers and
-keeps nothing, so that memory and the cost of single changes are the gatherer's own; `simulator` is the core of
-kalshi-simulator. No sockets: see benchmarks.sockets for those. The time the other end takes is left out.
+keeps nothing, so that the cost of single changes is told without noise; `simulator` is the core of
+kalshi-simulator in yet another process, at the end of a pipe. No sockets: see benchmarks.sockets for those.
+The time and the memory of the other end are left out.
 """
 
 import argparse
@@ -13,15 +14,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from random import Random
 from statistics import median
 from time import perf_counter
 from typing import Any
 
-from benchmarks.rig import BOOKS, Rig
+from benchmarks.remote import RemoteExchange
+from benchmarks.rig import BOOKS, START, Rig
 from gatherer.core.messages import Change, MarketChange
-from gatherer.simulator.exchange import Exchange
 
 SIZES = (67_500, 270_000, 1_080_000)
 ROUNDS, PER_ROUND = 9, 300
@@ -55,24 +55,27 @@ class Run:
         self.result: dict[str, Any] = {"size": size, "exchange": kind}
         self._random = Random(1)
         self._fresh = tickers(10**9, first=size)
-        if kind == "lean":
-            gc.freeze()  # as twistd gatherer does
-            self.rig = Rig(lambda: tickers(size), None)
-        else:
-            exchange = Exchange(size, now=1_801_000_000.0, multivariate=0)
-            listed = exchange.active_tickers()
-            gc.freeze()  # the simulator is another program in real life: its objects are none of our collector's
-            self.rig = Rig(lambda: iter(listed), exchange)
+        self._exchange = None if kind == "lean" else RemoteExchange(size, START)
+        gc.freeze()  # as twistd gatherer does
+        self.rig = Rig(lambda: tickers(size) if self._exchange is None else self._listed(), self._exchange)
 
     def all(self) -> dict[str, Any]:
         """Measure everything, cheapest to disturb first."""
         self.start_up()
         self.looks()
         self.reconnect()
-        self.changes()
-        self.crowd()
+        if self.result["exchange"] == "lean":
+            self.changes()
+            self.crowd()
         self.rig.close()
+        if self._exchange is not None:
+            self._exchange.close()
         return self.result
+
+    def _listed(self) -> Iterator[str]:
+        """A page at a time: what is not our memory shall not be found in it."""
+        for begin in range(0, self.size, 1000):
+            yield from self._exchange.tickers(begin, 1000) if self._exchange is not None else ()
 
     def start_up(self) -> None:
         """From an empty service with all sockets open until every book is here."""
@@ -122,11 +125,7 @@ class Run:
 
     def changes(self) -> None:
         """Markets go and come one by one: the decision alone, then everything until the book is here."""
-        known = list(islice(tickers(self.size), self.size))
-        if self.result["exchange"] != "lean":
-            known = list(self.rig.registry.active())
-        gone = self._random.sample(known, ROUNDS * PER_ROUND)
-        del known
+        gone = self._random.sample(list(self.rig.registry.active()), ROUNDS * PER_ROUND)
         for kind, event in (("remove", b"determined"), ("add", b"activated")):
             decisions, wholes = [], []
             for _ in range(ROUNDS):
