@@ -188,11 +188,12 @@ class Coverage:
         """The book is suspect. One that never had a snapshot has nothing to lose, unless its subscription is gone."""
         track, cause = self._track(conn_id), Cause(at, kind, text)
         since = min(since, at) if since else at
-        if track.phase is Phase.COMPLETE or track.complete_until > since:
+        touched = track.phase is Phase.COMPLETE or track.complete_until > since
+        if touched:
             self._spoil(conn_id, since, Standing.HOLE, cause)
         if track.phase is Phase.COMPLETE or (track.phase is Phase.STARTING and starting_too):
             self._leave(track, Phase.BROKEN, at)
-        if track.phase is Phase.BROKEN:
+        if touched or track.phase is Phase.BROKEN:
             self._decide(at, cause)
 
     def _spoil(self, conn_id: int, since: int, standing: Standing, cause: Cause) -> None:

@@ -83,8 +83,8 @@ class Timeline:
     def intervals(self, start: int, end: int) -> list[Interval]:
         """The answer for a range, neighbours of one standing put together."""
         found: list[Interval] = []
-        for index, stretch in enumerate(self.stretches):
-            until = self.stretches[index + 1].start if index + 1 < len(self.stretches) else max(end, stretch.start)
+        starts = [stretch.start for stretch in self.stretches[1:]]
+        for stretch, until in zip(self.stretches, [*starts, max(end, self.now) + 1], strict=True):
             clipped = Interval(max(stretch.start, start), min(until, end), stretch.standing, tuple(stretch.causes))
             if _counts(stretch.start, until, clipped, start == end):
                 _append(found, clipped)
@@ -97,7 +97,7 @@ def _counts(start: int, until: int, clipped: Interval, is_instant: bool) -> bool
         return True
     if start == until:
         return clipped.standing is Standing.HOLE and clipped.length == 0
-    return is_instant and start <= clipped.start < until
+    return is_instant and clipped.length == 0 and clipped.start < until
 
 
 def _append(found: list[Interval], interval: Interval) -> None:
