@@ -100,14 +100,16 @@ class Commander:
 
     def _error(self, envelope: Envelope, body: ControlBody) -> int:
         self._counters.errors[body.code] += 1
-        over = 0
-        if body.code in TERMINAL:
-            over = self._whose(envelope.sid or body.sid)
+        over, sid, terminal = 0, envelope.sid or body.sid, body.code in TERMINAL
+        if terminal and (sid or not envelope.id):
+            over = self._whose(sid)
             self._subscription_over(over, body.code, body.msg)
-        error = CommandRejected(body.code, body.msg, envelope.sid)
+        error = CommandRejected(body.code, body.msg, sid)
         if not (envelope.id and self._pending.fail(envelope.id, error)):
             self._counters.strays += bool(envelope.id)
             self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
+            if terminal and not over:
+                self._owner.restart(f"a late code {body.code} that does not say what is over")
         return over
 
     def _unsubscribed(self, envelope: Envelope, body: ControlBody) -> int:
@@ -195,6 +197,8 @@ class Commander:
             name=self._name, action=command.action.value, n=len(command.tickers), error=error,
         )  # fmt: skip
         self._react(reaction_to(error.code), error.code, command)
+        if error.code in TERMINAL and command.sid and not error.sid:
+            self._subscription_over(command.sid, error.code, error.text)
         self.wake()
 
     def _react(self, reaction: Reaction, code: int, command: Command) -> None:

@@ -36,6 +36,36 @@ class UnknownSidTests(SynchronousTestCase):
         pool.step(30)
         self.assertEqual(pool.subscribed(), {})
 
+    def test_a_late_refusal_ends_nothing_in_silence(self) -> None:
+        """Code 10 answers a command given up long ago and names no sid: what it ended, if anything, is unknown. The
+        subscription made since must not be taken for over, and its next number not for a gap."""
+        pool = Pool(books=1)
+        pool.exchange.faults.late_replies(1, seconds=12.0)
+        pool.exchange.faults.error(10)
+        pool.start()
+        self.addCleanup(pool.stop)
+        pool.step(30)
+        pool.exchange.emit(20)
+        pool.exchange.create_market()
+        pool.step()
+        self.assertEqual((pool.gaps(), pool.markers("gap")), ([], []))
+        self.assertTrue(all(c.is_live for c in pool.manager.connections()))
+        self.assertEqual(len(pool.markers("session_down")), 1)
+
+    def test_a_refusal_without_a_sid_is_about_the_command(self) -> None:
+        """Code 25 answers an `add_markets` and names no sid: the command's subscription is over."""
+        pool = Pool(books=1).start()
+        self.addCleanup(pool.stop)
+        pool.add(pool.tickers[:3])
+        pool.step()
+        pool.exchange.faults.lose_replies(1)
+        pool.add(pool.tickers[3:4])
+        pool.step()
+        pool.clients[4].receive([b'{"type":"error","id":2,"msg":{"code":25,"msg":"Overflow"}}'])
+        self.assertEqual([m.facts["sid"] for m in pool.markers("terminal_error")], [1])
+        pool.step(60)
+        self.assertEqual(pool.manager.status()["divergence"], 0)
+
     def test_an_end_that_was_already_told_costs_no_socket(self) -> None:
         """The subscription ended while a command about it was on its way: its error 7 is no news."""
         pool = Pool(books=1).start()
