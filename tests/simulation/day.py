@@ -1,0 +1,222 @@
+"""One day of the whole service, 150 connections, in virtual time: drawn from a seed, and checked hour by hour."""
+
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.messages import Change, Marker, RawMessage
+from gatherer.exchange.pacing import DialPacer
+from gatherer.simulator.market import Status
+from tests.simulation.maintenance import Maintenance
+from tests.simulation.weather import LIFECYCLE, Event, Weather, first_day, maintenance
+from tests.support.audit import Auditor
+from tests.support.catalogue_rest import ListingRest
+from tests.support.gathering import Gathering, Size
+from tests.support.memory_client import Heart, Wire
+
+HOUR = 3600.0
+HEARTBEAT = 25.0
+"""Seconds between the exchange's pings: less often than its 10, but the watchdog's 30 cannot tell the difference,
+and 150 sockets are pinged half a million times a day as it is."""
+QUIET = 2 * HOUR
+"""At the end of the day, without faults and changes of markets."""
+EVENTS_PER_HOUR = 6
+
+
+class DigestingAuditor(Auditor):
+    """Compares, keeps nothing, and sums up all it was given: two runs of a seed give the same digest."""
+
+    digest = 0
+
+    def __init__(self, trace: Callable[[str], None]) -> None:
+        super().__init__()
+        self._trace = trace
+
+    def deliver(self, batch: list[RawMessage]) -> int:
+        for record in batch:
+            self.digest = zlib.crc32(record.data, self.digest)
+        return super().deliver(batch)
+
+    def mark(self, marker: Marker) -> None:
+        text = f"conn {marker.conn_id}: {marker.kind} {marker.facts}"
+        self.digest = zlib.crc32(text.encode(), self.digest)
+        self._trace(text)
+        super().mark(marker)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a day went: all is well when there are no faults."""
+
+    seed: int
+    faults: list[str]
+    figures: dict[str, int]
+    digest: int
+
+
+class Day(Gathering):
+    """`run_all` is the day. `hours` less than 24 is for tests that have to be quick."""
+
+    def __init__(self, seed: int, hours: float = 24.0, trace: Callable[[float, str], None] | None = None) -> None:
+        self._random = Random(seed)
+        self._hours = hours
+        self._trace = trace
+        start = first_day(self._random)
+        self._maintenance = maintenance(start)
+        self.commands: Counter[str] = Counter()
+        size = Size(
+            markets=2500, unopened=200, multivariate=20, churn=0.02, books=144, pairs=2, capacity=7500,
+            batch_size=500, latency=0.03, rest_latency=0.4, page_size=1000, seed=seed, start=start,
+        )  # fmt: skip
+        super().__init__(size)
+
+    # -- the parts -----------------------------------------------------------------------------
+
+    def make_router(self) -> DigestingAuditor:
+        return DigestingAuditor(self.tell)
+
+    def make_rest(self) -> ListingRest:
+        return ListingRest(self.exchange, self.clock, self.size.rest_latency, self.size.page_size)
+
+    def make_wire(self) -> Wire:
+        wire = super().make_wire()
+        wire.heart = Heart(self.clock, HEARTBEAT)
+        wire.pacer = DialPacer(self.clock, 10.0)
+        wire.on_command = self._asked
+        return wire
+
+    def make_backoff(self) -> Backoff:
+        return Backoff(1.0, 300.0, 2.0, 0.2, self._random.random)
+
+    def make_pause(self) -> Backoff:
+        return Backoff(1.0, 60.0, 2.0, 0.2, self._random.random)
+
+    def tell(self, text: str) -> None:
+        """Into the trace."""
+        if self._trace is not None:
+            self._trace(self.clock.seconds() - self.size.start, text)
+
+    # -- the day -------------------------------------------------------------------------------
+
+    def run_all(self) -> Outcome:
+        """From the first dial to the last timer."""
+        faults: list[str] = []
+        try:
+            faults += self._whole_day()
+            self.stop()
+        except AssertionError as error:
+            faults.append(f"{error}")
+        digest = self.router.digest
+        return Outcome(self.size.seed, faults, self._figures(), digest)
+
+    def _whole_day(self) -> list[str]:
+        self.start()
+        end = self.size.start + self._hours * HOUR - QUIET
+        events = deque(self._events(end))
+        while self.clock.seconds() < end:
+            until = min(end, self.clock.seconds() + 60.0)
+            while events and events[0].at <= until:
+                event = events.popleft()
+                self.run(max(0.0, event.at - self.clock.seconds()))
+                self.tell(f"*** {event.text}")
+                event.act()
+            self.run(max(0.0, until - self.clock.seconds()))
+            self.traffic(10)
+            if until % HOUR < 60.0 and (faults := self.faults()):
+                return faults
+        return self._quiet()
+
+    def _events(self, end: float) -> list[Event]:
+        """The maintenance has a time of its own."""
+        weather = Weather(self._random, self)
+        begin = self.size.start + 60.0
+        if self._maintenance is None or self._maintenance[1] >= end:
+            return weather.events(begin, end, int(EVENTS_PER_HOUR * (end - begin) / HOUR))
+        first, last = self._maintenance
+        before = weather.events(begin, first - 1800.0, int(EVENTS_PER_HOUR * (first - begin) / HOUR))
+        after = weather.events(last + 1800.0, end, int(EVENTS_PER_HOUR * (end - last) / HOUR))
+        return [*before, *Maintenance(self._random, self, first, last).events(), *after]
+
+    def _quiet(self) -> list[str]:
+        self.tell("*** quiet")
+        self.churn(0.0)
+        self.rest.latency = self.size.rest_latency
+        self.exchange.operation.trading_active = self.exchange.operation.exchange_active = True
+        self.calm()
+        self.run(QUIET / 2)
+        return self.settle(QUIET / 2 / HOUR)
+
+    def _figures(self) -> dict[str, int]:
+        router, counts = self.router, self.registry.tap.counts
+        return {
+            "messages": router.messages, "commands": self.commands.total(), "adds": counts[Change.ADD],
+            "removes": counts[Change.REMOVE], "sockets lost": router.markers["session_down"],
+            "gaps": router.markers["gap"], "ends": router.markers["terminal_error"],
+            "REST requests": self.rest.requests,
+        }  # fmt: skip
+
+    def _asked(self, conn_id: int, payload: bytes) -> None:
+        self.commands[payload.split(b'"cmd":"', 1)[1].split(b'"', 1)[0].decode()] += 1
+
+    # -- what the weather does -----------------------------------------------------------------
+
+    def churn(self, per_second: float) -> None:
+        """How many markets change by themselves."""
+        self.exchange._churn = per_second
+
+    def traffic(self, number: int) -> None:
+        """Market data."""
+        self.exchange.emit(number)
+
+    def slate(self, number: int) -> None:
+        """Many new markets at once, open within a minute, for an hour or more."""
+        for _ in range(number):
+            self.exchange.create_market(self._random.choice((0, 0, 30)), self._random.choice((1800, 7200, 90_000)))
+
+    def storm(self, number: int) -> None:
+        """Markets change at random, all in this moment."""
+        for _ in range(number):
+            self.exchange._script.churn()
+
+    def double_replies(self) -> None:
+        """Each connection gets its next reply twice."""
+        self.wire.duplicate[:] = list(self.clients)
+
+    def lose_events(self) -> None:
+        """Nobody listens to the lifecycle channel for a second."""
+        for client in self._legs():
+            if client.session is not None and not client.session.closed:
+                self.exchange.faults.cut(session=client.session.id)
+        self.storm(20)
+
+    def rest_down(self, seconds: float) -> None:
+        """Every request fails for a while."""
+        self.rest.down = 503
+        self.later(seconds, lambda: setattr(self.rest, "down", None))
+
+    def rest_stale(self, seconds: float, times: int) -> None:
+        """What is true now is told later."""
+        self.rest.remember()
+        self.later(seconds, lambda: self.rest.answer_from_memory(times))
+
+    def pause_trading(self, seconds: float) -> None:
+        """The whole exchange pauses."""
+        self.exchange.operation.trading_active = False
+        self.later(seconds, lambda: setattr(self.exchange.operation, "trading_active", True))
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """On the exchange's side of the clock: gone when it closes down."""
+        self.exchange._floor.later(seconds, act)
+
+    def _legs(self) -> Iterator[Any]:
+        for connection in self.manager.connections():
+            if connection.role.channel == LIFECYCLE:
+                yield self.clients[connection.conn_id]
+
+    def status_of(self, ticker: str) -> Status:
+        """What a market is on the exchange."""
+        return self.exchange.market(ticker).status

@@ -1,0 +1,106 @@
+"""Thursday, 03:00 to 05:00 in New York: nothing trades, REST is down, sockets may go; nobody may churn subscriptions."""
+
+from collections import defaultdict
+from random import Random
+from typing import Any
+
+import msgspec
+
+from gatherer.simulator.market import Status
+from tests.simulation.weather import Event
+
+SETTLED_AFTER = 300.0
+"""Seconds after the begin in which what happened before may still have consequences."""
+CHANGING = ("add_markets", "delete_markets")
+
+
+class Maintenance:
+    """What happens, and who asked for what meanwhile.
+
+    A session that lives through it may be asked to change what the registry changed, and what connections
+    lost that did not. One that is new may be asked for what its connection wants, once.
+    """
+
+    def __init__(self, random: Random, day: Any, begin: float, end: float) -> None:
+        self._day = day
+        self._begin = begin
+        self._end = end
+        self._cuts = random.choice((0, 0, 5, 60, 150))
+        self._refused = random.choice((0, 40, 400)) if self._cuts else 0
+        self._exchange_down = random.random() < 0.5
+        self._rest_down = random.random() < 0.7
+        self._cut_at = begin + 400.0 + random.random() * 5000.0
+        self._sessions: dict[int, Any] = {}
+        self._carried: dict[int, set[str]] = {}
+        self._asked: dict[tuple[int, int], list[str]] = defaultdict(list)
+        self._watching = False
+
+    def events(self) -> list[Event]:
+        """In order."""
+        return [
+            Event(self._begin, "maintenance begins", self._start),
+            Event(self._begin + SETTLED_AFTER, "maintenance is watched", self._watch),
+            Event(self._cut_at, f"maintenance cuts {self._cuts}, refuses {self._refused}", self._cut),
+            Event(self._end, "maintenance ends", self._finish),
+        ]
+
+    def _start(self) -> None:
+        day, operation = self._day, self._day.exchange.operation
+        day.calm()
+        day.churn(0.0)
+        operation.trading_active = False
+        operation.exchange_active = not self._exchange_down
+        day.rest.down = 503 if self._rest_down else None
+
+    def _watch(self) -> None:
+        day = self._day
+        day.registry.tap.changed.clear()
+        for connection in day.manager.connections():
+            conn_id = connection.conn_id
+            self._sessions[conn_id] = day.clients[conn_id].session
+            self._carried[conn_id] = set(connection.wanted)
+        self._watching = True
+        inner = day.wire.on_command
+
+        def note(conn_id: int, payload: bytes) -> None:
+            inner(conn_id, payload)
+            if self._watching:
+                self._note(conn_id, payload)
+
+        day.wire.on_command = note
+
+    def _cut(self) -> None:
+        self._day.exchange.faults.refuse_upgrade(503, self._refused)
+        self._day.exchange.faults.cut(self._cuts)
+
+    def _note(self, conn_id: int, payload: bytes) -> None:
+        command = msgspec.json.decode(payload)
+        params = command["params"]
+        if command["cmd"] == "subscribe" or params.get("action") in CHANGING:
+            self._asked[conn_id, self._day.clients[conn_id].session.id] += params.get("market_tickers", [])
+
+    def _finish(self) -> None:
+        self._watching = False
+        day, operation = self._day, self._day.exchange.operation
+        faults = self._faults()
+        day.calm()
+        operation.trading_active = operation.exchange_active = True
+        day.churn(day.size.churn)
+        assert not faults, faults
+
+    def _faults(self) -> list[str]:
+        day, found = self._day, []
+        changed = set(day.registry.tap.changed)
+        lost = {conn_id for conn_id, session in self._sessions.items() if day.clients[conn_id].session is not session}
+        moved = set[str]().union(*(self._carried[conn_id] for conn_id in lost))
+        for (conn_id, session), tickers in self._asked.items():
+            survivor = self._sessions[conn_id] is not None and self._sessions[conn_id].id == session
+            if survivor and not set(tickers) <= changed | moved:
+                found.append(f"maintenance: {conn_id} lost nothing and asked for {set(tickers) - changed - moved}")
+            if len(tickers) != len(set(tickers)) and not set(tickers) & (changed | moved):
+                found.append(f"maintenance: {conn_id} asked twice for the same")
+        for ticker in changed:
+            carried, trades = ticker in day.registry.tap.told, day.status_of(ticker) is Status.ACTIVE
+            if carried != trades and day.status_of(ticker) is not Status.INACTIVE and not carried:
+                found.append(f"maintenance: {ticker} trades and was dropped")
+        return found
