@@ -11,11 +11,9 @@ class IMessageRouter(Interface):
     """Where every message goes. Never blocks and never raises: what it cannot keep it counts and marks."""
 
     def deliver(batch):
-        """Take over a `list[RawMessage]`, in order. The caller does not touch the list again.
-
-        What does not fit into the buffer is dropped, counted per connection, and the next
-        record that is written tells (a `local_drop` marker). Returns how many of the batch were lost.
-        """
+        """Take over a `list[RawMessage]`, in order; the caller does not touch the list again. What does not fit into
+        the buffer is dropped and counted per connection, and the next record that is written tells (a `local_drop`
+        marker). Returns how many of the batch were lost."""
 
     def mark(marker):
         """Write a `Marker` into the capture, in order with the messages. Never dropped."""
@@ -42,6 +40,7 @@ class IMarketChangeListener(Interface):
 
 class IExchangeRest(Interface):
     """REST as the registry needs it: each request is paced, retried, and given up with `RestError`."""
+
     errors = Attribute("`Counter` of tries that failed, by endpoint.")
 
     def exchange_status():
@@ -90,10 +89,8 @@ class IAllocator(Interface):
     """Market to connection: least loaded, ties to the lowest id, never above capacity."""
 
     def assign(ticker):
-        """The connection id (int) that carries the market from now on; the one it has if it has one.
-
-        Raises `NoCapacity` when every connection that is available is full.
-        """
+        """The connection id (int) that carries the market from now on; the one it has if it has one. Raises
+        `NoCapacity` when every connection that is available is full."""
 
     def release(ticker):
         """Forget the market; the id it was on, or None."""
@@ -121,10 +118,8 @@ class ICommandCorrelator(Interface):
     strays = Attribute("Number of replies nobody waited for: late, repeated or unknown ids.")
 
     def issue():
-        """`(command_id, Deferred)`. Fires with the reply; fails as `fail` and `fail_all` say.
-
-        A cancelled Deferred (a timeout) forgets the id: a later reply is a stray.
-        """
+        """`(command_id, Deferred)`. Fires with the reply; fails as `fail` and `fail_all` say. A cancelled
+        Deferred (a timeout) forgets the id: a later reply is a stray."""
 
     def resolve(command_id, reply):
         """Fire the Deferred of a command. False, and counted, when nobody waits for that id."""
@@ -218,11 +213,8 @@ class ISession(Interface):
 class ISessionOwner(Interface):
     """Who a session reports to: its connection."""
 
-    def settled():
-        """Nothing is left to add or delete: the subscriptions are what they should be."""
-
-    def unsettled():
-        """The exchange ended a subscription."""
+    def changed():
+        """The subscriptions are what they should be now, or the exchange ended one."""
 
     def lifecycle(payloads):
         """A `list[bytes]` of lifecycle messages arrived."""
@@ -266,10 +258,8 @@ class IConnectionOwner(Interface):
 
 
 class IConnection(Interface):
-    """One of the fixed ids of the plan, an `IService`. Survives its sockets; owns the wanted set.
-
-    `startService` dials; `stopService` gives a Deferred that fires when the socket is closed and no timer is left.
-    """
+    """One of the fixed ids of the plan. Survives its sockets; owns the wanted set. An `IService`: `stopService` gives
+    a Deferred that fires when the socket is closed and no timer is left."""
 
     conn_id = Attribute("1 to 150, fixed.")
     role = Attribute("`Role`: ticker, trade, market_lifecycle or orderbook_delta.")

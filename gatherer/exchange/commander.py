@@ -138,7 +138,7 @@ class Commander:
         self._mark("terminal_error", sid=sid, code=code, text=text)
         self.tell_removed(self.plan.unwanted(lost))
         self._was_settled = False
-        self._owner.unsettled()
+        self._owner.changed()
         self.wake()
 
     # -- commands -----------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class Commander:
     def _tell_if_settled(self) -> None:
         settled = self.plan.is_settled
         if settled and not self._was_settled:
-            self._owner.settled()
+            self._owner.changed()
         self._was_settled = settled
 
     def _tell_recoveries(self, now: float) -> None:

@@ -159,7 +159,7 @@ class Connection(Service):
         self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
         self._log.debug("{name} open", name=self._slot.name)
         self._owner.upgrade_accepted()
-        self._changed()
+        self.changed()
 
     def received(self, payloads: list[bytes], received_at: int) -> None:
         """See `IWebSocketListener`."""
@@ -193,17 +193,13 @@ class Connection(Service):
         if isinstance(reason.value, UpgradeRefused):
             self._owner.upgrade_refused(reason.value)
         self._log_loss(session is not None)
-        self._changed()
+        self.changed()
 
     # -- ISessionOwner ------------------------------------------------------------------------
 
-    def settled(self) -> None:
+    def changed(self) -> None:
         """See `ISessionOwner`."""
-        self._changed()
-
-    def unsettled(self) -> None:
-        """See `ISessionOwner`."""
-        self._changed()
+        self._owner.connection_changed(self)
 
     def lifecycle(self, payloads: list[bytes]) -> None:
         """See `ISessionOwner`."""
@@ -242,9 +238,6 @@ class Connection(Service):
             self._client.healthy()
         else:
             self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
-
-    def _changed(self) -> None:
-        self._owner.connection_changed(self)
 
     def _divergence(self) -> int:
         if self._slot.role.is_global:
