@@ -70,7 +70,8 @@ class Day(Gathering):
         self.commands: Counter[str] = Counter()
         size = Size(
             markets=2500, unopened=200, multivariate=20, churn=0.02, books=144, pairs=2, capacity=7500,
-            batch_size=500, latency=0.03, rest_latency=0.4, page_size=1000, seed=seed, start=start,
+            batch_size=500, latency=0.03, rest_latency=0.4, page_size=1000, reconcile_interval=900.0, seed=seed,
+            start=start,
         )  # fmt: skip
         super().__init__(size)
 

@@ -1,4 +1,4 @@
-"""Thursday, 03:00 to 05:00 in New York: nothing trades, REST is down, sockets may go; nobody may churn subscriptions."""
+"""Thursday, 03:00 to 05:00 in New York: nothing trades, REST is down, sockets may go; subscriptions must stay."""
 
 from collections import defaultdict
 from random import Random

@@ -51,9 +51,17 @@ class Tap:
             if (change.change is Change.ADD) == (change.ticker in self.told):
                 self.faults.append(f"{change} although told is {change.ticker in self.told}")
             (self.told.discard if change.change is Change.REMOVE else self.told.add)(change.ticker)
-        if self.told != self._registry.active():
-            self.faults.append(f"told and active differ by {self.told ^ self._registry.active()}")
+        active = self._registry.active()
+        for ticker in {change.ticker for change in changes}:
+            if (ticker in self.told) != (ticker in active):
+                self.faults.append(f"{ticker} is told {ticker in self.told}, active {ticker in active}")
         self._manager.markets_changed(changes)
+
+    def differences(self) -> Iterator[str]:
+        """The same for all markets, not only those that just changed."""
+        active = set(self._registry.active())
+        if self.told != active:
+            yield f"told and active differ by {self.told ^ active}"
 
 
 class WatchedRegistry(MarketRegistry):
@@ -83,6 +91,7 @@ class Size:
     latency: float = 0.02
     rest_latency: float = 0.3
     page_size: int = 5
+    reconcile_interval: float = 300.0
     seed: int = 7
     start: float = START
 
@@ -121,7 +130,9 @@ class Gathering(Pool):
 
     def make_registry(self) -> "WatchedRegistry":
         self.rest = self.make_rest()
-        return WatchedRegistry(self.rest, self.clock, random=lambda: 0.5)
+        return WatchedRegistry(
+            self.rest, self.clock, reconcile_interval=self.size.reconcile_interval, random=lambda: 0.5
+        )
 
     def make_wire(self) -> Wire:
         heart = Heart(self.clock, HEARTBEAT)
@@ -203,7 +214,7 @@ class Gathering(Pool):
         """What is wrong, and would be at any time."""
         found = [*self.bugs, *self.failed, *self.router.faults]
         if hasattr(self.registry, "tap"):
-            found += self.registry.tap.faults
+            found += [*self.registry.tap.faults, *self.registry.tap.differences()]
         return found + list(self._misplaced()) + list(self._without_deadline())
 
     def _misplaced(self) -> Iterator[str]:
