@@ -40,8 +40,8 @@ class BookPlan:
         self._to_delete: dict[str, None] = {}
         self._to_refresh: dict[str, None] = {}
         self._again = RetryGroups()
-        self._early: set[str] = set()
-        """Books that came before the acknowledgement of the add that causes them."""
+        self._early: dict[str, int] = {}
+        """Books that came before the acknowledgement of the add that causes them, and when."""
 
     # -- what others tell us ---------------------------------------------------------------
 
@@ -66,18 +66,19 @@ class BookPlan:
         """Ask for fresh snapshots of those of the markets that are held and wanted."""
         self._to_refresh.update((t, None) for t in tickers if t in self.held and t in self._wanted)
 
-    def snapshot(self, ticker: str, sid: int) -> None:
-        """A snapshot arrived; it tells the sid of its market, and may overtake its own acknowledgement."""
-        if sid and self.held.sid_of(ticker) not in (0, sid):
-            self.held.put(ticker, sid)
+    def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
+        """A snapshot arrived (`at`: Unix seconds); it tells its market's sid, and may overtake its acknowledgement."""
+        if sid:
+            self.held.book(ticker, sid, at)
         if self._is_adding(ticker) or (ticker in self._again.unsure and ticker not in self.held):
-            self._early.add(ticker)
+            self._early[ticker] = at
         self._settle(ticker)
         self._to_refresh.pop(ticker, None)
 
     def gap(self, sid: int, now: float) -> None:
         """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
         self.refresh(self.held.on(sid))
+        self._early.clear()  # a book that came before its acknowledgement is as suspect: let it be owed again
         self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
@@ -86,11 +87,11 @@ class BookPlan:
 
     # -- what became of the command in flight ------------------------------------------------
 
-    def acknowledged(self, sid: int, now: float) -> None:
+    def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
         """The command in flight took effect; a subscribe or add is on this sid."""
         command = self._land()
         if command.action in ADDS:
-            self._added(command.tickers, sid or command.sid, now)
+            self._added(command.tickers, sid or command.sid, now, command_id)
         elif command.action is not Action.SNAPSHOT:
             self._let_go(command.tickers)
         self.batch = min(self._largest, self.batch + max(1, self._largest // 20))
@@ -229,15 +230,15 @@ class BookPlan:
             tickers.clear()  # frees the memory: an emptied dict keeps its size
         return tuple(taken)
 
-    def _added(self, tickers: tuple[str, ...], sid: int, now: float) -> None:
+    def _added(self, tickers: tuple[str, ...], sid: int, now: float, command_id: int) -> None:
         for ticker in tickers:
-            self.held.put(ticker, sid)
+            book_at = self._early.pop(ticker, None)
+            self.held.put(ticker, sid, command_id, int(now), book_at or 0)
             if ticker not in self._wanted:
                 self._to_delete[ticker] = None
-            elif ticker not in self._early:
+            elif book_at is None:
                 self.owed.expect(ticker, now)
         self._again.unsure.difference_update(tickers)
-        self._early.difference_update(tickers)
 
     def _let_go(self, tickers: Iterable[str]) -> None:
         for ticker in tickers:

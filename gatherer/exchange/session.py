@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gatherer.core.codec import CONTROL_TYPES, Envelope, decode_envelope, decode_ticker, is_json
+from gatherer.core.holdings import Holding
 from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.core.sequence import SequenceTracker
@@ -113,7 +114,7 @@ class Session:
                 gap += self._carried.pop(envelope.sid, 0)
             append(RawMessage(data, conn_id, received_at, gap > 0, gap))
             if kind == "orderbook_snapshot":
-                self._snapshot(envelope, data)
+                self._snapshot(envelope, data, received_at)
             elif kind not in KNOWN_TYPES:
                 self._unknown(kind)
         self._hand_over()
@@ -149,12 +150,14 @@ class Session:
         self._mark("session_down", reason=str(reason), since=self._last_heard(), stopped=stopped)
 
     def describe(self, ticker: str) -> dict[str, Any]:
-        """See `ISession`."""
+        """See `ISession`. Times are Unix seconds, None for what has not happened."""
         plan = self._plan
-        sid = plan.held.sid_of(ticker)
+        held = plan.held.get(ticker) or Holding(0)
         return {
-            "held": bool(sid), "sid": sid, "owed": ticker in plan.owed,
-            "last_seq": self._sequence.last(sid), "rejected": plan.rejected.get(ticker),
+            "session_since": self._up_at / 1e9, "held": bool(held.sid), "sid": held.sid,
+            "command_id": held.command_id or None, "acknowledged_at": held.acknowledged_at or None,
+            "book_at": held.book_at or None, "owed": ticker in plan.owed,
+            "last_seq": self._sequence.last(held.sid), "rejected": plan.rejected.get(ticker),
         }  # fmt: skip
 
     # -- the unusual --------------------------------------------------------------------------
@@ -186,8 +189,8 @@ class Session:
             self.commander.wake()
         self._owner.gap(size)
 
-    def _snapshot(self, envelope: Envelope, data: bytes) -> None:
-        self._plan.snapshot(decode_ticker(data), envelope.sid)
+    def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
+        self._plan.snapshot(decode_ticker(data), envelope.sid, received_at // 1_000_000_000)
         if envelope.id:
             self.commander.answered(envelope.id)
         self.commander.wake()
@@ -231,7 +234,7 @@ class Session:
 
     def _ask_for_books(self) -> None:
         if self._tools.recover_gaps:
-            for sid in self._plan.held.sids():
+            for sid in self._plan.held.sids() or [0]:  # with none held, books may still have come early
                 self._plan.gap(sid, self._tools.clock.seconds())
             self.commander.wake()
 

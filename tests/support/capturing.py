@@ -1,0 +1,115 @@
+"""A pool in memory whose capture is real segments, and the books one gets by replaying them."""
+
+from pathlib import Path
+from typing import Any
+
+from gatherer.capture.judging import Verdict, judge
+from gatherer.core.timeline import Standing
+from gatherer.router.reading import read_capture
+from gatherer.router.segments import SegmentRouter
+from tests.router.support import ManualThreads
+from tests.support.pool import Pool
+
+Book = tuple[dict[int, int], dict[int, int]]
+"""Yes and no side: price in 1/10000 dollar to count in 1/100 contract, like `Exchange.book`."""
+
+
+class CapturedPool(Pool):
+    """`directory` holds the capture. `threads.held` is a disk that does not answer."""
+
+    def __init__(self, directory: str, buffer_messages: int = 10_000, **options: Any) -> None:
+        self.directory = Path(directory)
+        self.threads = ManualThreads()
+        self._buffer_messages = buffer_messages
+        super().__init__(**options)
+        self.truth: list[tuple[int, dict[str, Book]]] = []
+        """Probes: Unix ns, and the exchange's own books then."""
+
+    def make_router(self) -> Any:
+        """Real segments."""
+        router = SegmentRouter(
+            self.directory, self.clock, threads=self.threads, buffer_messages=self._buffer_messages,
+            segment_bytes=20_000,
+        )  # fmt: skip
+        router.start()
+        return router
+
+    def start(self) -> "CapturedPool":
+        """Dial everything."""
+        super().start()
+        return self
+
+    def probe(self, tickers: list[str]) -> None:
+        """Remember how these books look now, and let a moment pass, so that what follows has another time."""
+        books = {ticker: self.exchange.book(ticker) for ticker in tickers}
+        self.truth.append((int(self.clock.seconds() * 1e9), books))
+        self.step(0.01)
+
+    def stop(self) -> None:
+        """Stop cleanly, like the service: connections first, then the router."""
+        self.threads.release()
+        self.manager.stopService()
+        self.exchange.cancel_delayed()
+        closed = self.router.close()
+        self.step(5)
+        assert closed.called
+        left = self.clock.getDelayedCalls()
+        assert left == [], left
+
+    def verdict(self, ticker: str, start: int | None = None, end: int | None = None) -> Verdict:
+        """What the tool says."""
+        return judge(self.directory, ticker, start, end)
+
+    def disproved(self, ticker: str) -> tuple[list[int], int]:
+        """The probes at which the tool says complete although the replayed book is wrong; how many it says so of."""
+        intervals = self.verdict(ticker).intervals
+        complete = [i for i in intervals if i.standing is Standing.COMPLETE]
+        replay = Replay(self.directory, ticker)
+        wrong, claimed = [], 0
+        for at, books in self.truth:
+            if ticker in books and any(i.start < at <= i.end for i in complete):
+                claimed += 1
+                if books[ticker] not in replay.until(at):
+                    wrong.append(at)
+        return wrong, claimed
+
+
+class Replay:
+    """A market's book on each connection, from its snapshots and deltas."""
+
+    def __init__(self, directory: Path, ticker: str) -> None:
+        self._records = [r for r in read_capture(directory) if _is_about(r, ticker)]
+        self._next = 0
+        self._books: dict[int, Book] = {}
+
+    def until(self, at: int) -> list[Book]:
+        """The books after everything read until then, one per connection."""
+        while self._next < len(self._records) and self._records[self._next]["received_at"] <= at:
+            self._apply(self._records[self._next])
+            self._next += 1
+        return list(self._books.values())
+
+    def _apply(self, record: dict[str, Any]) -> None:
+        body, conn_id = record["data"]["msg"], record["conn_id"]
+        if record["data"]["type"] == "orderbook_snapshot":
+            self._books[conn_id] = (_side(body.get("yes_dollars_fp", [])), _side(body.get("no_dollars_fp", [])))
+        elif conn_id in self._books:
+            side = self._books[conn_id][body["side"] == "no"]
+            price = _units(body["price_dollars"], 10_000)
+            side[price] = side.get(price, 0) + _units(body["delta_fp"], 100)
+            if not side[price]:
+                del side[price]
+
+
+def _is_about(record: dict[str, Any], ticker: str) -> bool:
+    data = record.get("data")
+    is_book = isinstance(data, dict) and data.get("type") in ("orderbook_snapshot", "orderbook_delta")
+    return is_book and data["msg"]["market_ticker"] == ticker  # type: ignore[index]
+
+
+def _side(levels: list[list[str]]) -> dict[int, int]:
+    return {_units(price, 10_000): _units(count, 100) for price, count in levels}
+
+
+def _units(text: str, scale: int) -> int:
+    return round(float(text) * scale)
