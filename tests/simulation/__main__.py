@@ -27,12 +27,12 @@ def one(seed: int, trace: bool) -> Outcome:
     def tell(seconds: float, text: str) -> None:
         sys.stdout.write(f"{seconds:12.3f}  {text}\n")
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     outcome = Day(seed, trace=tell if trace else None).run_all()
-    spent = time.perf_counter() - begin
+    spent = time.process_time() - begin
     figures = ", ".join(f"{number} {name}" for name, number in outcome.figures.items())
     verdict = "FAILED" if outcome.faults else "ok"
-    sys.stdout.write(f"seed {seed}: {verdict} in {spent:.1f} s: {figures}; digest {outcome.digest:08x}\n")
+    sys.stdout.write(f"seed {seed}: {verdict} in {spent:.1f} s of processor time: {figures}; digest {outcome.digest:08x}\n")
     for fault in outcome.faults:
         sys.stdout.write(f"    {fault}\n")
     sys.stdout.flush()
