@@ -100,10 +100,11 @@ class ConnectionManager(MultiService):
         """See `IConnectionManager`."""
         conn_id = self._allocator.where(ticker)
         connection = None if conn_id is None else self._connections[conn_id].describe(ticker)
-        unplaced = ticker in self._unplaced
+        moves = [move for move in self._moves if move["ticker"] == ticker]
+        why = moves[-1]["why"] if moves else "least loaded when it was added"
         return {
-            "ticker": ticker, "registry": self._registry.describe(ticker), "unplaced": unplaced,
-            "connection": connection, "moves": [move for move in self._moves if move["ticker"] == ticker],
+            "ticker": ticker, "registry": self._registry.describe(ticker), "unplaced": ticker in self._unplaced,
+            "connection": connection, "why_there": None if connection is None else why, "moves": moves,
         }  # fmt: skip
 
     # -- IMarketChangeListener ----------------------------------------------------------------

@@ -231,6 +231,9 @@ class SubscriptionTests(PoolTestCase):
         story = pool.manager.explain(pool.tickers[0])
         self.assertEqual(story["connection"]["conn_id"], 4)
         self.assertEqual((story["connection"]["held"], story["connection"]["sid"], story["unplaced"]), (True, 1, False))
+        self.assertEqual((story["connection"]["command_id"], story["why_there"]), (1, "least loaded when it was added"))
+        now = int(pool.clock.seconds())
+        self.assertEqual((story["connection"]["acknowledged_at"], story["connection"]["book_at"]), (now, now))
         self.assertIsNone(pool.manager.explain("ELSEWHERE")["connection"])
 
 

@@ -53,13 +53,13 @@ class ChannelPlan:
         """A channel holds no markets one by one."""
         return []
 
-    def snapshot(self, ticker: str, sid: int) -> None:
+    def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
         """A channel without books has no snapshots."""
 
     def gap(self, sid: int, now: float) -> None:
         """What a channel skipped is lost; the marker in the capture tells."""
 
-    def acknowledged(self, sid: int, now: float) -> None:
+    def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
         """The channel is live on this sid."""
         self._in_flight = None
         self.sid = sid

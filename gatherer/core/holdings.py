@@ -1,43 +1,76 @@
 """What the exchange acknowledged on one socket: market to sid, and how many markets each sid has."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+MOST_KEPT = 4096
+"""Holdings kept for sharing: a few hundred are in use, one for each command and second in which its books came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How a market came to be held. All markets of one command whose books came in the same second share one."""
+
+    sid: int
+    command_id: int = 0
+    """The command that added it, 0 if unknown."""
+    acknowledged_at: int = 0
+    """Unix time in seconds."""
+    book_at: int = 0
+    """Unix time in seconds of its latest snapshot, 0 before the first."""
 
 
 class Holdings:
     """The held markets. One sid for all of them on today's exchange, but any number works."""
 
-    __slots__ = ("_counts", "_sid_of")
+    __slots__ = ("_counts", "_held", "_shared")
 
     def __init__(self) -> None:
-        self._sid_of: dict[str, int] = {}
+        self._held: dict[str, Holding] = {}
         self._counts: dict[int, int] = {}
+        self._shared: dict[Holding, Holding] = {}
 
     def __len__(self) -> int:
-        return len(self._sid_of)
+        return len(self._held)
 
     def __contains__(self, ticker: str) -> bool:
-        return ticker in self._sid_of
+        return ticker in self._held
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._sid_of)
+        return iter(self._held)
 
-    def put(self, ticker: str, sid: int) -> None:
+    def put(self, ticker: str, sid: int, command_id: int = 0, acknowledged_at: int = 0, book_at: int = 0) -> None:
         """The market is on this sid now, wherever it was before."""
         self.drop(ticker)
-        self._sid_of[ticker] = sid
+        self._held[ticker] = self._share(Holding(sid, command_id, acknowledged_at, book_at))
         self._counts[sid] = self._counts.get(sid, 0) + 1
+
+    def book(self, ticker: str, sid: int, at: int) -> None:
+        """A snapshot came, and tells the sid of its market. Nothing for a market that is not held."""
+        held = self._held.get(ticker)
+        if held is None:
+            return
+        if held.sid == sid:
+            self._held[ticker] = self._share(Holding(sid, held.command_id, held.acknowledged_at, at))
+        else:
+            self.put(ticker, sid, held.command_id, held.acknowledged_at, at)
 
     def drop(self, ticker: str) -> None:
         """The market is held no more. The sid goes with its last market."""
-        sid = self._sid_of.pop(ticker, 0)
-        if sid:
-            self._counts[sid] -= 1
-            if not self._counts[sid]:
-                del self._counts[sid]
+        held = self._held.pop(ticker, None)
+        if held is not None:
+            self._counts[held.sid] -= 1
+            if not self._counts[held.sid]:
+                del self._counts[held.sid]
+
+    def get(self, ticker: str) -> Holding | None:
+        """How a market is held, None if it is not."""
+        return self._held.get(ticker)
 
     def sid_of(self, ticker: str) -> int:
         """The sid of a market, 0 if it is not held."""
-        return self._sid_of.get(ticker, 0)
+        held = self._held.get(ticker)
+        return 0 if held is None else held.sid
 
     def some_sid(self) -> int:
         """A sid that markets can be added to, 0 if there is none."""
@@ -53,6 +86,11 @@ class Holdings:
 
     def on(self, sid: int) -> list[str]:
         """The markets on a sid."""
-        if self.count(sid) == len(self._sid_of):
-            return list(self._sid_of)
-        return [ticker for ticker, held_sid in self._sid_of.items() if held_sid == sid]
+        if self.count(sid) == len(self._held):
+            return list(self._held)
+        return [ticker for ticker, held in self._held.items() if held.sid == sid]
+
+    def _share(self, holding: Holding) -> Holding:
+        if len(self._shared) > MOST_KEPT:
+            self._shared.clear()
+        return self._shared.setdefault(holding, holding)

@@ -82,7 +82,7 @@ class BookPlan:
         self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
-        """Those of the markets that are not wanted (any more)."""
+        """Those of the markets that are not wanted."""
         return [ticker for ticker in tickers if ticker not in self._wanted]
 
     # -- what became of the command in flight ------------------------------------------------
@@ -109,8 +109,7 @@ class BookPlan:
     """Nobody can be sure: believing a refusal left behind markets nobody wanted, and took others for held."""
 
     def bad_market(self, code: int, now: float) -> bool:
-        """One of its markets is not accepted: halve until that one is alone, then set it aside. True when that
-        one may be there by an earlier try all the same: the exchange contradicts itself."""
+        """A market is not accepted: halve until it is alone, then set it aside. True if it may be there all the same."""
         command = self._land()
         if command.action not in ADDS:
             self._doubt(command, now)

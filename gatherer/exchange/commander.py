@@ -165,7 +165,7 @@ class Commander:
         seconds = self._settings.command_timeout
         reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
         self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
-        reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command,), errbackArgs=(command,))
+        reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command, command_id), errbackArgs=(command,))
         reply.addErrback(lambda failure: self._log.failure("{name}: bug in a reply's path", failure, name=self._name))
 
     def _answered_in_time(self) -> None:
@@ -173,9 +173,9 @@ class Commander:
         self._counters.replies += 1
         self._counters.reply_seconds += self._clock.seconds() - self._asked_at / 1e9
 
-    def _acknowledged(self, sid: int, command: Command) -> None:
+    def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
         self._answered_in_time()
-        self.plan.acknowledged(sid, self._clock.seconds())
+        self.plan.acknowledged(sid, self._clock.seconds(), command_id)
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
         elif command.action is not Action.SNAPSHOT:

@@ -1,5 +1,6 @@
 """One of the fixed ids of the plan: outlives its sockets and owns the wanted set."""
 
+from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ from gatherer.interfaces import (
     IWebSocketClient,
     IWebSocketListener,
 )
+
+
+MOST_GAPS = 20
+"""Gaps of a connection that `describe` remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Connection(Service):
         self._watchdog: IDelayedCall | None = None
         self._probation: IDelayedCall | None = None
         self._dials_failed = 0
+        self._gaps: deque[tuple[float, int]] = deque(maxlen=MOST_GAPS)
         self.last_error: str | None = None
         self._client = IWebSocketClient(make_client(self))
 
@@ -119,7 +125,10 @@ class Connection(Service):
     def describe(self, ticker: str) -> dict[str, Any]:
         """What this connection knows of one of its markets; JSON-ready."""
         known = self._session.describe(ticker) if self._session is not None else {"held": False}
-        return {"conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted, **known}
+        gaps = [{"at": at, "size": size} for at, size in self._gaps]
+        return {
+            "conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted, "gaps": gaps, **known
+        }  # fmt: skip
 
     @property
     def state(self) -> str:
@@ -207,6 +216,7 @@ class Connection(Service):
 
     def gap(self, size: int) -> None:
         """See `ISessionOwner`. Only lifecycle needs the manager: what it lost is not sent again."""
+        self._gaps.append((self._clock.seconds(), size))
         if self._slot.role.channel == "market_lifecycle_v2":
             self._owner.lifecycle_gap()
 
