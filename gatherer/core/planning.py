@@ -109,7 +109,7 @@ class BookPlan:
     """Nobody can be sure: believing a refusal left behind markets nobody wanted, and took others for held."""
 
     def bad_market(self, code: int, now: float) -> bool:
-        """A market is not accepted: halve until it is alone, then set it aside. True if it may be there all the same."""
+        """A market is not accepted: halve until it is alone, then set it aside. True if it may be there nonetheless."""
         command = self._land()
         if command.action not in ADDS:
             self._doubt(command, now)

@@ -80,8 +80,9 @@ def _parse(name: str, pem: bytes) -> object:
     try:
         return load_pem_private_key(pem, password=None)
     except TypeError:  # what the library raises when a password is needed
-        raise ConfigError(f"{name}: the key is encrypted; store it without a password, readable by its owner only") \
-            from None
+        raise ConfigError(
+            f"{name}: the key is encrypted; store it without a password, readable by its owner only"
+        ) from None
     except (ValueError, UnsupportedAlgorithm):
         # The library's own text is left out: it may quote the file.
         raise ConfigError(f"{name}: the PEM private key is damaged or of an unknown kind") from None

@@ -29,7 +29,6 @@ from gatherer.interfaces import (
     IWebSocketListener,
 )
 
-
 MOST_GAPS = 20
 """Gaps of a connection that `describe` remembers."""
 
