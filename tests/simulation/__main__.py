@@ -32,7 +32,7 @@ def one(seed: int, trace: bool) -> Outcome:
     spent = time.process_time() - begin
     figures = ", ".join(f"{number} {name}" for name, number in outcome.figures.items())
     verdict = "FAILED" if outcome.faults else "ok"
-    sys.stdout.write(f"seed {seed}: {verdict} in {spent:.1f} s of processor time: {figures}; digest {outcome.digest:08x}\n")
+    sys.stdout.write(f"seed {seed}: {verdict}, {spent:.1f} processor seconds: {figures}; digest {outcome.digest:08x}\n")
     for fault in outcome.faults:
         sys.stdout.write(f"    {fault}\n")
     sys.stdout.flush()

@@ -211,7 +211,11 @@ class Day(Gathering):
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         """On the exchange's side of the clock: gone when it closes down."""
-        self.exchange._floor.later(seconds, act)
+
+        def do() -> None:
+            act()
+
+        self.exchange._floor.later(seconds, do)
 
     def _legs(self) -> Iterator[Any]:
         for connection in self.manager.connections():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import ILogObserver, LogLevel, globalLogPublisher
 from zope.interface import implementer
 
 from gatherer.core.messages import Change, MarketChange
@@ -96,14 +96,26 @@ class Size:
     start: float = START
 
 
+@implementer(ILogObserver)
+class BugWatch:
+    """Failures that were logged: each is a bug of ours."""
+
+    def __init__(self) -> None:
+        self.bugs: list[str] = []
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        if event.get("log_level") is LogLevel.critical and "log_failure" in event:
+            self.bugs.append(event["log_failure"].getTraceback())
+
+
 class Gathering(Pool):
     """`run` lets time pass on both sides. Every method of the parts may be called between two runs."""
 
     def __init__(self, size: Size) -> None:
         self.size = size
-        self.bugs: list[str] = []
         self.failed: list[str] = []
-        globalLogPublisher.addObserver(self._watch)
+        self._log = BugWatch()
+        globalLogPublisher.addObserver(self._log)
         super().__init__(
             size.books, size.markets, size.capacity, size.batch_size, size.on_gap, size.pairs, min_healthy=1,
             rehome_after=size.rehome_after,
@@ -172,7 +184,7 @@ class Gathering(Pool):
             assert left == [], f"left behind: {left}"
             assert not self.faults(), self.faults()
         finally:
-            globalLogPublisher.removeObserver(self._watch)
+            globalLogPublisher.removeObserver(self._log)
 
     def calm(self) -> None:
         """Nothing goes wrong any more; what is broken stays broken until somebody repairs it."""
@@ -186,10 +198,6 @@ class Gathering(Pool):
     def cut_all(self) -> None:
         """A deploy on the other side: limits learnt from code 26 are forgotten with the sockets."""
         self.exchange.faults.cut(count=len(self.clients))
-
-    def _watch(self, event: dict[str, Any]) -> None:
-        if event.get("log_level") is LogLevel.critical and "log_failure" in event:
-            self.bugs.append(event["log_failure"].getTraceback())
 
     def channel_of(self, conn_id: int) -> str:
         """What a connection subscribes to."""
@@ -212,7 +220,7 @@ class Gathering(Pool):
 
     def faults(self) -> list[str]:
         """What is wrong, and would be at any time."""
-        found = [*self.bugs, *self.failed, *self.router.faults]
+        found = [*self._log.bugs, *self.failed, *self.router.faults]
         if hasattr(self.registry, "tap"):
             found += [*self.registry.tap.faults, *self.registry.tap.differences()]
         return found + list(self._misplaced()) + list(self._without_deadline())
