@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 from twisted.internet.base import ReactorBase
@@ -21,7 +21,7 @@ class TurnReactor(ReactorBase):
         self._start = start
         self.jumped = 0.0
         """Seconds waited for nothing but a timer."""
-        self._excluded = 0.0
+        self._excluded = self._excluded_processor = 0.0
         self._depth = 0
         self.turns = Longest()
         """Everything between two looks at the sockets."""
@@ -38,6 +38,11 @@ class TurnReactor(ReactorBase):
         """Seconds our code has run."""
         return perf_counter() - self._began - self._excluded
 
+    @property
+    def processor(self) -> float:
+        """Seconds of processor time our code took: what other programs on a busy machine take is not in it."""
+        return thread_time() - self._excluded_processor
+
     def seconds(self) -> float:
         """See `IReactorTime`."""
         return self._start + self.busy + self.jumped
@@ -49,7 +54,7 @@ class TurnReactor(ReactorBase):
     @contextmanager
     def outside(self) -> Iterator[None]:
         """What is done in here is not our service's work."""
-        began = perf_counter()
+        began, processor = perf_counter(), thread_time()
         self._depth += 1
         try:
             yield
@@ -57,6 +62,7 @@ class TurnReactor(ReactorBase):
             self._depth -= 1
             if not self._depth:
                 self._excluded += perf_counter() - began
+                self._excluded_processor += thread_time() - processor
 
     def turn(self) -> None:
         """One round of the main loop; waits for the next timer if nothing is due."""
@@ -68,16 +74,16 @@ class TurnReactor(ReactorBase):
         self.turns.note(self.busy - before, "turn")
 
     def run_until(self, condition: Callable[[], bool], most: float = 3600.0) -> None:
-        """Turn until the condition holds; RuntimeError after `most` seconds of the clock."""
+        """Turn until the condition holds; TimeoutError after `most` seconds of the clock."""
         end = self.seconds() + most
         while not condition():
             if self.seconds() > end:
                 raise TimeoutError(f"not reached within {most} s")
             self.turn()
 
-    def run_dry(self) -> None:
-        """Turn while something is due, and do not wait for a timer."""
-        while self.timeout() == 0:
+    def run_dry(self, within: float = 0.0) -> None:
+        """Turn while something is due, or the next timer is no more than so many seconds away."""
+        while (wait := self.timeout()) is not None and wait <= within:
             self.turn()
 
     def _timed(self, function: Callable[..., object], args: tuple[object, ...], kw: dict[str, object]) -> None:
