@@ -24,6 +24,8 @@ setup(
     package_data={"gatherer": ["py.typed"]},
     data_files=[("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"])],
     zip_safe=False,
+    # "compat" puts the checkout itself on the path: only so does twistd find the plugins, and trial the tests.
+    options={"editable_wheel": {"mode": "compat"}},
     install_requires=[
         "twisted[tls,conch]>=25.5",
         "autobahn>=24.4",
