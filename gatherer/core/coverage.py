@@ -65,7 +65,9 @@ class Coverage:
         """The exchange acknowledged it. Its snapshot may be here already."""
         track = self._track(conn_id)
         was_carried = self._seen(not track.disturbed)
-        track.sid, track.removed = sid or track.sid, False
+        self._change_sid(conn_id, at, sid)
+        track.dismissed = False
+        track.sid, track.removed, track.over = sid or track.sid, False, False
         if track.phase is Phase.ABSENT:
             track.phase = Phase.BROKEN if was_carried else Phase.STARTING
         self._decide(at, Cause(at, "no_snapshot", f"subscribed on connection {conn_id}, no snapshot yet"))
@@ -77,19 +79,20 @@ class Coverage:
             track.phase, track.moved = Phase.BROKEN, True
             return
         cause = Cause(at, "markets_removed", f"removed from connection {conn_id}")
-        if since is not None and track.phase is Phase.COMPLETE:
+        if since is not None and (track.phase is Phase.COMPLETE or track.complete_until > since):
             self._spoil(conn_id, since, Standing.ABSENT, cause)
         self._leave(track, Phase.ABSENT, at)
-        track.removed = True
+        track.removed = track.dismissed = True
         self._decide(at, cause)
 
     def snapshot(self, conn_id: int, at: int, sid: int, asked: bool) -> None:
         """A whole book; `asked` when it answers a `get_snapshot`."""
         track = self._track(conn_id)
-        if track.up is False or (asked and track.removed):
-            return
+        if track.up is False or (asked and (track.removed or track.over or not track.concerns(sid))):
+            return  # late: what was asked for then is over
         self._seen(not (track.disturbed or asked))
-        track.sid, track.removed, track.moved = sid or track.sid, False, False
+        self._change_sid(conn_id, at, sid)
+        track.sid, track.removed, track.moved, track.over = sid or track.sid, False, False, False
         if track.phase is not Phase.COMPLETE:
             track.phase, track.complete_since = Phase.COMPLETE, max(at, self._line.now)
         self._awaited = None
@@ -108,7 +111,8 @@ class Coverage:
     def session_up(self, conn_id: int, at: int, ping_timeout: float = 30.0) -> None:
         """A new socket."""
         track = self._track(conn_id)
-        track.up, track.disturbed, track.sid, track.ping_timeout = True, True, 0, ping_timeout
+        track.up, track.disturbed, track.over, track.sid = True, True, False, 0
+        track.ping_timeout = ping_timeout
 
     def session_down(self, conn_id: int, at: int, since: int, reason: str, stopped: bool) -> None:
         """The socket is gone; something was last heard on it at `since`. `stopped`: we closed it for good."""
@@ -136,6 +140,7 @@ class Coverage:
         track = self._track(conn_id)
         track.disturbed = True
         if track.concerns(sid):
+            track.over = True
             self._breaks(conn_id, at, at, "terminal_error", f"connection {conn_id}: subscription ended: {text}")
 
     def dropped(self, conn_id: int, at: int, since: int, count: int) -> None:
@@ -181,6 +186,13 @@ class Coverage:
 
     # -- helpers ------------------------------------------------------------------------------
 
+    def _change_sid(self, conn_id: int, at: int, sid: int) -> None:
+        """A subscription that nobody ended cannot have another sid: it was over before, and nobody knows since when."""
+        track = self._track(conn_id)
+        if track.phase is Phase.COMPLETE and not track.concerns(sid):
+            text = f"connection {conn_id}: subscribed anew, sid {sid} after {track.sid}, without a word of the end"
+            self._breaks(conn_id, at, track.complete_since, "sid_changed", text)
+
     def _track(self, conn_id: int) -> Track:
         return self._tracks.setdefault(conn_id, Track())
 
@@ -192,7 +204,7 @@ class Coverage:
         if touched:
             self._spoil(conn_id, since, Standing.HOLE, cause)
         if track.phase is Phase.COMPLETE or (track.phase is Phase.STARTING and starting_too):
-            self._leave(track, Phase.BROKEN, at)
+            self._leave(track, Phase.ABSENT if track.dismissed and starting_too else Phase.BROKEN, at)
         if touched or track.phase is Phase.BROKEN:
             self._decide(at, cause)
 

@@ -28,6 +28,10 @@ class Track:
     """Whether its subscriptions may have been made anew since the capture begins."""
     removed: bool = False
     """Taken off, not merely never seen: a late answer to `get_snapshot` does not bring it back."""
+    dismissed: bool = False
+    """Removed, and not acknowledged since: if a book came all the same, nobody waits for the next one."""
+    over: bool = False
+    """Its subscription was ended by the exchange: what was asked for on it says nothing any more."""
     moved: bool = False
     """Broken, and another connection is to carry it on."""
     complete_since: int = 0

@@ -183,11 +183,11 @@ class Commander:
         self.wake()
 
     def _failed(self, failure: Failure, command: Command) -> None:
-        if self._closed or failure.check(SessionLost):
-            return
         if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
             # It may have taken effect when it was sent, and then no message has come since.
             self.tell_removed(list(command.tickers), since=self._asked_at)
+        if self._closed or failure.check(SessionLost):
+            return
         error = failure.value
         if not isinstance(error, CommandRejected):
             return self._timed_out(failure, command)

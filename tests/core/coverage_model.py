@@ -22,6 +22,8 @@ class Model:
         self.now: dict[int, str] = {7: ABSENT, 8: ABSENT}
         self.up: dict[int, bool | None] = {7: None, 8: None}
         self.removed = {7: False, 8: False}
+        self.over = {7: False, 8: False}
+        self.dismissed = {7: False, 8: False}
 
     def __len__(self) -> int:
         return len(self.cells[7])
@@ -61,25 +63,25 @@ def tell(coverage: Coverage, model: Model, verb: str, conn_id: int, back: int, f
     first, at = max(0, moment - back), time_of(moment)
     since = time_of(first)
     if verb == "up":
-        model.up[conn_id] = True
+        model.up[conn_id], model.over[conn_id] = True, False
         coverage.session_up(conn_id, at)
     elif verb == "down":
         model.up[conn_id] = False
         _down(model, conn_id, first)
         coverage.session_down(conn_id, at, since, "cut", False)
     elif verb == "add":
-        model.removed[conn_id] = False
+        model.removed[conn_id] = model.over[conn_id] = model.dismissed[conn_id] = False
         if model.now[conn_id] == ABSENT:
             model.now[conn_id] = STARTING
         coverage.added(conn_id, at, 1)
     elif verb == "remove":
-        model.removed[conn_id] = True
+        model.removed[conn_id] = model.dismissed[conn_id] = True
         model.become(conn_id, ABSENT)
         coverage.removed(conn_id, at)
     elif verb == "snapshot":
-        if model.up[conn_id] is not False and not (flag and model.removed[conn_id]):
+        if model.up[conn_id] is not False and not (flag and (model.removed[conn_id] or model.over[conn_id])):
             model.become(conn_id, COMPLETE)
-            model.removed[conn_id] = False
+            model.removed[conn_id] = model.over[conn_id] = False
         coverage.snapshot(conn_id, at, 1, asked=flag)
     else:
         _lose(coverage, model, verb, conn_id, first, at)
@@ -87,9 +89,10 @@ def tell(coverage: Coverage, model: Model, verb: str, conn_id: int, back: int, f
 
 
 def _down(model: Model, conn_id: int, since: int) -> None:
+    was_carried = model.now[conn_id] in (STARTING, COMPLETE)
     model.lose(conn_id, since)
-    if model.now[conn_id] == STARTING:
-        model.become(conn_id, BROKEN)
+    if was_carried:
+        model.become(conn_id, ABSENT if model.dismissed[conn_id] else BROKEN)
 
 
 def _lose(coverage: Coverage, model: Model, verb: str, conn_id: int, first: int, at: int) -> None:
@@ -104,4 +107,5 @@ def _lose(coverage: Coverage, model: Model, verb: str, conn_id: int, first: int,
         coverage.unreadable(conn_id, at, "json")
     elif verb == "terminal":
         _down(model, conn_id, len(model))
+        model.over[conn_id] = True
         coverage.terminal(conn_id, at, 1, "code 25")

@@ -73,7 +73,7 @@ class BookTests(SynchronousTestCase):
         for begin, loss in losses:
             coverage = carried()
             loss(coverage)
-            coverage.snapshot(7, 30, 1, asked=True)
+            coverage.snapshot(7, 30, 1, asked=False)
             expected = [(10, begin, "complete"), (begin, 30, "hole"), (30, 40, "complete")]
             self.assertEqual(told(coverage, 10, 40), expected)
 
@@ -86,6 +86,21 @@ class BookTests(SynchronousTestCase):
         self.assertEqual(told(coverage, 10, 30), [(10, 30, "complete")])
         coverage.terminal(7, 28, 0, "code 10")
         self.assertEqual(told(coverage, 10, 30), [(10, 28, "complete"), (28, 30, "hole")])
+
+    def test_an_answer_on_a_subscription_that_is_over_proves_nothing(self) -> None:
+        """Only a new subscription brings the book back after a terminal error."""
+        coverage = carried()
+        coverage.terminal(7, 20, 1, "code 25")
+        coverage.snapshot(7, 25, 1, asked=True)
+        coverage.snapshot(7, 30, 2, asked=False)
+        self.assertEqual(told(coverage, 10, 40), [(10, 20, "complete"), (20, 30, "hole"), (30, 40, "complete")])
+
+    def test_another_sid_without_a_word_spoils_all_before(self) -> None:
+        """Nobody knows when the first subscription ended, so nothing of it can be vouched for."""
+        coverage = carried()
+        coverage.added(7, 30, 2)
+        coverage.snapshot(7, 35, 2, asked=False)
+        self.assertEqual(told(coverage, 10, 40), [(10, 35, "hole"), (35, 40, "complete")])
 
     def test_removed_is_not_a_hole(self) -> None:
         """And a late answer to `get_snapshot` does not bring it back, while a new subscription does."""
