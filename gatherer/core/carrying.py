@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gatherer.core.market import ACTIVE, DOUBTFUL, PAUSED, UNOPENED, Market
 from gatherer.core.messages import Change, MarketChange
 from gatherer.core.shards import Shards
 from gatherer.core.timetable import Timetable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class Active(Set[str]):
 
     def __len__(self) -> int:
         return self.count
+
+    @classmethod
+    def _from_iterable(cls, tickers: Iterable[T]) -> set[T]:
+        """What `&`, `-` and the like give: a set of its own, no view."""
+        return set(tickers)
 
 
 class Carrying:

@@ -408,6 +408,23 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual(sizes, [1000, 1000, 500])
 
 
+class ActiveTests(SynchronousTestCase):
+    """The view of what is carried is a set to whoever looks."""
+
+    def test_set_operations(self) -> None:
+        """It is live, it compares as a set, and what is computed from it is a set of its own."""
+        table = MarketTable()
+        active = table.active()
+        table.rows([make_row("A"), make_row("B"), make_row("C", "finalized")], START)
+        self.assertEqual((active, len(active)), ({"A", "B"}, 2))
+        self.assertEqual([thing in active for thing in ("A", "C", "never heard of")], [True, False, False])
+        others = {"B", "X"}
+        self.assertEqual((active - others, others ^ active, active | others), ({"A"}, {"A", "X"}, {"A", "B", "X"}))
+        rest = active & {"A"}
+        table.rows([make_row("A", "finalized")], START)
+        self.assertEqual((rest, active, sorted(active)), ({"A"}, {"B"}, ["B"]))
+
+
 class SizeTests(SynchronousTestCase):
     """A million markets have to fit."""
 
