@@ -7,9 +7,8 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.logger import ILogObserver, Logger
-from twisted.python.usage import UsageError
 
 from gatherer import config
 from gatherer.building import Builder
@@ -18,30 +17,25 @@ from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
 from gatherer.ops.logs import make_observer
 from gatherer.options import GathererOptions
+from gatherer.program import OneLineMistakes, Program
 from gatherer.settings import LogSettings, Settings
 from gatherer.signals import fail, give_up, stop_on_signals
 
 PROGRAM = "gatherer"
 
 
-class Options(GathererOptions):
-    """The same options, but a mistake costs one line instead of twistd's page of help."""
+class Options(OneLineMistakes, GathererOptions):
+    """The same options, but a mistake costs one line."""
 
-    def parseOptions(self, options: Any = None) -> None:
-        """Parse, or end the program."""
-        try:
-            super().parseOptions(options)
-        except UsageError as error:
-            give_up(PROGRAM, error)
+    program = PROGRAM
 
 
-class Program(MultiService):
-    """The service as a program: it brings its log, and what cannot start must not stay."""
+class LoggingProgram(Program):
+    """The gatherer as a program brings its own log."""
 
     def __init__(self, log: LogSettings, options: Any) -> None:
-        super().__init__()
+        super().__init__(PROGRAM, options)
         self._log_settings = log
-        self._options = options
 
     def setServiceParent(self, parent: Any) -> None:
         """Give the application our log, unless the command line asks for one of twistd's."""
@@ -49,16 +43,6 @@ class Program(MultiService):
             observer = make_observer(sys.stdout, self._log_settings.format, self._log_settings.level)
             parent.setComponent(ILogObserver, observer)
         super().setServiceParent(parent)
-
-    def startService(self) -> None:
-        """Start, or end the program before its reactor runs."""
-        try:
-            super().startService()
-        except ConfigError as error:
-            pidfile = self._options.get("pidfile")
-            if pidfile and os.path.exists(pidfile):  # twistd removes it only after a reactor that ran
-                os.remove(pidfile)
-            give_up(PROGRAM, error)
 
 
 def load(options: GathererOptions) -> Settings:
@@ -104,6 +88,6 @@ def makeService(options: GathererOptions) -> IService:
         raise SystemExit(0)
     gc.freeze()  # what was imported stays: each full collection would walk through it, 20 ms long
     stop_on_signals(reactor)
-    program = Program(settings.log, options.parent or {})
+    program = LoggingProgram(settings.log, options.parent or {})
     service.setServiceParent(program)
     return program

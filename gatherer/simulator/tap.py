@@ -1,16 +1,15 @@
 """`twistd kalshi-simulator`: puts the parts together. The only module here that meets the reactor."""
 
 import gc
-import os
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.failure import Failure
-from twisted.python.usage import UsageError
 
 from gatherer.errors import ConfigError
+from gatherer.program import OneLineMistakes, Program
 from gatherer.signals import fail, give_up, stop_on_signals
 from gatherer.simulator.auth import load_public_key
 from gatherer.simulator.exchange import Exchange
@@ -21,25 +20,19 @@ from gatherer.simulator.service import SimulatorService
 PROGRAM = "kalshi-simulator"
 
 
-class Options(SimulatorOptions):
-    """The same options, but a mistake costs one line instead of twistd's page of help."""
+class Options(OneLineMistakes, SimulatorOptions):
+    """The same options, but a mistake costs one line."""
 
-    def parseOptions(self, options: Any = None) -> None:
-        """Parse, or end the program."""
-        try:
-            super().parseOptions(options)
-        except UsageError as error:
-            give_up(PROGRAM, error)
+    program = PROGRAM
 
 
-class Program(MultiService):
+class Simulator(Program):
     """The simulator as a program: what cannot listen must not stay."""
 
-    def __init__(self, simulator: SimulatorService, reactor: Any, pidfile: str | None) -> None:
-        super().__init__()
+    def __init__(self, simulator: SimulatorService, reactor: Any, options: Any) -> None:
+        super().__init__(PROGRAM, options)
         self._simulator = simulator
         self._reactor = reactor
-        self._pidfile = pidfile
         simulator.setServiceParent(self)
 
     def startService(self) -> None:
@@ -48,18 +41,12 @@ class Program(MultiService):
         outcome: list[Failure] = []
         self._simulator.when_listening().addErrback(self._refused, outcome)
         if outcome:
-            self._remove_pidfile()
-            give_up(PROGRAM, outcome[0].getErrorMessage())
+            self.give_up(outcome[0].getErrorMessage())
 
     def _refused(self, failure: Failure, outcome: list[Failure]) -> None:
         outcome.append(failure)
         if self._reactor.running:
             fail(self._reactor)  # the service has logged why
-
-    def _remove_pidfile(self) -> None:
-        """twistd removes its file only after a reactor that ran."""
-        if self._pidfile and os.path.exists(self._pidfile):
-            os.remove(self._pidfile)
 
 
 def _endpoint(options: SimulatorOptions, name: str, reactor: Any) -> IStreamServerEndpoint:
@@ -110,4 +97,4 @@ def makeService(options: SimulatorOptions) -> IService:
         give_up(PROGRAM, error)
     gc.freeze()  # a million markets stay: do not look at them again and again
     stop_on_signals(reactor)
-    return Program(simulator, reactor, options.parent.get("pidfile") if options.parent else None)
+    return Simulator(simulator, reactor, options.parent or {})
