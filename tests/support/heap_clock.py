@@ -9,6 +9,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 
+MOST_AT_ONCE = 100_000
+"""Calls at one moment; whoever asks for more does so for ever."""
+
+
 @implementer(IDelayedCall)
 class HeapCall:
     """A call to come. Moved to a later time it stays where it is in the heap, and is put back when it surfaces."""
@@ -91,7 +95,7 @@ class HeapClock:
 
     def run_until(self, end: float) -> None:
         """Make all calls that are due up to `end`, those they ask for included; then it is `end`."""
-        heap = self._heap
+        heap, same = self._heap, 0
         while heap and heap[0][0] <= end:
             time, _, call = heapq.heappop(heap)
             if not call.active():
@@ -99,6 +103,8 @@ class HeapClock:
             if time < call.time:  # it was moved
                 self.push(call)
                 continue
+            same = same + 1 if time <= self._now else 0
+            assert same < MOST_AT_ONCE, f"time stands still: {call} again and again"
             self._now = max(self._now, time)
             call.called = True
             self.forget(call)

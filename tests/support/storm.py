@@ -1,40 +1,25 @@
 """All that can happen to a gatherer, as a Hypothesis state machine. Each rule counts what it really did."""
 
-from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from gatherer.simulator.market import Status
 from tests.support.gathering import Gathering, Size
+from tests.support.troublemaker import LIFECYCLE, VERBS, Troublemaker
 
 CODES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 27, 28, 99)
 APPLIED = (5, 10, 18, 25, 27, 99)
 """Errors that may come although the command took effect."""
-BOOKS, LIFECYCLE = "orderbook_delta", "market_lifecycle_v2"
-VERBS = {
-    "open": ("open_market", (Status.INITIALIZED,)),
-    "close": ("close_market", (Status.ACTIVE, Status.INACTIVE)),
-    "pause": ("pause_market", (Status.ACTIVE,)),
-    "resume": ("resume_market", (Status.INACTIVE,)),
-    "determine": ("determine_market", (Status.ACTIVE, Status.INACTIVE, Status.CLOSED)),
-    "settle": ("settle_market", (Status.ACTIVE, Status.CLOSED, Status.DETERMINED)),
-}
-"""Our word to the exchange's method, and the markets it can befall."""
 times = st.integers(1, 3)
 places = st.integers(0, 1000)
 moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
 """Each way takes 20 ms: the event, the command it causes, the answer; so a command is out, has arrived, is answered."""
 
 
-class Storm(RuleBasedStateMachine):
-    """`hits` is kept over all examples."""
-
-    def __init__(self, hits: Counter[str]) -> None:
-        super().__init__()
-        self.hits = hits
-        self.world: Any = None
+class Storm(Troublemaker):
+    """The rules, and what must be true between them."""
 
     @initialize(
         books=st.integers(1, 3), pairs=st.integers(1, 2), capacity=st.sampled_from((5, 8, 100)),
@@ -143,8 +128,12 @@ class Storm(RuleBasedStateMachine):
         number=st.integers(1, 3), place=places,
     )  # fmt: skip
     def break_any(self, fault: str, number: int, place: int) -> None:
-        open_ones = sorted(conn_id for conn_id, client in self.world.clients.items() if client.session is not None)
-        for conn_id in [open_ones[(place + n) % len(open_ones)] for n in range(number)] if open_ones else ():
+        """Order books two times out of three."""
+        connections = self.world.manager.connections()[::-1]
+        ids = [c.conn_id for c in connections if self.world.session_of(c.conn_id) is not None]
+        if place % 3 == 0:
+            ids.reverse()
+        for conn_id in ids[place % 2 :][:number]:
             self._break(fault, conn_id, "")
 
     @rule(status=st.sampled_from((401, 429, 503)), number=st.integers(1, 6), place=places)
@@ -163,6 +152,12 @@ class Storm(RuleBasedStateMachine):
         self.create(1, 0, 5000)
         self.hits["lost events"] += 1
         self.world.run(seconds)
+
+    @rule(seconds=st.sampled_from((0.0, 0.0, 2.0, 100.0)))
+    def come_to_rest(self, seconds: float) -> None:
+        """In the middle of it all: what comes later must not hide what went wrong before."""
+        self.world.run(seconds)
+        self._rest()
 
     # -- messages --------------------------------------------------------------------------------
 
@@ -210,6 +205,25 @@ class Storm(RuleBasedStateMachine):
         self.world.run(seconds)
         self.hits["stale rows"] += rest.stale_answers - before
 
+    @rule(number=times)
+    def answer_from_a_cache(self, number: int) -> None:
+        """A walk has begun, its answers are some seconds old, and a market is over since: the event wins."""
+        registry, rest = self.world.registry, self.world.rest
+        self._begin_walk()
+        rest.remember()
+        over = self._with(Status.ACTIVE)[:number]
+        for ticker in over:
+            self._exchange.settle_market(ticker)
+        self.world.run(0.1)
+        heard = [ticker for ticker in over if ticker not in registry.active()]
+        before = rest.stale_answers
+        rest.answer_from_memory(5)
+        self.world.run(3.0)
+        rest.answer_from_memory(0)
+        self.hits["cached rows"] += (rest.stale_answers > before) * len(heard)
+        revived = [ticker for ticker in heard if ticker in registry.active()]
+        assert not revived, f"older rows revived {revived}"
+
     @rule(seconds=st.sampled_from((0.01, 0.3, 2.0, 20.0)))
     def slow_rest(self, seconds: float) -> None:
         """Events and timers come in the middle of a walk."""
@@ -221,11 +235,7 @@ class Storm(RuleBasedStateMachine):
     def change_during_a_walk(self, verb: str, place: int, page: int) -> None:
         """A walk has begun and read some pages when it happens."""
         registry, rest = self.world.registry, self.world.rest
-        registry.lifecycle_missed()
-        for _ in range(200):
-            if registry._walks.busy:
-                break
-            self.world.run(0.25)
+        self._begin_walk()
         begun = rest.requests
         for _ in range(20):
             if rest.requests >= begun + page or not registry._walks.busy:
@@ -248,71 +258,11 @@ class Storm(RuleBasedStateMachine):
         if self.world is None:
             return
         try:
-            self._exchange.operation.trading_active = True
-            self.world.rest.latency = self.world.size.rest_latency
-            left = self.world.settle()
-            assert not left, left
+            self._rest()
             if self.world.manager.status()["unplaced"]:
                 self.world.cut_all()
-                left = self.world.settle()
-                assert not left, left
+                self._rest()
                 assert self.world.is_full() or not self.world.manager.status()["unplaced"]
                 self.hits["full"] += 1
-            self.hits["settled"] += 1
         finally:
             self.world.stop()
-
-    # -- helpers ---------------------------------------------------------------------------------
-
-    @property
-    def _exchange(self) -> Any:
-        return self.world.exchange
-
-    def _with(self, *statuses: Status) -> list[str]:
-        listing = self._exchange.listing
-        tickers: list[str] = listing.tickers(listing.with_status(*statuses))
-        return tickers
-
-    def _befall(self, verb: str, place: int) -> None:
-        method, statuses = VERBS[verb]
-        tickers = self._with(*statuses)
-        if tickers:
-            getattr(self._exchange, method)(tickers[place % len(tickers)])
-            self.hits[verb] += 1
-
-    def _provoke(self, adds: bool) -> None:
-        """Have commands sent within the next milliseconds."""
-        if adds:
-            self.create(3, 0, 5000)
-            return
-        for ticker in self._with(Status.ACTIVE)[:4]:
-            self._exchange.settle_market(ticker)
-
-    def _meet(self, name: str, queue: str, adds: bool) -> None:
-        """Let commands meet the fault that was armed."""
-        before = len(getattr(self._exchange.faults, queue))
-        self._provoke(adds)
-        self.world.run(0.1)
-        self.hits[name] += before - len(getattr(self._exchange.faults, queue))
-
-    def _disturb(self, name: str, queue: str, traffic: int) -> None:
-        before = len(getattr(self._exchange.faults, queue))
-        self._exchange.emit(traffic)
-        self.world.run(0.05)
-        self.hits[name] += before - len(getattr(self._exchange.faults, queue))
-
-    def _break(self, fault: str, conn_id: int, when: str) -> None:
-        session, faults = self.world.session_of(conn_id), self._exchange.faults
-        channel = self.world.channel_of(conn_id)
-        name, _, code = fault.partition(" ")
-        if session is None or session.closed:
-            return
-        if name in ("cut", "half_open"):
-            getattr(faults, name)(session=session.id)
-        elif session.on_channel(channel) is None:
-            return
-        elif name == "unsubscribed":
-            faults.unsubscribed(session=session.id, channel=channel)
-        else:
-            faults.terminate(int(code), session=session.id, channel=channel)
-        self.hits[fault + when] += 1

@@ -1,0 +1,99 @@
+"""How the rules of `tests.support.storm` do what they do to a gatherer."""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from gatherer.simulator.market import Status
+
+LIFECYCLE = "market_lifecycle_v2"
+VERBS = {
+    "open": ("open_market", (Status.INITIALIZED,)),
+    "close": ("close_market", (Status.ACTIVE, Status.INACTIVE)),
+    "pause": ("pause_market", (Status.ACTIVE,)),
+    "resume": ("resume_market", (Status.INACTIVE,)),
+    "determine": ("determine_market", (Status.ACTIVE, Status.INACTIVE, Status.CLOSED)),
+    "settle": ("settle_market", (Status.ACTIVE, Status.CLOSED, Status.DETERMINED)),
+}
+"""Our word to the exchange's method, and the markets it can befall."""
+
+
+class Troublemaker(RuleBasedStateMachine):
+    """`hits` counts what really happened, over all examples."""
+
+    def __init__(self, hits: Counter[str]) -> None:
+        super().__init__()
+        self.hits = hits
+        self.world: Any = None
+
+    def _rest(self) -> None:
+        """Nothing goes wrong any more: soon all has to be as it should."""
+        self._exchange.operation.trading_active = True
+        self.world.rest.latency = self.world.size.rest_latency
+        left = self.world.settle()
+        assert not left, left
+        self.hits["settled"] += 1
+
+    @property
+    def _exchange(self) -> Any:
+        return self.world.exchange
+
+    def _with(self, *statuses: Status) -> list[str]:
+        listing = self._exchange.listing
+        tickers: list[str] = listing.tickers(listing.with_status(*statuses))
+        return tickers
+
+    def _begin_walk(self) -> None:
+        """Within 30 s at most, so long is the least time between two."""
+        registry = self.world.registry
+        registry.lifecycle_missed()
+        for _ in range(200):
+            if registry._walks.busy:
+                break
+            self.world.run(0.25)
+
+    def _befall(self, verb: str, place: int) -> None:
+        method, statuses = VERBS[verb]
+        tickers = self._with(*statuses)
+        if tickers:
+            getattr(self._exchange, method)(tickers[place % len(tickers)])
+            self.hits[verb] += 1
+
+    def _provoke(self, adds: bool) -> None:
+        """Have commands sent within the next milliseconds."""
+        if adds:
+            for _ in range(3):
+                self._exchange.create_market(0, 5000)
+            return
+        for ticker in self._with(Status.ACTIVE)[:4]:
+            self._exchange.settle_market(ticker)
+
+    def _meet(self, name: str, queue: str, adds: bool) -> None:
+        """Let commands meet the fault that was armed."""
+        before = len(getattr(self._exchange.faults, queue))
+        self._provoke(adds)
+        self.world.run(0.1)
+        self.hits[name] += before - len(getattr(self._exchange.faults, queue))
+
+    def _disturb(self, name: str, queue: str, traffic: int) -> None:
+        before = len(getattr(self._exchange.faults, queue))
+        self._exchange.emit(traffic)
+        self.world.run(0.05)
+        self.hits[name] += before - len(getattr(self._exchange.faults, queue))
+
+    def _break(self, fault: str, conn_id: int, when: str) -> None:
+        session, faults = self.world.session_of(conn_id), self._exchange.faults
+        channel = self.world.channel_of(conn_id)
+        name, _, code = fault.partition(" ")
+        if session is None or session.closed:
+            return
+        if name in ("cut", "half_open"):
+            getattr(faults, name)(session=session.id)
+        elif session.on_channel(channel) is None:
+            return
+        elif name == "unsubscribed":
+            faults.unsubscribed(session=session.id, channel=channel)
+        else:
+            faults.terminate(int(code), session=session.id, channel=channel)
+        self.hits[fault + when] += 1
