@@ -24,10 +24,10 @@ def _is(key: str) -> Callable[[Result], float]:
 
 ROWS = (
     Row("registry to wanted, s of processor time", "simulator", _is("wanted_cpu_seconds")),
-    Row("empty to every book here, s", "simulator", _is("held_seconds")),
-    Row("… markets a second", "simulator", lambda r: r["size"] / r["held_seconds"], "{:,.0f}"),
+    Row("empty to every book here, s of processor time", "simulator", _is("held_cpu_seconds")),
+    Row("… markets a second of it", "simulator", lambda r: r["size"] / r["held_cpu_seconds"], "{:,.0f}"),
     Row("longest reactor turn meanwhile, ms", "simulator", _is("longest_turn_ms"), most=100.0),
-    Row("longest single callback meanwhile, ms", "simulator", _is("longest_callback_ms"), most=100.0),
+    Row("longest single callback of it, ms", "simulator", _is("longest_callback_ms"), most=100.0),
     Row("memory a market, bytes", "simulator", _is("bytes_market"), "{:,.0f}", most=400.0),
     Row("… with its ticker's text", "simulator", _is("bytes_total"), "{:,.0f}"),
     Row("reconnect: markets of the connection", "simulator", _is("reconnect_markets"), "{:,.0f}"),
@@ -40,7 +40,7 @@ ROWS = (
     Row("one remove: decision, µs", "lean", _is("remove_decision_us")),
     Row("one remove: until it is acknowledged, µs", "lean", _is("remove_us")),
     Row("10,000 changes in one turn, ms", "lean", _is("crowd_ms")),
-    Row("… until all books are here, ms", "lean", lambda r: r["crowd_held_seconds"] * 1e3),
+    Row("… until all books are here, ms", "lean", _is("crowd_held_ms")),
     Row("a look at all figures (status), ms", "simulator", _is("status_ms")),
 )
 RATIOS = ("add_decision_us", "add_us", "remove_decision_us", "remove_us")

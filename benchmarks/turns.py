@@ -13,7 +13,8 @@ class TurnReactor(ReactorBase):
     """Twisted's own timed calls, so a turn costs what it costs in the service.
 
     `seconds()` is Unix time: what our code took so far plus the waits that were jumped over. What runs inside
-    `outside()` (the other end, the building of test data) takes no time at all.
+    `outside()` (the other end, the building of test data) takes no time at all. Turns and callbacks are
+    measured in processor time, so that other programs of a busy machine are not in their lengths.
     """
 
     def __init__(self, start: float) -> None:
@@ -27,7 +28,7 @@ class TurnReactor(ReactorBase):
         """Everything between two looks at the sockets."""
         self.callbacks = Longest()
         self.spent: defaultdict[str, float] = defaultdict(float)
-        """Seconds by the name of the callback."""
+        """Processor seconds by the name of the callback."""
         super().__init__()
 
     def installWaker(self) -> None:
@@ -69,9 +70,9 @@ class TurnReactor(ReactorBase):
         wait = self.timeout()
         assert wait is not None, "nothing is left to happen"
         self.jumped += max(0.0, wait)
-        before = self.busy
+        before = self.processor
         self.runUntilCurrent()
-        self.turns.note(self.busy - before, "turn")
+        self.turns.note(self.processor - before, "turn")
 
     def run_until(self, condition: Callable[[], bool], most: float = 3600.0) -> None:
         """Turn until the condition holds; TimeoutError after `most` seconds of the clock."""
@@ -87,11 +88,11 @@ class TurnReactor(ReactorBase):
             self.turn()
 
     def _timed(self, function: Callable[..., object], args: tuple[object, ...], kw: dict[str, object]) -> None:
-        before = self.busy
+        before = self.processor
         try:
             function(*args, **kw)
         finally:
-            seconds, name = self.busy - before, getattr(function, "__qualname__", repr(function))
+            seconds, name = self.processor - before, getattr(function, "__qualname__", repr(function))
             self.callbacks.note(seconds, name)
             self.spent[name] += seconds
 

@@ -193,14 +193,14 @@ class ReportTests(SynchronousTestCase):
 
     def test_ratios(self) -> None:
         """Single changes that got too dear are marked, by the largest and the smallest size."""
-        results = self.results("lean", **dict.fromkeys(RATIOS, 10.0), crowd_ms=1.0, crowd_held_seconds=1.0)
+        results = self.results("lean", **dict.fromkeys(RATIOS, 10.0), crowd_ms=1.0, crowd_held_ms=1.0)
         self.assertNotIn("missed", table(results))
         results[1]["add_us"] = 10.0 * DEARER + 0.1
         self.assertIn("add: 1.31 (missed)", table(results))
 
 
 _KEYS = (
-    "wanted_cpu", "held", "longest_turn", "longest_callback", "bytes", "reconnect", "reconnect_cpu", "status",
+    "wanted_cpu", "held_cpu", "longest_turn", "longest_callback", "bytes", "reconnect", "reconnect_cpu", "status",
     "reconcile_cpu", "reconcile_turn",
 )  # fmt: skip
 _UNITS = ("seconds", "ms", "market", "total", "markets")
