@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.storm import Storm
 
-EXAMPLES, STEPS = 150, 30
+EXAMPLES, STEPS = 250, 30
 MUST_HAPPEN = (
     "create", "open|close|pause|resume|determine|settle", "move close", "churn", "messages", "pause of the exchange",
     r"error \d+", r"error \d+ applied", "lost reply", "late reply", "double reply",

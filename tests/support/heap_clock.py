@@ -8,7 +8,6 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-
 MOST_AT_ONCE = 100_000
 """Calls at one moment; whoever asks for more does so for ever."""
 
