@@ -1,15 +1,19 @@
 """What the exchange acknowledged on one socket: market to sid, and how many markets each sid has."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-MOST_KEPT = 4096
-"""Holdings kept for sharing: a few hundred are in use, one for each command and second in which its books came."""
+import msgspec
+
+MOST_KEPT = 64
+"""Holdings kept for sharing: one for each command and second in which its books came, and one command flies at a
+time. More would only keep alive what no market has any more: over 144 connections that adds up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """How a market came to be held. All markets of one command whose books came in the same second share one."""
+class Holding(msgspec.Struct, frozen=True, gc=False):
+    """How a market came to be held. All markets of one command whose books came in the same second share one.
+
+    Unknown to the garbage collector, and so is the dict that holds nothing else: see `core.market.Market`.
+    """
 
     sid: int
     command_id: int = 0

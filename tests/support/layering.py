@@ -14,6 +14,7 @@ CORE_EXCEPTIONS = {
     "gatherer.core.correlation": ("twisted.internet.defer", "twisted.python.failure"),
     "gatherer.core.codec": ("msgspec",),
     "gatherer.core.market": ("msgspec",),
+    "gatherer.core.holdings": ("msgspec",),
     "gatherer.core.messages": ("msgspec",),
 }
 IMPURE = {"asyncio", "logging", "multiprocessing", "random", "selectors", "socket", "subprocess", "threading", "time"}
