@@ -107,7 +107,8 @@ class Commander:
         error = CommandRejected(body.code, body.msg, sid)
         if not (envelope.id and self._pending.fail(envelope.id, error)):
             self._counters.strays += bool(envelope.id)
-            self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
+            if not over:  # an end has its line already
+                self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
             if terminal and not over:
                 self._owner.restart(f"a late code {body.code} that does not say what is over")
         return over
