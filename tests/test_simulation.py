@@ -15,9 +15,9 @@ from tests.simulation.day import Day, Outcome
 from tests.simulation.weather import maintenance
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import CatalogueRest, ListingRest
-from tests.support.gathering import Tap
 from tests.support.heap_clock import HeapClock
 from tests.support.pool import FakeRegistry, Pool
+from tests.support.watching import Tap
 
 DELTA = b'{"type":"orderbook_delta","sid":1,"seq":%d,"msg":{}}'
 OK = b'{"type":"ok","id":3,"sid":1,"seq":%d,"msg":{}}'

@@ -149,7 +149,7 @@ class Day(Gathering):
         self.exchange.operation.trading_active = self.exchange.operation.exchange_active = True
         self.calm()
         self.run(QUIET / 2)
-        return self.settle(QUIET / 2 / HOUR)
+        return self.settle(QUIET / 2)
 
     def _figures(self) -> dict[str, int]:
         router, counts = self.router, self.registry.tap.counts

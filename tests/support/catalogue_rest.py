@@ -34,6 +34,8 @@ class CatalogueRest:
         self.fates: deque[int | None] = deque()
         self.down: int | None = None
         self.requests = 0
+        self.walks = 0
+        """How many began."""
         self.stale_answers = 0
         self._old: dict[str, MarketRow] = {}
         self._old_answers = 0
@@ -68,6 +70,7 @@ class CatalogueRest:
         query = {"limit": [str(self._page_size)]}
         if status is not None:
             query["status"] = [status]
+            self.walks += status == "open"
         if multivariate != "include":
             query["mve_filter"] = [multivariate]
         if tickers is not None:

@@ -125,33 +125,40 @@ class Storm(Troublemaker):
 
     @rule(
         fault=st.sampled_from(("cut", "half_open", "unsubscribed", "terminate 10", "terminate 25")),
-        number=st.integers(1, 3), place=places,
+        number=st.integers(1, 3), place=places, rest=st.booleans(),
     )  # fmt: skip
-    def break_any(self, fault: str, number: int, place: int) -> None:
-        """Order books two times out of three."""
+    def break_any(self, fault: str, number: int, place: int, rest: bool) -> None:
+        """Order books two times out of three. With `rest`, before a new command can show what is wrong."""
         connections = self.world.manager.connections()[::-1]
         ids = [c.conn_id for c in connections if self.world.session_of(c.conn_id) is not None]
         if place % 3 == 0:
             ids.reverse()
         for conn_id in ids[place % 2 :][:number]:
             self._break(fault, conn_id, "")
+        if rest:
+            self._rest()
 
     @rule(status=st.sampled_from((401, 429, 503)), number=st.integers(1, 6), place=places)
     def refuse_upgrades(self, status: int, number: int, place: int) -> None:
         self._exchange.faults.refuse_upgrade(status, number)
-        self.break_any("cut", 1, place)
+        self.break_any("cut", 1, place, False)
         self.hits[f"upgrade {status}"] += 1
 
     @rule(verb=st.sampled_from(sorted(VERBS)), place=places, seconds=st.sampled_from((0.5, 3.0, 40.0)))
     def lose_events(self, verb: str, place: int, seconds: float) -> None:
-        """Nobody listens to the lifecycle channel while something happens."""
-        for connection in self.world.manager.connections():
-            if connection.role.channel == LIFECYCLE and self.world.clients[connection.conn_id].session is not None:
-                self._break("cut", connection.conn_id, "")
+        """Nobody listens to the lifecycle channel while something happens: a walk has to look what."""
+        registry, rest = self.world.registry, self.world.rest
+        legs = [c for c in self.world.manager.connections() if c.role.channel == LIFECYCLE]
+        idle, walks = registry.status()["last_sync"] is not None and not registry._walks.busy, rest.walks
+        for connection in legs:
+            self._break("cut", connection.conn_id, "")
         self._befall(verb, place)
         self.create(1, 0, 5000)
         self.hits["lost events"] += 1
+        self.world.run(5.0)
+        back = any(connection.is_live for connection in legs)
         self.world.run(seconds)
+        assert rest.walks > walks or not (idle and back and seconds >= 40.0), "events were missed and nobody looked"
 
     @rule(seconds=st.sampled_from((0.0, 0.0, 2.0, 100.0)))
     def come_to_rest(self, seconds: float) -> None:
@@ -199,6 +206,7 @@ class Storm(Troublemaker):
 
     @rule(number=st.integers(1, 6), seconds=st.sampled_from((1.0, 301.0)))
     def answer_with_old_rows(self, number: int, seconds: float) -> None:
+        """Older than the cache there is: only the next walk can put them right."""
         rest = self.world.rest
         before = rest.stale_answers
         rest.answer_from_memory(number)
