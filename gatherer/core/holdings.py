@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-MOST_KEPT = 64
+MOST_KEPT = 16
 """Holdings kept for sharing: one for each command and second in which its books came, and one command flies at a
 time. More would only keep alive what no market has any more: over 144 connections that adds up."""
 
