@@ -1,9 +1,9 @@
 """What a market costs, up to 1,080,000 of them: time, memory, and how long the reactor is held.
 
-Run: python -m benchmarks.scale [SIZE ...]. Each size has a process of its own per exchange: `lean` answers and
-keeps nothing, so that the cost of single changes is told without noise; `simulator` is the core of
-kalshi-simulator in yet another process, at the end of a pipe. No sockets: see benchmarks.sockets for those.
-The time and the memory of the other end are left out.
+Run: python -m benchmarks.scale [SIZE ...]. Two kinds of exchange: `simulator` is the core of kalshi-simulator in
+another process, at the end of a pipe, and each size has a process of its own. `lean` answers and keeps nothing: with
+it single changes are compared, all sizes in one process. No sockets: see benchmarks.sockets for those. The time and
+the memory of the other end are left out.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from random import Random
 from time import perf_counter
 from typing import Any
@@ -56,23 +57,25 @@ class Run:
         self.result: dict[str, Any] = {"size": size, "exchange": kind}
         self._random = Random(1)
         self._fresh = tickers(10**9, first=size)
+        self._gone: list[str] = []
         self._exchange = None if kind == "lean" else RemoteExchange(size, START)
         gc.freeze()  # as twistd gatherer does
         self.rig = Rig(lambda: tickers(size) if self._exchange is None else self._listed(), self._exchange)
 
     def all(self) -> dict[str, Any]:
-        """Measure everything, cheapest to disturb first."""
+        """Measure everything but changes."""
         self.start_up()
         self.looks()
         self.reconnect()
         self.reconcile()
-        if self.result["exchange"] == "lean":
-            self.changes()
-            self.crowd()
+        self.close()
+        return self.result
+
+    def close(self) -> None:
+        """End both sides."""
         self.rig.close()
         if self._exchange is not None:
             self._exchange.close()
-        return self.result
 
     def _listed(self) -> Iterator[str]:
         """A page at a time: what is not our memory shall not be found in it."""
@@ -136,31 +139,29 @@ class Run:
         self.result["reconcile_cpu_seconds"] = reactor.processor - processor
         self.result["reconcile_turn_ms"] = reactor.turns.seconds * 1e3
 
-    def changes(self) -> None:
-        """Markets go and come one by one: the decision alone, then everything until the book is here."""
-        gone = self._random.sample(list(self.rig.registry.active()), ROUNDS * PER_ROUND)
-        for kind, event in (("remove", b"determined"), ("add", b"activated")):
-            decisions, wholes = [], []
-            for _ in range(ROUNDS):
-                names = [gone.pop() if kind == "remove" else next(self._fresh) for _ in range(PER_ROUND)]
-                frames = [_EVENT % (name.encode(), event) for name in names]
-                decision, whole = self._one_by_one(frames)
-                decisions.append(decision)
-                wholes.append(whole)
-            self.result[f"{kind}_decision_us"] = min(decisions) * 1e6
-            self.result[f"{kind}_us"] = min(wholes) * 1e6
+    def choose(self) -> None:
+        """The markets that will go."""
+        self._gone = self._random.sample(list(self.rig.registry.active()), ROUNDS * PER_ROUND)
 
-    def _one_by_one(self, frames: list[bytes]) -> tuple[float, float]:
+    def changes(self, kind: str) -> None:
+        """A round of markets that go or come one by one: the decision alone, then until the exchange has done it."""
+        event = b"determined" if kind == "remove" else b"activated"
+        names = [self._gone.pop() if kind == "remove" else next(self._fresh) for _ in range(PER_ROUND)]
+        for part, seconds in zip(("_decision_us", "_us"), self._one_by_one(names, event), strict=True):
+            self.result[kind + part] = min(seconds * 1e6, self.result.get(kind + part, float("inf")))
+
+    def _one_by_one(self, names: list[str], event: bytes) -> tuple[float, float]:
         """Processor seconds per change: until the wanted set has it, and until the exchange has done it."""
         reactor, decided, whole = self.rig.reactor, 0.0, 0.0
-        for frame in frames:
+        for name in names:
+            frame = _EVENT % (name.encode(), event)
             before = reactor.processor
             self.rig.registry.lifecycle_messages([frame])
             decided += reactor.processor - before
             before = reactor.processor
             reactor.run_dry(2 * ROUND_TRIP)
             whole += reactor.processor - before
-        return decided / len(frames), (decided + whole) / len(frames)
+        return decided / len(names), (decided + whole) / len(names)
 
     def crowd(self) -> None:
         """10,000 changes in one reactor turn."""
@@ -176,15 +177,44 @@ class Run:
         assert sum(len(book.wanted) for book in self.rig.books) == self.size
 
 
-def measure(size: int, kind: str) -> dict[str, Any]:
-    """A run in a process of its own, named while it is under way."""
-    print(f"{size:,} markets, {kind} ...", file=sys.stderr)
-    command = [sys.executable, "-m", "benchmarks.scale", "--child", "--exchange", kind, str(size)]
+def compare(sizes: list[int]) -> list[dict[str, Any]]:
+    """Changes at all sizes, a round of each in turn: what else goes on in the machine is the same for all."""
+    runs = [Run(size, "lean") for size in sizes]
+    for run in runs:
+        with alone(run, runs):
+            run.start_up()
+            run.choose()
+    for kind in ("remove", "add"):
+        for _ in range(ROUNDS):
+            for run in runs:
+                with alone(run, runs):
+                    run.changes(kind)
+    for run in runs:
+        with alone(run, runs):
+            run.crowd()
+            run.close()
+    return [run.result for run in runs]
+
+
+@contextmanager
+def alone(run: Run, runs: list[Run]) -> Iterator[None]:
+    """The clocks of all others stand still."""
+    with ExitStack() as stack:
+        for other in runs:
+            if other is not run:
+                stack.enter_context(other.rig.reactor.outside())
+        yield
+
+
+def measure(sizes: list[int], kind: str) -> list[dict[str, Any]]:
+    """Runs in a process of their own, named while they are under way."""
+    print(f"{', '.join(format(size, ',') for size in sizes)} markets, {kind} ...", file=sys.stderr)
+    command = [sys.executable, "-m", "benchmarks.scale", "--child", "--exchange", kind, *map(str, sizes)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    for what in ("turn", "callback"):
-        print(f"  longest {what}: {result[f'longest_{what}']}", file=sys.stderr)
-    return result
+    results: list[dict[str, Any]] = json.loads(done.stdout)
+    for result in results:
+        print(f"  longest turn: {result['longest_turn']}, {result['longest_callback']}", file=sys.stderr)
+    return results
 
 
 def main() -> None:
@@ -195,11 +225,14 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(Run(options.sizes[0], options.exchange).all()))
+        lean = options.exchange == "lean"
+        print(json.dumps(compare(options.sizes) if lean else [Run(options.sizes[0], "simulator").all()]))
         return
     print(f"CPython {platform.python_version()}, {os.cpu_count()} cores, {BOOKS} order book connections")
-    kinds = ("lean", "simulator") if options.exchange == "both" else (options.exchange,)
-    results = [measure(size, kind) for kind in kinds for size in options.sizes or SIZES]
+    sizes = sorted(options.sizes or SIZES)
+    results = [] if options.exchange == "simulator" else measure(sizes, "lean")
+    for size in () if options.exchange == "lean" else sizes:
+        results += measure([size], "simulator")
     print(table(results))
 
 
