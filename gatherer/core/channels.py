@@ -77,10 +77,10 @@ class ChannelPlan:
         self.refused(now)
         return False
 
-    def over_limit(self, now: float) -> list[str]:
+    def over_limit(self, now: float) -> tuple[list[str], bool]:
         """There is nothing to move elsewhere."""
         self.refused(now)
-        return []
+        return [], False
 
     def sid_over(self, sid: int, now: float) -> list[str]:
         """The exchange ended the subscription."""

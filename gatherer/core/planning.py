@@ -122,15 +122,15 @@ class BookPlan:
             return ticker in self._again.unsure
         return False
 
-    def over_limit(self, now: float) -> list[str]:
-        """Code 26: the wanted markets that do not fit here. They stay wanted until the manager moves them."""
+    def over_limit(self, now: float) -> tuple[list[str], bool]:
+        """Code 26: the wanted markets that do not fit; and whether some may be here by an earlier try all the same."""
         command = self._land()
+        doubtful = not self._again.unsure.isdisjoint(command.tickers)
         self._doubt(command, now)
         if command.action not in ADDS:
-            return []
-        # What did not fit is not there, not even by an earlier try. In doubt it would be asked for here for ever.
-        self._again.unsure.difference_update(command.tickers)
-        return [t for t in self._wanted if t not in self.held]
+            return [], False
+        self._again.unsure.difference_update(command.tickers)  # or it would be asked for here for ever
+        return [t for t in self._wanted if t not in self.held], doubtful
 
     def sid_over(self, sid: int, now: float) -> list[str]:
         """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""

@@ -210,8 +210,10 @@ class Commander:
             if self.plan.bad_market(code, now):
                 self._owner.restart(f"code {code} about a market that may be subscribed already")
         elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
-            surplus = self.plan.over_limit(now)
+            surplus, doubtful = self.plan.over_limit(now)
             self._owner.over_limit(surplus, len(self.plan.held))
+            if doubtful:
+                self._owner.restart("code 26 about markets that may be subscribed already")
         else:
             self.plan.refused(now)
             if reaction is Reaction.START_OVER and self.plan.held.count(command.sid):

@@ -133,7 +133,11 @@ class PlanMachine(RuleBasedStateMachine):
         self.plan.refused(self.now)
 
     def limit(self, command: Command) -> None:
-        assert set(self.plan.over_limit(self.now)) <= self.wanted
+        surplus, doubtful = self.plan.over_limit(self.now)
+        assert set(surplus) <= self.wanted
+        if doubtful:  # the session is given up
+            self.sid, self.books, self.due = 0, set(), []
+            self.plan = make_plan(self.wanted)
 
     def knows(self, command: Command) -> bool:
         return command.action is Action.SUBSCRIBE or command.sid == self.sid
@@ -277,13 +281,14 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual((command.action, command.tickers), (Action.ADD, ("A",)))
 
     def test_what_did_not_fit_is_not_asked_for_again(self) -> None:
-        """The first answer was lost, the second is code 26: moved elsewhere, it must not be tried here for ever."""
+        """The first answer was lost, the second is code 26: moved elsewhere, it must not be tried here for ever,
+        and whether the first took effect only a new session can tell."""
         wanted = {"A"}
         plan = make_plan(wanted)
         plan.next_command(0.0)
         plan.unknown(0.0)
         plan.next_command(100.0)
-        self.assertEqual(plan.over_limit(100.0), ["A"])
+        self.assertEqual(plan.over_limit(100.0), (["A"], True))
         wanted.discard("A")
         plan.unwant("A")
         self.assertIsNone(plan.next_command(1000.0))
