@@ -27,12 +27,13 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
 class Holdings:
     """The held markets. One sid for all of them on today's exchange, but any number works."""
 
-    __slots__ = ("_counts", "_held", "_shared")
+    __slots__ = ("_counts", "_held", "_second", "_shared")
 
     def __init__(self) -> None:
         self._held: dict[str, Holding] = {}
         self._counts: dict[int, int] = {}
         self._shared: dict[Holding, Holding] = {}
+        self._second = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -46,7 +47,7 @@ class Holdings:
     def put(self, ticker: str, sid: int, command_id: int = 0, acknowledged_at: int = 0, book_at: int = 0) -> None:
         """The market is on this sid now, wherever it was before."""
         self.drop(ticker)
-        self._held[ticker] = self._share(Holding(sid, command_id, acknowledged_at, book_at))
+        self._held[ticker] = self._share(Holding(sid, command_id, self._same(acknowledged_at), self._same(book_at)))
         self._counts[sid] = self._counts.get(sid, 0) + 1
 
     def book(self, ticker: str, sid: int, at: int) -> None:
@@ -55,7 +56,7 @@ class Holdings:
         if held is None:
             return
         if held.sid == sid:
-            self._held[ticker] = self._share(Holding(sid, held.command_id, held.acknowledged_at, at))
+            self._held[ticker] = self._share(Holding(sid, held.command_id, held.acknowledged_at, self._same(at)))
         else:
             self.put(ticker, sid, held.command_id, held.acknowledged_at, at)
 
@@ -93,6 +94,12 @@ class Holdings:
         if self.count(sid) == len(self._held):
             return list(self._held)
         return [ticker for ticker, held in self._held.items() if held.sid == sid]
+
+    def _same(self, second: int) -> int:
+        """The same int object as long as the second lasts: each takes 32 bytes."""
+        if second and second != self._second:
+            self._second = second
+        return self._second if second else 0
 
     def _share(self, holding: Holding) -> Holding:
         if len(self._shared) > MOST_KEPT:
