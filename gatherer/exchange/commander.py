@@ -56,6 +56,8 @@ class Commander:
         self._timeouts = 0
         self._closed = False
         self._was_settled = False
+        self._ended: set[int] = set()
+        """Sids that were over before the command in flight was answered: a late answer does not revive them."""
 
     @property
     def pending(self) -> int:
@@ -131,6 +133,7 @@ class Commander:
         return self.plan.sid if isinstance(self.plan, ChannelPlan) else self.plan.held.some_sid()
 
     def _subscription_over(self, sid: int, code: int, text: str) -> None:
+        self._ended.add(sid)
         lost = self.plan.sid_over(sid, self._clock.seconds())
         self._log.warn(
             "{name}: subscription {sid} over with {lost} markets: code {code}, {text}",
@@ -160,6 +163,7 @@ class Commander:
             self._arm(due - now)
 
     def _ask(self, command: Command) -> None:
+        self._ended.clear()
         command_id, reply = self._pending.issue()
         self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
         self._asked_at = int(self._clock.seconds() * 1e9)
@@ -176,6 +180,9 @@ class Commander:
 
     def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
         self._answered_in_time()
+        if command.action in (Action.SUBSCRIBE, Action.ADD) and (sid or command.sid) in self._ended:
+            self.plan.unknown(self._clock.seconds())
+            return self.wake()
         self.plan.acknowledged(sid, self._clock.seconds(), command_id)
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))

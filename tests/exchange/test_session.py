@@ -80,6 +80,26 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(pool.markers("session_down"), [])
 
 
+class LateAnswerTests(SynchronousTestCase):
+    """The end of a subscription overtakes the answer that tells of its beginning."""
+
+    def test_it_is_not_taken_for_alive(self) -> None:
+        """On a channel and on order books: subscribed again, not believed in for ever."""
+        pool = Pool(books=1)
+        pool.exchange.faults.late_replies(3, seconds=2.0)
+        pool.start()
+        self.addCleanup(pool.stop)
+        pool.exchange.faults.late_replies(1, seconds=2.0)
+        pool.add(pool.tickers[:3])
+        pool.step(1.0)
+        for conn_id, channel in ((3, "market_lifecycle_v2"), (4, "orderbook_delta")):
+            pool.exchange.faults.unsubscribed(session=pool.session_of(conn_id).id, channel=channel)
+        pool.step(60)
+        self.assertIsNotNone(pool.session_of(3).on_channel("market_lifecycle_v2"))
+        self.assertEqual(pool.subscribed(), dict.fromkeys(pool.tickers[:3], 1))
+        self.assertEqual(pool.manager.status()["divergence"], 0)
+
+
 class ReusedSidTests(SynchronousTestCase):
     """An exchange may give the number of a subscription that is over to the next one: nobody knows."""
 

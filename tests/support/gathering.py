@@ -26,6 +26,9 @@ PERIODIC = {
 }
 """Timers that may wait while nothing happens."""
 
+CLOSING = 400.0
+"""Seconds in which a market that closed in silence has to go."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -201,8 +204,14 @@ class Gathering(Pool):
             yield f"not subscribed: {placed - set(copies)}, subscribed for nobody: {set(copies) - placed}"
         if not trading <= active:
             yield f"trading but not active: {trading - active}"
-        if not active <= trading | self.paused():
-            yield f"active but neither trading nor paused: {active - trading - self.paused()}"
+        over = {ticker for ticker in active - trading - self.paused() if not self._just_closed(ticker)}
+        if over:
+            yield f"active but neither trading nor paused: {over}"
+
+    def _just_closed(self, ticker: str) -> bool:
+        """Closing is silent: the registry asks after a grace time, and again if it gets no answer."""
+        market = self.exchange.market(ticker)
+        return market.status is Status.CLOSED and market.close_ts > self.clock.seconds() - CLOSING
 
     def _unfinished(self) -> Iterator[str]:
         status = self.manager.status()
@@ -260,8 +269,8 @@ class Gathering(Pool):
                 yield f"a timer is left: {call}"
 
     def settle(self, seconds: float = 1600.0) -> list[str]:
-        """Let it come to rest, for so long at most; what is still wrong then. Markets open and close in silence
-        all the time, so what is looked for is one moment at which all is well."""
+        """Let it come to rest, for so long at most; what is still wrong then. What is looked for is
+        one moment at which all is well."""
         self.calm()
         self.run(60.0)  # late replies, and the watchdog
         found: list[str] = []
