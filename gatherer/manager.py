@@ -25,6 +25,8 @@ from gatherer.interfaces import (
 )
 from gatherer.rehoming import Rehoming
 
+UNNOTICED = 60.0
+"""Seconds a socket can be dead at most before its silence is noticed: twice the usual `ping_timeout`."""
 MOST_MOVES = 10_000
 """Moves that `explain` remembers."""
 
@@ -55,6 +57,7 @@ class ConnectionManager(MultiService):
         self._moves: deque[dict[str, Any]] = deque(maxlen=MOST_MOVES)
         self._live: set[int] = set()
         self._lifecycle_was_down = False
+        self._lifecycle_since: dict[int, float] = {}
         self._waiting: list[Deferred[None]] = []
         self._deadline: IDelayedCall | None = None
         for slot in dial_order(tuple(plan)):
@@ -227,26 +230,30 @@ class ConnectionManager(MultiService):
 
     def _flipped(self, connection: Any, live: bool) -> None:
         if connection.role is Role.LIFECYCLE:
-            self._lifecycle_flipped(live)
+            self._lifecycle_flipped(connection.conn_id, live)
         elif connection.role is Role.ORDERBOOK and live:
             self._allocator.set_capacity(connection.conn_id, self._capacity)
             self._place_the_unplaced()
 
-    def _lifecycle_flipped(self, live: bool) -> None:
-        legs = self._lifecycle_live()
-        if not live and not legs:
+    def _lifecycle_flipped(self, conn_id: int, live: bool) -> None:
+        """A leg may have been dead for `ping_timeout` before that is noticed. So the loss of one is none of messages
+        only if another leg has been live for longer than that."""
+        if live:
+            self._lifecycle_since[conn_id] = self._clock.seconds()
+            if self._lifecycle_was_down:
+                self._lifecycle_was_down = False
+                self._registry.lifecycle_missed()
+            return
+        self._lifecycle_since.pop(conn_id, None)
+        if not self._lifecycle_since:
             self._lifecycle_was_down = True
             self._log.error("no lifecycle connection is up: changes of markets are missed until one is")
-        elif live and self._lifecycle_was_down:
-            self._lifecycle_was_down = False
+        elif self._clock.seconds() - min(self._lifecycle_since.values()) < UNNOTICED:
             self._registry.lifecycle_missed()
-
-    def _lifecycle_live(self) -> int:
-        return sum(1 for conn_id in self._live if self._connections[conn_id].role is Role.LIFECYCLE)
 
     def _is_ready(self) -> bool:
         has_lifecycle = any(c.role is Role.LIFECYCLE for c in self._connections.values())
-        return len(self._live) >= self._min_healthy and (not has_lifecycle or self._lifecycle_live() > 0)
+        return len(self._live) >= self._min_healthy and (not has_lifecycle or bool(self._lifecycle_since))
 
     def _tell_if_ready(self) -> None:
         if self._waiting and self._is_ready():

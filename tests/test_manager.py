@@ -470,13 +470,25 @@ class TroubleTests(PoolTestCase):
     def test_a_lost_lifecycle_message_brings_a_reconciliation(self) -> None:
         """A gap on the channel, and a time without any leg, both mean that events were missed."""
         pool = self.full(pairs=2)
-        sessions = [pool.session_of(conn_id).id for conn_id in (5, 6)]
-        pool.exchange.faults.cut(session=sessions[0])
+        pool.step(100)
+        pool.exchange.faults.cut(session=pool.session_of(5).id)
         pool.step(5)
         self.assertEqual(pool.registry.missed, 0)
         for conn_id in (5, 6):
             pool.exchange.faults.cut(session=pool.session_of(conn_id).id)
         pool.step(5)
+        self.assertEqual(pool.registry.missed, 1)
+
+    def test_a_leg_that_was_dead_unnoticed_brings_a_reconciliation(self) -> None:
+        """One leg is half-open, the other reconnects: what came in between nobody heard."""
+        pool = self.full(pairs=2)
+        pool.step(100)
+        pool.exchange.faults.half_open(session=pool.session_of(5).id)
+        pool.exchange.faults.cut(session=pool.session_of(6).id)
+        pool.exchange.create_market()
+        pool.step(5)
+        self.assertEqual((pool.registry.missed, pool.registry.lifecycle), (0, []))
+        pool.step(40)
         self.assertEqual(pool.registry.missed, 1)
 
     def test_lifecycle_messages_go_to_registry_and_capture(self) -> None:
