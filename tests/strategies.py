@@ -3,8 +3,21 @@
 from hypothesis import strategies as st
 
 MARKET_VERBS = (
-    "wait", "create", "pause", "resume", "move_close", "determine", "settle", "forget",
-    "lose", "deliver", "tick", "walk", "fail_walk", "ask", "answer",
+    "wait",
+    "create",
+    "pause",
+    "resume",
+    "move_close",
+    "determine",
+    "settle",
+    "forget",
+    "lose",
+    "deliver",
+    "tick",
+    "walk",
+    "fail_walk",
+    "ask",
+    "answer",
 )
 
 

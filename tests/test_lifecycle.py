@@ -38,9 +38,20 @@ class DecodeTests(SynchronousTestCase):
 
     def test_garbage(self) -> None:
         """What is no lifecycle message is the exchange's error, never another exception."""
-        for data in (b"", b"[]", b"{}", b'{"type": 5}', b'{"type": "market_lifecycle_v2"}', b"\xff", b"[" * 99999,
-                     b'{"type": "market_lifecycle_v2", "msg": []}', message(kind=""), message(market_ticker=""),
-                     message(market_ticker=7), b'{"type":"\xff"}'):
+        for data in (
+            b"",
+            b"[]",
+            b"{}",
+            b'{"type": 5}',
+            b'{"type": "market_lifecycle_v2"}',
+            b"\xff",
+            b"[" * 99999,
+            b'{"type": "market_lifecycle_v2", "msg": []}',
+            message(kind=""),
+            message(market_ticker=""),
+            message(market_ticker=7),
+            b'{"type":"\xff"}',
+        ):
             self.assertRaises(RemoteProtocolError, decode_lifecycle, data)
 
     @given(st.binary(max_size=60))
@@ -51,14 +62,35 @@ class DecodeTests(SynchronousTestCase):
 
     def test_times_of_any_kind(self) -> None:
         """Seconds, milliseconds, numbers in text and RFC 3339 all mean the same moment."""
-        for value in (1792072800, 1792072800.0, 1792072800000, "1792072800", "2026-10-15T14:00:00Z",
-                      "2026-10-15T14:00:00", "2026-10-15T10:00:00-04:00"):
+        for value in (
+            1792072800,
+            1792072800.0,
+            1792072800000,
+            "1792072800",
+            "2026-10-15T14:00:00Z",
+            "2026-10-15T14:00:00",
+            "2026-10-15T10:00:00-04:00",
+        ):
             self.assertEqual(unix_seconds(value), 1792072800.0)
 
     def test_times_that_are_none(self) -> None:
         """Null, zero, Go's zero time, infinity and other kinds are no time, and cost no event."""
-        values: list[Any] = [None, 0, -5, True, "", "soon", [1], {}, float("inf"), float("nan"), "nan", "1e999",
-                             10**300, "0001-01-01T00:00:00Z"]
+        values: list[Any] = [
+            None,
+            0,
+            -5,
+            True,
+            "",
+            "soon",
+            [1],
+            {},
+            float("inf"),
+            float("nan"),
+            "nan",
+            "1e999",
+            10**300,
+            "0001-01-01T00:00:00Z",
+        ]
         for value in values:
             self.assertIsNone(unix_seconds(value))
         self.assertEqual(decode_lifecycle(message(open_ts=[1], close_ts="soon"))[1], LifecycleEvent("A", "created"))

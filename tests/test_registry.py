@@ -247,8 +247,10 @@ class EventTests(SynchronousTestCase):
         """Every message is counted by its kind, garbage and unknown kinds included, and garbage costs nothing else."""
         other = b'{"type": "event_lifecycle", "sid": 1, "seq": 2, "msg": {}}'
         self.rig.registry.lifecycle_messages([b"nonsense", other, message("brand_new"), message("settled")])
-        self.assertEqual(self.rig.registry.status()["lifecycle_events"],
-                         {"undecodable": 1, "event_lifecycle": 1, "brand_new": 1, "settled": 1})
+        self.assertEqual(
+            self.rig.registry.status()["lifecycle_events"],
+            {"undecodable": 1, "event_lifecycle": 1, "brand_new": 1, "settled": 1},
+        )
         self.rig.told("remove A")
 
     def test_kinds_are_bounded(self) -> None:
@@ -427,8 +429,16 @@ class ReportTests(SynchronousTestCase):
         self.assertIsNone(rig.registry.status()["exchange_active"])
         rig.start()
         status = json.loads(json.dumps(rig.registry.status()))
-        for name, value in {"markets_total": 2, "active_markets": 1, "reconcile_duration": 0.0, "last_sync": START,
-                            "rest_errors": {}, "exchange_active": True, "trading_active": True, "shards": []}.items():
+        for name, value in {
+            "markets_total": 2,
+            "active_markets": 1,
+            "reconcile_duration": 0.0,
+            "last_sync": START,
+            "rest_errors": {},
+            "exchange_active": True,
+            "trading_active": True,
+            "shards": [],
+        }.items():
             self.assertEqual(status[name], value, name)
 
     def test_exchange_status_is_polled(self) -> None:
@@ -438,8 +448,9 @@ class ReportTests(SynchronousTestCase):
         rig.rest.status = ExchangeStatus(True, False, None, [ShardStatus(2, True, False)])
         rig.wait(60)
         self.assertFalse(rig.registry.status()["trading_active"])
-        self.assertEqual(rig.registry.status()["shards"],
-                         [{"exchange_index": 2, "exchange_active": True, "trading_active": False}])
+        self.assertEqual(
+            rig.registry.status()["shards"], [{"exchange_index": 2, "exchange_active": True, "trading_active": False}]
+        )
         rig.rest.failing = True
         rig.wait(60)
         self.assertFalse(rig.registry.status()["trading_active"])
@@ -451,6 +462,8 @@ class ReportTests(SynchronousTestCase):
         rig.start()
         rig.registry.lifecycle_messages([message("deactivated")])
         told = json.loads(json.dumps(rig.registry.describe("A")))
-        self.assertEqual((told["status"], told["carried"], told["close_ts"], told["last_event"]),
-                         ("paused", True, START + 86_400, "deactivated"))
+        self.assertEqual(
+            (told["status"], told["carried"], told["close_ts"], told["last_event"]),
+            ("paused", True, START + 86_400, "deactivated"),
+        )
         self.assertIsNone(rig.registry.describe("B"))

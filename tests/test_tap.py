@@ -17,9 +17,11 @@ from twisted.plugin import getPlugins
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+import gatherer
 from gatherer.router.reading import read_capture
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(gatherer.__file__).parent.parent
+"""Where gatherer is imported from: the checkout, or under tox the installed package."""
 
 
 class Run(ProcessProtocol):

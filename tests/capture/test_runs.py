@@ -15,6 +15,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gatherer
+import tests
 from gatherer.capture.judging import judge
 from gatherer.capture.report import duration, utc
 from gatherer.completeness import unix_ns
@@ -26,7 +27,8 @@ from gatherer.router.reading import segments_of
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import AT, Rig
 
-ROOT = str(Path(gatherer.__file__).parent.parent)
+ROOT = os.pathsep.join(str(Path(package.__file__ or "").parent.parent) for package in (gatherer, tests))
+"""Both packages' folders: under tox they are not the same."""
 TICKER = "KXTEST-1"
 SECOND = 1_000_000_000
 CHILD = """
