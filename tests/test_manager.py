@@ -510,6 +510,7 @@ class TroubleTests(PoolTestCase):
             b'{"type":"error","msg":"text"}', b"[1,2]", b"null",
             b'{"type":7,"seq":"x"}', b'{"sid":1}', b'{"type":"ok","sid":1,"seq":-5,"msg":[{"sid":1}]}', b"",
             b'{"type":"orderbook_snapshot","sid":1,"msg":{"market_ticker":5}}',
+            b'{"type":"trade","msg":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         ]  # fmt: skip
         before = len(pool.messages())
         client._listener.received(odd, 1)
@@ -517,6 +518,6 @@ class TroubleTests(PoolTestCase):
         pool.step(60)
         kept = [m.data for m in pool.messages()[before:]]
         self.assertEqual([data for data in odd if data in kept], [odd[1], *odd[5:9], odd[11]])
-        self.assertEqual(len(pool.markers("undecodable")), 2)
+        self.assertEqual(len(pool.markers("undecodable")), 3)
         self.assertEqual((pool.markers("session_down"), pool.gaps()), ([], []))
         self.assert_converged(pool, pool.tickers)

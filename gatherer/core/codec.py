@@ -11,6 +11,10 @@ CONTROL_TYPES = frozenset({"subscribed", "ok", "unsubscribed", "error"})
 """Messages that answer or end something. All others are market data, even those that carry an id."""
 
 
+NOT_READABLE = (msgspec.DecodeError, RecursionError)
+"""What decoding fails with. Brackets nested some thousand deep are legal JSON, but nothing reads them."""
+
+
 class Envelope(msgspec.Struct, gc=False):
     """What every message has in common. 0 and "" stand for absent; the exchange counts from 1."""
 
@@ -55,7 +59,7 @@ def is_json(data: bytes) -> bool:
     """Whether the bytes are one JSON text: for messages whose envelope has an unknown shape."""
     try:
         msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except (*NOT_READABLE, UnicodeDecodeError):
         return False
     return True
 
@@ -64,7 +68,7 @@ def decode_body(data: bytes) -> ControlBody:
     """The body of a control message; raises `RemoteProtocolError` when its fields have other types."""
     try:
         body = _decode_control(data).msg
-    except msgspec.DecodeError as error:
+    except NOT_READABLE as error:
         raise RemoteProtocolError(f"control message of an unknown shape: {error}") from error
     return body if isinstance(body, ControlBody) else ControlBody()
 
@@ -73,7 +77,7 @@ def decode_ticker(data: bytes) -> str:
     """The `market_ticker` of a message, or "" when it has none."""
     try:
         return _decode_ticker(data).msg.market_ticker
-    except msgspec.DecodeError:
+    except NOT_READABLE:
         return ""
 
 

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gatherer.core.codec import CONTROL_TYPES, Envelope, decode_envelope, decode_ticker, is_json
+from gatherer.core.codec import CONTROL_TYPES, NOT_READABLE, Envelope, decode_envelope, decode_ticker, is_json
 from gatherer.core.holdings import Holding
 from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
@@ -96,7 +95,7 @@ class Session:
             counters.bytes_received += len(data)
             try:
                 envelope = decode_envelope(data)
-            except msgspec.DecodeError as error:
+            except NOT_READABLE as error:
                 self._odd(data, str(error), received_at)
                 continue
             kind, gap = envelope.type, 0
