@@ -60,4 +60,4 @@ class BackoffTests(SynchronousTestCase):
         for _ in draws:
             wait, base = shaken.next(), plain.next()
             self.assertTrue(0 < wait <= initial + more)
-            self.assertLessEqual(abs(wait - base), base * jitter * 1.000001)
+            self.assertLessEqual(abs(wait - base), base * jitter + base * 1e-9)
