@@ -35,7 +35,8 @@ class SizeTests(SynchronousTestCase):
         rig = filled(3_000)
         gc.collect()
         containers = [known for known in gc.get_objects() if isinstance(known, dict | list | set | tuple)]
-        found = [known for known in containers if any(str(key).startswith("KXBENCH") for key in known if key)]
+        texts = ((known, each) for known in containers for each in known if isinstance(each, str))
+        found = [known for known, text in texts if text.startswith("KXBENCH")]
         self.assertEqual([type(known) for known in found], [])
         self.assertEqual(len(rig.registry.active()), 3_000)
         rig.close()
