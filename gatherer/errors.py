@@ -40,8 +40,8 @@ class UpgradeRefused(GathererError):
     """The exchange answered the WebSocket upgrade with an HTTP error."""
 
     def __init__(self, status: int, body: str, clock_skew: float | None = None) -> None:
-        skew = "" if clock_skew is None else f"; our clock is {clock_skew:+.1f} s from the exchange's"
-        super().__init__(f"upgrade refused with HTTP {status}: {body or 'empty body'}{skew}")
+        skew = "" if clock_skew is None else f" (our clock is {clock_skew:+.1f} s from the exchange's)"
+        super().__init__(f"upgrade refused with HTTP {status}{skew}: {body or 'empty body'}")
         self.status = status
         self.body = body
         self.clock_skew = clock_skew

@@ -15,10 +15,10 @@ class Trouble:
         self._throttle = Throttle(clock)
 
     def report(self, kind: str, where: str, detail: str) -> None:
-        """`kind` names a row of the metrics, so there are few; `detail` is cut to 200 characters."""
+        """`kind` names a row of the metrics, so there are few; `detail` is cut to 500 characters."""
         times = self._throttle.note(kind)
         if times is not None:
             self._log.warn(
                 "{where}: {kind}: {detail} ({times} since the last line of this kind)",
-                where=where, kind=kind, detail=detail[:200], times=times,
+                where=where, kind=kind, detail=detail[:500], times=times,
             )  # fmt: skip

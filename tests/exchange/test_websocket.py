@@ -115,6 +115,10 @@ class WebSocketClientTests(SynchronousTestCase):
         self.assertIn("+35.0 s", str(error))
         self.stopped()
 
+    def test_the_skew_is_told_before_a_long_body(self) -> None:
+        """A log line is cut somewhere; a page of HTML must not cost the one figure that explains a 401."""
+        self.assertIn("+35.0 s", str(UpgradeRefused(401, "x" * 4000, 35.0))[:100])
+
     def test_a_refusal_cut_short_is_still_told(self) -> None:
         """The exchange promises a body and closes: the status is known all the same."""
         self.client.start()
