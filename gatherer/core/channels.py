@@ -65,21 +65,19 @@ class ChannelPlan:
         self.sid = sid
         self._pause.reset()
 
-    def refused(self, now: float) -> None:
-        """Not subscribed, or not known: subscribing twice merges, so ask again later."""
+    def unknown(self, now: float) -> None:
+        """Refused or not answered: subscribing twice merges, so ask again later."""
         self._in_flight = None
         self._not_before = now + self._pause.next()
 
-    unknown = refused
-
     def bad_market(self, code: int, now: float) -> bool:
         """The exchange does not like the command."""
-        self.refused(now)
+        self.unknown(now)
         return False
 
     def over_limit(self, now: float) -> tuple[list[str], bool]:
         """There is nothing to move elsewhere."""
-        self.refused(now)
+        self.unknown(now)
         return [], False
 
     def sid_over(self, sid: int, now: float) -> list[str]:

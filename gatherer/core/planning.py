@@ -98,15 +98,13 @@ class BookPlan:
         self._pause.reset()
 
     def unknown(self, now: float) -> None:
-        """No reply, or an error: it may or may not have taken effect."""
+        """No reply, or an error: it may or may not have taken effect. Believing a refusal left behind markets nobody
+        wanted, and took others for held."""
         self._doubt(self._land(), now)
 
     def unanswered(self) -> None:
         """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
         self._land()
-
-    refused = unknown
-    """Nobody can be sure: believing a refusal left behind markets nobody wanted, and took others for held."""
 
     def bad_market(self, code: int, now: float) -> bool:
         """A market is not accepted: halve until it is alone, then set it aside. True if it may be there nonetheless."""

@@ -211,9 +211,7 @@ class Commander:
 
     def _react(self, reaction: Reaction, code: int, command: Command) -> None:
         now = self._clock.seconds()
-        if reaction is Reaction.UNKNOWN_RESULT:
-            self.plan.unknown(now)
-        elif reaction is Reaction.BAD_MARKET:
+        if reaction is Reaction.BAD_MARKET:
             if self.plan.bad_market(code, now):
                 self._owner.restart(f"code {code} about a market that may be subscribed already")
         elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
@@ -222,7 +220,7 @@ class Commander:
             if doubtful:
                 self._owner.restart("code 26 about markets that may be subscribed already")
         else:
-            self.plan.refused(now)
+            self.plan.unknown(now)
             if reaction is Reaction.START_OVER and self.plan.held.count(command.sid):
                 self._owner.restart(f"the exchange does not know sid {command.sid}, which has markets of ours")
 

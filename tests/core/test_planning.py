@@ -96,7 +96,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     # -- the fate of a command -------------------------------------------------------------------
 
-    @rule(fate=st.sampled_from(["answer", "early", "lost", "lost answer", "refused", "limit"]))
+    @rule(fate=st.sampled_from(["answer", "early", "lost", "lost answer", "limit"]))
     def turn(self, fate: str) -> None:
         """Ask if nothing is in flight, at the time it wants to; then the command meets its fate."""
         self.now = max(self.now, self.plan.wake_at() or 0.0)
@@ -108,7 +108,7 @@ class PlanMachine(RuleBasedStateMachine):
     def answer(self, command: Command, early: bool = False) -> None:
         """The exchange does what it should; with `early`, a book overtakes the acknowledgement."""
         if not self.knows(command):
-            self.plan.refused(self.now)  # code 7, unknown sid
+            self.plan.unknown(self.now)  # code 7, unknown sid
             self.plan.sid_over(command.sid, self.now)
         elif command.action in ADDS and BAD & set(command.tickers):
             self.plan.bad_market(11, self.now)
@@ -128,9 +128,6 @@ class PlanMachine(RuleBasedStateMachine):
         if self.knows(command) and not (command.action in ADDS and BAD & set(command.tickers)):
             self.take_effect(command)
         self.plan.unknown(self.now)
-
-    def refused(self, command: Command) -> None:
-        self.plan.refused(self.now)
 
     def limit(self, command: Command) -> None:
         surplus, doubtful = self.plan.over_limit(self.now)
@@ -241,7 +238,7 @@ class BookPlanTests(SynchronousTestCase):
         """Halved at every failure, one step up at every success."""
         plan = make_plan({f"M{n}" for n in range(100)}, batch_size=16)
         plan.next_command(0.0)
-        plan.refused(0.0)
+        plan.unknown(0.0)
         self.assertEqual((plan.batch, plan.next_command(0.5)), (8, None))
         command = plan.next_command(1.0)
         assert command is not None
@@ -255,7 +252,7 @@ class BookPlanTests(SynchronousTestCase):
         plan.next_command(0.0)
         wanted.discard("A")
         plan.unwant("A")
-        plan.refused(0.0)
+        plan.unknown(0.0)
         actions = []
         for _ in range(2):
             command = plan.next_command(100.0)
@@ -273,7 +270,7 @@ class BookPlanTests(SynchronousTestCase):
         wanted.discard("A")
         plan.unwant("A")
         plan.next_command(0.0)
-        plan.refused(0.0)
+        plan.unknown(0.0)
         wanted.add("A")
         plan.want("A")
         command = plan.next_command(100.0)
