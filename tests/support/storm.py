@@ -220,10 +220,11 @@ class Storm(Troublemaker):
         self._begin_walk()
         rest.remember()
         over = self._with(Status.ACTIVE)[:number]
+        carried = [ticker for ticker in over if ticker in registry.active()]  # the others it has not heard of at all
         for ticker in over:
             self._exchange.settle_market(ticker)
         self.world.run(0.1)
-        heard = [ticker for ticker in over if ticker not in registry.active()]
+        heard = [ticker for ticker in carried if ticker not in registry.active()]
         before = rest.stale_answers
         rest.answer_from_memory(5)
         self.world.run(3.0)
