@@ -11,12 +11,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gatherer.core.interfaces import IAllocator
 from gatherer.core.layout import Role, Slot, dial_order
 from gatherer.core.messages import Change, MarketChange
 from gatherer.core.refusals import Refusals
 from gatherer.errors import NoCapacity, StartupFailed, UpgradeRefused
 from gatherer.interfaces import (
-    IAllocator,
     IConnection,
     IConnectionManager,
     IConnectionOwner,

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from zope.interface import implementer
 
+from gatherer.core.interfaces import IAllocator
 from gatherer.core.shards import Shards
 from gatherer.errors import NoCapacity
-from gatherer.interfaces import IAllocator
 
 
 @implementer(IAllocator)

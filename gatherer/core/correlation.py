@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.interfaces import ICommandCorrelator
+from gatherer.core.interfaces import ICommandCorrelator
 
 
 @implementer(ICommandCorrelator)

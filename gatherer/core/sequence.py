@@ -2,7 +2,7 @@
 
 from zope.interface import implementer
 
-from gatherer.interfaces import ISequenceTracker
+from gatherer.core.interfaces import ISequenceTracker
 
 
 @implementer(ISequenceTracker)

@@ -12,11 +12,12 @@ from gatherer.core.channels import ChannelPlan
 from gatherer.core.codec import ControlBody, Envelope, decode_body, encode
 from gatherer.core.commands import Action, Command
 from gatherer.core.correlation import PendingCommands
+from gatherer.core.interfaces import ICommandCorrelator
 from gatherer.core.planning import BookPlan
 from gatherer.core.reactions import TERMINAL, Reaction, reaction_to
 from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
 from gatherer.exchange.counters import Counters
-from gatherer.interfaces import ICommandCorrelator, ISessionOwner
+from gatherer.interfaces import ISessionOwner
 
 MOST_TIMEOUTS = 3
 """Commands in a row without a reply before the socket is given up: the exchange hears us no more."""

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from gatherer.core.codec import CONTROL_TYPES, NOT_READABLE, Envelope, decode_envelope, decode_ticker, is_json
 from gatherer.core.holdings import Holding
+from gatherer.core.interfaces import ISequenceTracker
 from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.core.sequence import SequenceTracker
@@ -22,7 +23,7 @@ from gatherer.exchange.amends import Amends
 from gatherer.exchange.commander import Commander, CommandSettings, Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.trouble import Trouble
-from gatherer.interfaces import IMessageRouter, ISequenceTracker, ISession, ISessionOwner
+from gatherer.interfaces import IMessageRouter, ISession, ISessionOwner
 
 KNOWN_TYPES = frozenset(
     {

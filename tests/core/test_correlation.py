@@ -5,8 +5,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gatherer.core.correlation import PendingCommands
+from gatherer.core.interfaces import ICommandCorrelator
 from gatherer.errors import CommandRejected, SessionLost
-from gatherer.interfaces import ICommandCorrelator
 
 
 class PendingCommandsTests(SynchronousTestCase):

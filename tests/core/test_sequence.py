@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gatherer.core.interfaces import ISequenceTracker
 from gatherer.core.sequence import SequenceTracker
-from gatherer.interfaces import ISequenceTracker
 
 
 class SequenceTrackerTests(SynchronousTestCase):
