@@ -22,6 +22,7 @@ from gatherer.exchange.trouble import Trouble
 from gatherer.exchange.websocket import Dialing, WebSocketClient
 from gatherer.manager import ConnectionManager
 from gatherer.ops.listening import ListeningService
+from gatherer.ops.logs import LevelControl
 from gatherer.ops.manhole import ManholeService
 from gatherer.ops.prompt import namespace
 from gatherer.ops.summary import Summary
@@ -42,8 +43,10 @@ class Builder:
 
     def __init__(
         self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
-        failed: Callable[[str], None],
+        failed: Callable[[str], None], levels: LevelControl | None = None,
     ) -> None:  # fmt: skip
+        """`levels` is what the log obeys; who logs in may change it."""
+        self._levels = levels or LevelControl()
         self._settings = settings
         self._signer = signer
         self._reactor = reactor
@@ -109,7 +112,7 @@ class Builder:
                 manhole.listen,
                 manhole.authorized_keys_file,
                 manhole.host_key_directory,
-                namespace(*parts),
+                namespace(*parts, self._levels),
                 self._reactor,
             )
 

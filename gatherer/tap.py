@@ -15,7 +15,7 @@ from gatherer.building import Builder
 from gatherer.demo import Demo
 from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
-from gatherer.ops.logs import make_observer
+from gatherer.ops.logs import LevelControl, is_journal, make_observer
 from gatherer.options import GathererOptions
 from gatherer.program import OneLineMistakes, Program
 from gatherer.settings import LogSettings, Settings
@@ -33,14 +33,16 @@ class Options(OneLineMistakes, GathererOptions):
 class LoggingProgram(Program):
     """The gatherer as a program brings its own log."""
 
-    def __init__(self, log: LogSettings, options: Any) -> None:
+    def __init__(self, log: LogSettings, options: Any, levels: LevelControl) -> None:
         super().__init__(PROGRAM, options)
-        self._log_settings = log
+        self._style = log.format
+        self._levels = levels
 
     def setServiceParent(self, parent: Any) -> None:
         """Give the application our log, unless the command line asks for one of twistd's."""
         if not any(self._options.get(name) for name in ("logfile", "logger", "syslog")):
-            observer = make_observer(sys.stdout, self._log_settings.format, self._log_settings.level)
+            journal = is_journal(sys.stdout, os.environ.get("JOURNAL_STREAM", ""))
+            observer = make_observer(sys.stdout, self._style, self._levels, journal)
             parent.setComponent(ILogObserver, observer)
         super().setServiceParent(parent)
 
@@ -53,7 +55,7 @@ def load(options: GathererOptions) -> Settings:
     return settings
 
 
-def build(options: GathererOptions, settings: Settings, reactor: Any) -> IService:
+def build(options: GathererOptions, settings: Settings, reactor: Any, levels: LevelControl) -> IService:
     """The service the options ask for. Raises ConfigError; nothing is opened yet."""
 
     def failed(reason: str) -> None:
@@ -61,7 +63,7 @@ def build(options: GathererOptions, settings: Settings, reactor: Any) -> IServic
         fail(reactor)
 
     def make_gatherer(settings: Settings, signer: Signer) -> Any:
-        return Builder(settings, signer, reactor, random.random, failed).gatherer()
+        return Builder(settings, signer, reactor, random.random, failed, levels).gatherer()
 
     if options["demo"]:
         numbers = (options["demo-markets"], options["demo-rate"], options["demo-churn"])
@@ -80,7 +82,8 @@ def makeService(options: GathererOptions) -> IService:
 
     try:
         settings = load(options)
-        service = build(options, settings, reactor)
+        levels = LevelControl(settings.log.level)
+        service = build(options, settings, reactor, levels)
     except ConfigError as error:
         give_up(PROGRAM, error)
     if options["check-config"]:
@@ -88,6 +91,6 @@ def makeService(options: GathererOptions) -> IService:
         raise SystemExit(0)
     gc.freeze()  # what was imported stays: each full collection would walk through it, 20 ms long
     stop_on_signals(reactor)
-    program = LoggingProgram(settings.log, options.parent or {})
+    program = LoggingProgram(settings.log, options.parent or {}, levels)
     service.setServiceParent(program)
     return program

@@ -4,6 +4,7 @@ Observers for `twisted.logger`. A format field is never looked up further than t
 says they are secret are not printed, so key material cannot get in by way of a careless `{field}`.
 """
 
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.errors import ConfigError
+from gatherer.ops.repeats import RepeatsCounted
 
 _SECRET = re.compile(r"private|secret|password|signature|pem\b", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
@@ -31,27 +33,61 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Not for a terminal's eyes: what the exchange sends may be quoted in a line."""
 CHATTY = ("log_legacy", "twisted.web.client", "twisted.python.log")
 """Twisted tells at "info" of every factory, port and page request; at "debug" they are shown."""
+PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
+"""Level to syslog's number."""
 _HIDDEN = "[hidden]"
 _HIDDEN_KEY = "[private key hidden]"
 
 
-def make_observer(stream: IO[str], style: str, level: str) -> ILogObserver:
-    """An observer that writes events of `level` and above to `stream`, as "text" or "json".
+Formatter = Callable[[LogEvent], str]
 
-    ConfigError names the key of `[log]` for a style or level that does not exist.
+
+@implementer(ILogFilterPredicate)
+class LevelControl:
+    """The least important level that is logged; it may be changed while the log is written."""
+
+    def __init__(self, level: str = "info") -> None:
+        """ConfigError as `set`."""
+        self._predicate = LogLevelFilterPredicate()
+        self.level = level
+        self.set(level)
+
+    def set(self, level: str) -> None:
+        """From now on this level and above. ConfigError names the levels there are; then nothing changes."""
+        names = {constant.name: constant for constant in LogLevel.iterconstants()}
+        if level not in names:
+            raise ConfigError(f'[log] level must be one of {", ".join(names)}, not "{level}"')
+        predicate = LogLevelFilterPredicate(defaultLogLevel=names[level])
+        if level == "info":
+            for namespace in CHATTY:
+                predicate.setLogLevelForNamespace(namespace, LogLevel.warn)
+        self._predicate, self.level = predicate, level
+
+    def __call__(self, event: LogEvent) -> Any:
+        """See `ILogFilterPredicate`."""
+        return self._predicate(event)
+
+
+def make_observer(stream: IO[str], style: str, levels: LevelControl, journal: bool = False) -> ILogObserver:
+    """An observer that writes what `levels` lets pass to `stream`, as "text" or "json"; repeated lines are counted.
+
+    With `journal` each line says its priority the way journald reads it, and text leaves out the time, which journald
+    has itself. ConfigError names the key of `[log]` for a style that does not exist.
     """
-    formatters: dict[str, Callable[[LogEvent], str]] = {"text": format_text, "json": format_json}
+    formatters: dict[str, Formatter] = {"text": format_journal_text if journal else format_text, "json": format_json}
     if style not in formatters:
         raise ConfigError(f'[log] format must be "text" or "json", not "{style}"')
-    names = {constant.name: constant for constant in LogLevel.iterconstants()}
-    if level not in names:
-        raise ConfigError(f'[log] level must be one of {", ".join(names)}, not "{level}"')
-    threshold = LogLevelFilterPredicate(defaultLogLevel=names[level])
-    if level == "info":
-        for namespace in CHATTY:
-            threshold.setLogLevelForNamespace(namespace, LogLevel.warn)
-    predicates: list[ILogFilterPredicate] = [threshold]
-    return FilteringLogObserver(LineObserver(stream, formatters[style]), predicates)
+    formatter = with_priority(formatters[style]) if journal else formatters[style]
+    return FilteringLogObserver(RepeatsCounted(LineObserver(stream, formatter)), [levels])
+
+
+def is_journal(stream: IO[str], journal_stream: str) -> bool:
+    """Whether `stream` is what systemd connected to its journal; `$JOURNAL_STREAM` has its device and inode."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return journal_stream == f"{found.st_dev}:{found.st_ino}"
 
 
 @implementer(ILogObserver)
@@ -73,10 +109,22 @@ class LineObserver:
 
 def format_text(event: LogEvent) -> str:
     """`2026-10-15T14:00:00.123Z warn  gatherer.manager: message`; a traceback follows on lines of its own."""
-    text = f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {_message(event)}"
-    if traceback := _traceback(event):
-        text = f"{text}\n{traceback.rstrip()}"
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text).replace("\n", "\n    ")
+    return _visible(f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {_said(event)}")
+
+
+def format_journal_text(event: LogEvent) -> str:
+    """`gatherer.manager: message`: the journal has time and level of each line already."""
+    return _visible(f"{event.get('log_namespace', '-')}: {_said(event)}")
+
+
+def with_priority(formatter: Formatter) -> Formatter:
+    """Begin every line with its syslog priority, as sd-daemon(3) wants it: `<4>` for a warning."""
+
+    def formatted(event: LogEvent) -> str:
+        prefix = f"<{PRIORITIES.get(_level(event), 6)}>"
+        return "\n".join(prefix + line for line in formatter(event).split("\n"))
+
+    return formatted
 
 
 def format_json(event: LogEvent) -> str:
@@ -126,6 +174,17 @@ def _time(event: LogEvent) -> str:
 def _level(event: LogEvent) -> str:
     level = event.get("log_level")
     return level.name if level is not None else "info"
+
+
+def _said(event: LogEvent) -> str:
+    """The message, and the traceback if there is one."""
+    traceback = _traceback(event)
+    return f"{_message(event)}\n{traceback.rstrip()}" if traceback else _message(event)
+
+
+def _visible(text: str) -> str:
+    """No control characters; further lines are indented, so that none can look like an event of its own."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text).replace("\n", "\n    ")
 
 
 def _message(event: LogEvent) -> str:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.ops.logs import LevelControl
 
 
-def namespace(manager: Any, registry: Any, router: Any) -> dict[str, Any]:
+def namespace(manager: Any, registry: Any, router: Any, levels: LevelControl) -> dict[str, Any]:
     """The names at the prompt."""
     pool, markets, capture = IConnectionManager(manager), IMarketRegistry(registry), IMessageRouter(router)
 
@@ -23,5 +24,11 @@ def namespace(manager: Any, registry: Any, router: Any) -> dict[str, Any]:
         story: dict[str, Any] = pool.explain(ticker)
         return story
 
-    functions = {"status": status, "connections": connections, "explain": explain}
+    def log_level(level: str | None = None) -> str:
+        """The least important level that is logged; given one ("debug", "info", ...), change to it until the stop."""
+        if level is not None:
+            levels.set(level)
+        return levels.level
+
+    functions = {"status": status, "connections": connections, "explain": explain, "log_level": log_level}
     return {**functions, "manager": manager, "registry": registry, "router": router}

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import tempfile
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,10 +12,20 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gatherer.errors import ConfigError
-from gatherer.ops.logs import LineObserver, Throttle, format_json, format_text, make_observer
+from gatherer.ops.logs import (
+    LevelControl,
+    LineObserver,
+    Throttle,
+    format_json,
+    format_text,
+    is_journal,
+    make_observer,
+)
+from gatherer.ops.repeats import FEW, WINDOW, RepeatsCounted
 
 PEM = "-----BEGIN {0}-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END {0}-----".format("PRIVATE KEY")
 """Not a key, but of its form."""
@@ -37,6 +49,18 @@ def failure() -> Failure:
         raise ValueError("deep trouble")
     except ValueError:
         return Failure()
+
+
+@implementer(ILogObserver)
+class Remembering:
+    """Keeps the events."""
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        self._told = told
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Keep it."""
+        self._told.append(event)
 
 
 class FormatTests(SynchronousTestCase):
@@ -133,14 +157,14 @@ class ObserverTests(SynchronousTestCase):
     def logged(self, style: str, level: str) -> list[str]:
         """The lines that one event of each level gives."""
         stream = io.StringIO()
-        log = Logger(namespace="gatherer.test", observer=make_observer(stream, style, level))
+        log = Logger(namespace="gatherer.test", observer=make_observer(stream, style, LevelControl(level)))
         for each in LogLevel.iterconstants():
             log.emit(each, "an event")
         return stream.getvalue().splitlines()
 
     def test_observers_keep_the_contract(self) -> None:
         """What make_observer returns, and LineObserver, provide ILogObserver."""
-        verifyObject(ILogObserver, make_observer(io.StringIO(), "text", "info"))
+        verifyObject(ILogObserver, make_observer(io.StringIO(), "text", LevelControl()))
         verifyObject(ILogObserver, LineObserver(io.StringIO(), format_text))
 
     def test_threshold(self) -> None:
@@ -153,25 +177,121 @@ class ObserverTests(SynchronousTestCase):
         """At "info" a start is a few lines; warnings of the same places, and "debug", show everything."""
         for level, expected in (("info", ["w"]), ("debug", ["i", "w"])):
             stream = io.StringIO()
-            log = Logger(
-                namespace="twisted.web.client._HTTP11ClientFactory", observer=make_observer(stream, "text", level)
-            )
+            observer = make_observer(stream, "text", LevelControl(level))
+            log = Logger(namespace="twisted.web.client._HTTP11ClientFactory", observer=observer)
             log.info("i")
             log.warn("w")
             self.assertEqual([line[-1] for line in stream.getvalue().splitlines()], expected)
 
     def test_nonsense_settings_are_refused(self) -> None:
-        """An unknown format or level is an error that names the key."""
-        for style, level, key in (("xml", "info", "[log] format"), ("text", "loud", "[log] level")):
-            error = self.assertRaises(ConfigError, make_observer, io.StringIO(), style, level)
-            self.assertIn(key, str(error))
+        """An unknown format or level is an error that names the key; the level that was stays."""
+        error = self.assertRaises(ConfigError, make_observer, io.StringIO(), "xml", LevelControl())
+        self.assertIn("[log] format", str(error))
+        levels = LevelControl("warn")
+        self.assertIn("[log] level", str(self.assertRaises(ConfigError, levels.set, "loud")))
+        self.assertEqual(levels.level, "warn")
+
+    def test_the_level_changes_at_once(self) -> None:
+        """What was left out before is written after the change, and the other way round."""
+        stream, levels = io.StringIO(), LevelControl("info")
+        log = Logger(namespace="gatherer.test", observer=make_observer(stream, "text", levels))
+        for level in ("info", "debug", "error"):
+            levels.set(level)
+            log.debug(f"d at {level}")
+            log.info(f"i at {level}")
+        self.assertEqual([line[-10:].strip() for line in stream.getvalue().splitlines()],
+                         ["i at info", "d at debug", "i at debug"])  # fmt: skip
+
+    def test_journal_lines_have_priorities_and_no_time(self) -> None:
+        """Each line, those of a traceback too, begins with the number of its level; JSON keeps its time."""
+        for style, expected in (("text", "<4>gatherer.manager: slot 7 live"), ("json", '<4>{"time":"2026-11-22T')):
+            stream = io.StringIO()
+            make_observer(stream, style, LevelControl(), journal=True)(event(log_failure=failure()))
+            lines = stream.getvalue().splitlines()
+            self.assertTrue(lines[0].startswith(expected), lines)
+            self.assertEqual({line[:3] for line in lines}, {"<4>"})
+
+    def test_the_journal_is_known_by_its_file(self) -> None:
+        """The device and inode of $JOURNAL_STREAM; another file, none, or what is no file is not the journal."""
+        with tempfile.TemporaryFile("w") as file:
+            found = os.fstat(file.fileno())
+            self.assertTrue(is_journal(file, f"{found.st_dev}:{found.st_ino}"))
+            self.assertFalse(is_journal(file, "8:1"))
+            self.assertFalse(is_journal(file, ""))
+        self.assertFalse(is_journal(file, f"{found.st_dev}:{found.st_ino}"))
+        self.assertFalse(is_journal(io.StringIO(), "8:1"))
 
     def test_a_closed_stream_raises_nothing(self) -> None:
         """A log that cannot be written does not stop who logs."""
         stream = io.StringIO()
-        observer = make_observer(stream, "text", "info")
+        observer = make_observer(stream, "text", LevelControl())
         stream.close()
         observer(event())
+
+
+class RepeatsTests(SynchronousTestCase):
+    """RepeatsCounted."""
+
+    def setUp(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.repeats = RepeatsCounted(Remembering(self.told))
+
+    def say(self, at: float, **fields: Any) -> None:
+        """An event `at` seconds."""
+        self.repeats(event(log_time=at, **fields))
+
+    def texts(self) -> list[str]:
+        """What was written."""
+        return [format_text(each).split(": ", 1)[1] for each in self.told]
+
+    def test_a_storm_is_a_few_lines_and_a_count(self) -> None:
+        """Of 150 lost sockets the first ten are written; the next line of anything tells the number of the others."""
+        for slot in range(150):
+            self.say(100.0 + slot / 150, slot=slot)
+        self.assertEqual(len(self.told), FEW)
+        self.say(100.0 + WINDOW, log_format="the summary")
+        self.assertEqual(self.texts()[FEW:], ["140 more such lines, the last: slot 149 live", "the summary"])
+        self.assertEqual(self.told[FEW]["log_level"], LogLevel.warn)
+
+    def test_what_is_rare_is_left_alone(self) -> None:
+        """A line every two seconds, for an hour, is written every time."""
+        for number in range(1800):
+            self.say(100.0 + 2 * number, slot=number)
+        self.assertEqual(self.texts(), [f"slot {number} live" for number in range(1800)])
+
+    def test_a_storm_that_lasts_is_told_every_window(self) -> None:
+        """A minute of 100 lines a second: eleven lines in ten seconds, and every line is accounted for."""
+        for number in range(6000):
+            self.say(100.0 + number / 100, slot=number)
+        self.say(200.0, log_format="the summary")
+        counted = sum(each.get("untold", 1) for each in self.told)
+        self.assertEqual(counted, 6001)
+        self.assertLess(len(self.told), 80)
+
+    def test_kinds_and_spared_levels(self) -> None:
+        """Other formats and components are not hidden by a storm, nor is what is critical or debug."""
+        for slot in range(50):
+            self.say(100.0, slot=slot)
+        self.say(100.0, log_format="other")
+        self.say(100.0, log_namespace="gatherer.other")
+        for _ in range(20):
+            self.say(100.0, log_level=LogLevel.critical)
+            self.say(100.0, log_level=LogLevel.debug)
+        self.assertEqual(len(self.told), FEW + 2 + 40)
+
+    def test_secrets_of_the_last_line_stay_hidden(self) -> None:
+        """The line that counts shows no more than the lines would have."""
+        for _ in range(20):
+            self.say(100.0, log_format="key {private_key}", private_key="MC4CAQ")
+        self.say(200.0)
+        self.assertNotIn("MC4CAQ", "".join(self.texts()) + "".join(map(format_json, self.told)))
+
+    def test_a_clock_set_back(self) -> None:
+        """An hour back in time, lines are written again at once."""
+        for slot in range(50):
+            self.say(5000.0, slot=slot)
+        self.say(1400.0)
+        self.assertEqual(len(self.told), FEW + 1)
 
 
 class ThrottleTests(SynchronousTestCase):
