@@ -67,3 +67,11 @@ class StartupFailed(GathererError):
 
 class ConfigError(GathererError):
     """A setting is wrong; the text names the file, the table and the key."""
+
+
+class SteeringError(GathererError):
+    """An operator asked for something that makes no sense or cannot be had; the text is the answer."""
+
+
+class CutByOperator(GathererError):
+    """An operator cut the socket."""
