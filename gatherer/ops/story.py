@@ -19,12 +19,12 @@ OPEN = ("live", "subscribing")
 def tell(explained: Facts, now: float) -> list[str]:
     """The story, one statement a line, the verdict last. `now` is Unix seconds."""
     connection = explained.get("connection")
-    lines = [one_line(explained["ticker"]), *_listed(explained.get("registry"), now)]
+    lines = [str(explained["ticker"]), *_listed(explained.get("registry"), now)]
     if connection is not None:
         lines += _placed(explained, connection, now)
         lines += _subscribed(connection, now)
         lines += _happened(explained, connection, now)
-    return [*lines, f"verdict: {verdict(explained, now)}"]
+    return [*map(_clean, lines), f"verdict: {verdict(explained, now)}"]
 
 
 def verdict(explained: Facts, now: float) -> str:
@@ -34,7 +34,12 @@ def verdict(explained: Facts, now: float) -> str:
         return _nowhere(explained, now)
     steps: tuple[Callable[[Facts, Facts, float], str | None], ...] = (_line, _asking, _book, _feeding)
     found = (step(explained, connection, now) for step in steps)
-    return next(text for text in found if text is not None)
+    return next(one_line(text) for text in found if text is not None)
+
+
+def _clean(line: str) -> str:
+    """Foreign words may be in it, tickers to begin with."""
+    return line[: len(line) - len(line.lstrip(" "))] + one_line(line)
 
 
 # -- the verdict, step by step ------------------------------------------------------------------
@@ -55,9 +60,7 @@ def _why_not(registry: Facts, now: float) -> str:
     status, event, at = registry.get("status"), registry.get("last_event"), registry.get("last_event_at")
     if status == "unopened":
         opens = registry.get("open_ts")
-        return (
-            "it is not open yet, and nobody told when it opens" if opens is None else f"it opens {moment(opens, now)}"
-        )
+        return "it is not open, and nobody told when it opens" if opens is None else f"it opens {moment(opens, now)}"
     if status == "doubtful":
         return f"its event {event} contradicts what was known: a look-up has to tell"
     if status == "paused":
