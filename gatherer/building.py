@@ -10,6 +10,7 @@ from twisted.internet.endpoints import serverFromString
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.core.meters import Meters
 from gatherer.exchange.auth import Signer
 from gatherer.exchange.commander import CommandSettings
 from gatherer.exchange.connection import Connection, ConnectionSettings
@@ -47,6 +48,7 @@ class Builder:
     ) -> None:  # fmt: skip
         """`levels` is what the log obeys; who logs in may change it."""
         self._levels = levels or LevelControl()
+        self._meters = Meters()
         self._settings = settings
         self._signer = signer
         self._reactor = reactor
@@ -148,7 +150,9 @@ class Builder:
         commands = CommandSettings(own.command_timeout, own.use_yes_price)
         trouble = Trouble(self._reactor)
         recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout
-        return SessionTools(router, trouble, self._reactor, time.time_ns, commands, recover, ping_timeout)
+        return SessionTools(
+            router, trouble, self._reactor, time.time_ns, commands, recover, ping_timeout, self._meters
+        )  # fmt: skip
 
     def _connection_settings(self) -> ConnectionSettings:
         pool, own = self._settings.pool, self._settings.orderbook

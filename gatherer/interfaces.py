@@ -214,6 +214,9 @@ class IConnection(Interface):
     def refresh(ticker):
         """Ask for a fresh snapshot of a market it carries."""
 
+    def sample():
+        """A message that came lately and when, Unix ns: the first of the latest read. None before any came."""
+
     def describe(ticker):
         """A JSON-ready dict: what this connection knows of one of its markets."""
 

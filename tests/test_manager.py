@@ -8,6 +8,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gatherer.core.codec import decode_time
 from gatherer.core.messages import RawMessage
 from gatherer.errors import StartupFailed
 from gatherer.interfaces import (
@@ -446,6 +447,19 @@ class TroubleTests(PoolTestCase):
         self.assertEqual(
             sum(c["recoveries"] for c in pool.manager.status()["connections"]), len(pool.markers("recovered"))
         )
+
+    def test_meters_and_a_sample_of_the_messages(self) -> None:
+        """Replies and reads are in the shared buckets, and each connection shows one message with its time."""
+        pool = self.full(books=1)
+        self.assertEqual([each.sample() is None for each in pool.manager.connections()], [False] * 4)
+        pool.exchange.emit(50)
+        pool.step()
+        statuses = [each.status() for each in pool.manager.connections()]
+        self.assertEqual(pool.meters.reply_latency.buckets()[-1][1], sum(each["replies"] for each in statuses))
+        self.assertEqual(sum(each["snapshots"] for each in statuses), len(pool.tickers))
+        self.assertGreater(pool.meters.batch_buckets()[-1][1], 4)
+        data, received_at = pool.manager.connections()[0].sample()
+        self.assertEqual((decode_time(data), received_at), (pool.exchange.now, int(pool.clock.seconds() * 1e9)))
 
     def test_on_gap_log_only_marks(self) -> None:
         """No snapshot is asked for."""

@@ -47,12 +47,21 @@ class _TickerMessage(msgspec.Struct, gc=False):
     msg: _TickerBody
 
 
+class _StampedBody(msgspec.Struct, gc=False):
+    ts_ms: int = 0
+
+
+class _StampedMessage(msgspec.Struct, gc=False):
+    msg: _StampedBody
+
+
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 """Raises `msgspec.DecodeError` for what is not JSON (it checks the skipped parts too, all but UTF-8, which
 the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
 
 _decode_control = msgspec.json.Decoder(Control).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
+_decode_stamped = msgspec.json.Decoder(_StampedMessage).decode
 
 
 def is_json(data: bytes) -> bool:
@@ -79,6 +88,14 @@ def decode_ticker(data: bytes) -> str:
         return _decode_ticker(data).msg.market_ticker
     except NOT_READABLE:
         return ""
+
+
+def decode_time(data: bytes) -> float | None:
+    """The exchange's `ts_ms` of a message as Unix seconds; None without one: it is optional (protocol section 5)."""
+    try:
+        return _decode_stamped(data).msg.ts_ms / 1000 or None
+    except (*NOT_READABLE, OverflowError):
+        return None
 
 
 def encode(command: Command, command_id: int, use_yes_price: bool = False) -> bytes:

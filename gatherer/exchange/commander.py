@@ -13,6 +13,7 @@ from gatherer.core.codec import ControlBody, Envelope, decode_body, encode
 from gatherer.core.commands import Action, Command
 from gatherer.core.correlation import PendingCommands
 from gatherer.core.interfaces import ICommandCorrelator
+from gatherer.core.meters import Histogram
 from gatherer.core.planning import BookPlan
 from gatherer.core.reactions import TERMINAL, Reaction, reaction_to
 from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
@@ -40,7 +41,7 @@ class Commander:
 
     def __init__(
         self, name: str, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters,
-        mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings,
+        mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings, latency: Histogram,
     ) -> None:  # fmt: skip
         self._name = name
         self.plan = plan
@@ -50,6 +51,7 @@ class Commander:
         self._mark = mark
         self._clock = clock
         self._settings = settings
+        self._latency = latency
         self._pending = ICommandCorrelator(PendingCommands())
         self._call: IDelayedCall | None = None
         self._snapshot_id = 0
@@ -177,7 +179,9 @@ class Commander:
     def _answered_in_time(self) -> None:
         self._timeouts = 0
         self._counters.replies += 1
-        self._counters.reply_seconds += self._clock.seconds() - self._asked_at / 1e9
+        seconds = self._clock.seconds() - self._asked_at / 1e9
+        self._counters.reply_seconds += seconds
+        self._latency.observe(seconds)
 
     def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
         self._answered_in_time()

@@ -136,6 +136,11 @@ class Connection(Service):
             return str(self._client.state)
         return "live" if self.is_live else "subscribing"
 
+    def sample(self) -> tuple[bytes, int] | None:
+        """See `IConnection`."""
+        counters = self.counters
+        return (counters.sample, counters.last_message) if counters.sample and counters.last_message else None
+
     def status(self) -> dict[str, Any]:
         """See `IConnection`."""
         counters, up = self.counters, self._session is not None
@@ -146,7 +151,8 @@ class Connection(Service):
             "subscriptions": self._subscriptions(), "rejected": len(self._plan.rejected) if up else 0,
             "pending": self._session.commander.pending if self._session is not None else 0,
             "received": counters.received, "forwarded": counters.forwarded,
-            "bytes_received": counters.bytes_received, "gaps": counters.gaps, "skipped": counters.skipped,
+            "snapshots": counters.snapshots, "bytes_received": counters.bytes_received,
+            "gaps": counters.gaps, "skipped": counters.skipped,
             "repeats": self._repeats(), "strays": counters.strays, "reconnects": counters.reconnects,
             "recoveries": counters.recoveries, "last_recovery": counters.last_recovery,
             "replies": counters.replies, "reply_seconds": counters.reply_seconds,
@@ -172,11 +178,14 @@ class Connection(Service):
     def received(self, payloads: list[bytes], received_at: int) -> None:
         """See `IWebSocketListener`."""
         if self._session is not None:
+            self._tools.meters.batches[len(payloads).bit_length()] += 1
+            self.counters.sample = payloads[0]
             self._session.received(payloads, received_at)
 
     def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
         """See `IWebSocketListener`."""
         if self._session is not None:
+            self._tools.meters.batches[1] += 1
             self._session.undecodable(payload, reason, received_at)
 
     def pinged(self) -> None:

@@ -12,6 +12,8 @@ class Counters:
     """Messages, replies included."""
     forwarded: int = 0
     """Messages handed to the router."""
+    snapshots: int = 0
+    """Order books among them: we asked for those, so they do not show that the feed flows."""
     bytes_received: int = 0
     """Payload bytes of all messages."""
     gaps: int = 0
@@ -36,5 +38,7 @@ class Counters:
     unknown_types: Counter[str] = field(default_factory=Counter)
     last_message: int | None = None
     """Unix time in ns of the latest read that brought a message."""
+    sample: bytes = b""
+    """The first message of that read: who wants to know its age looks at it now and then."""
     last_ping: float | None = None
     """Unix time in seconds."""

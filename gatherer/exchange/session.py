@@ -5,7 +5,7 @@ Born when the socket opens, discarded when it closes, and everything that depend
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -17,6 +17,7 @@ from gatherer.core.holdings import Holding
 from gatherer.core.interfaces import ISequenceTracker
 from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
+from gatherer.core.meters import Meters
 from gatherer.core.sequence import SequenceTracker
 from gatherer.errors import GathererError, RemoteProtocolError
 from gatherer.exchange.amends import Amends
@@ -49,6 +50,7 @@ class SessionTools:
     """Whether a gap, or a loss of ours, asks for fresh snapshots (`on_gap`)."""
     ping_timeout: float = 30.0
     """Seconds after which a silent socket is given up (`[pool]`); the capture tells it to who judges it."""
+    meters: Meters = field(default_factory=Meters)
 
 
 @implementer(ISession)
@@ -74,7 +76,9 @@ class Session:
         self._heard: dict[int, int] = {}
         """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
         self._amends = Amends(tools.clock, slot.conn_id, self._ask_for_books)
-        self.commander = Commander(slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands)
+        self.commander = Commander(
+            slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands, tools.meters.reply_latency
+        )  # fmt: skip
         self._mark("session_up", role=slot.role.value, ping_timeout=tools.ping_timeout)
         self.commander.wake()
 
@@ -190,6 +194,7 @@ class Session:
         self._owner.gap(size)
 
     def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
+        self._counters.snapshots += 1
         self._plan.snapshot(decode_ticker(data), envelope.sid, received_at // 1_000_000_000)
         if envelope.id:
             self.commander.answered(envelope.id)

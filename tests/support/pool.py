@@ -12,6 +12,7 @@ from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
+from gatherer.core.meters import Meters
 from gatherer.exchange.commander import CommandSettings
 from gatherer.exchange.connection import Connection, ConnectionSettings
 from gatherer.exchange.session import SessionTools
@@ -73,9 +74,10 @@ class Pool:
         self.registry = self.make_registry()
         self.wire = self.make_wire()
         self.clients: dict[int, MemoryClient] = {}
+        self.meters = Meters()
         self._tools = SessionTools(
             self.router, Trouble(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
-            CommandSettings(5.0), on_gap == "snapshot",
+            CommandSettings(5.0), on_gap == "snapshot", meters=self.meters,
         )  # fmt: skip
         self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)
         plan = make_plan(pairs, pairs, pairs, books)
