@@ -6,7 +6,17 @@ Usage: stage.py CHECKOUT FOLDER. The folder gets links to all the tests may look
 import sys
 from pathlib import Path
 
-STAGED = ("benchmarks", "conf", "docs", "newsfragments", "tests", "CONTRIBUTING.md", "README.md", "pyproject.toml")
+STAGED = (
+    "benchmarks",
+    "conf",
+    "docs",
+    "newsfragments",
+    "tests",
+    "CONTRIBUTING.md",
+    "README.md",
+    "pyproject.toml",
+    "tox.ini",
+)
 
 
 def stage(checkout: Path, folder: Path) -> None:

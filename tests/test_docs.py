@@ -2,16 +2,28 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from configparser import ConfigParser
+from importlib.util import find_spec
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import gatherer
 from gatherer.core.reactions import Reaction, reaction_to
+from gatherer.options import GathererOptions
+from gatherer.settings import every_key
+from gatherer.simulator.fault_text import FAULTS
+from gatherer.simulator.options import SimulatorOptions
 
 TREE = Path(__file__).resolve().parent.parent
 DOCS = TREE / "docs"
 PAGES = (*sorted(DOCS.glob("*.md")), TREE / "README.md", TREE / "CONTRIBUTING.md")
 FENCE = re.compile(r"^ *(`{3,})(.*)$", re.MULTILINE)
+PACKAGE = Path(gatherer.__file__).resolve().parent
+"""Not always below TREE: tox installs it elsewhere."""
+PATH = re.compile(r"(?:gatherer|tests|conf|docs|benchmarks|newsfragments|core|exchange|router|ops)/[\w./-]*")
+"""What stands in `code` and is meant to be a file or folder of ours; without "*" it is no pattern."""
 BLOCK = re.compile(r"^( *)(`{3,})([^\n]*)\n(.*?)^\1\2$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,6 +41,13 @@ def anchors(page: Path) -> set[str]:
         names.add(f"{slug}-{slugs[slug]}" if slugs[slug] else slug)
         slugs[slug] += 1
     return names
+
+
+def told(pattern: str, pages: tuple[Path, ...] = PAGES) -> Iterator[tuple[str, str]]:
+    """The name of the page and group 1 of each match of a pattern; output of programs aside."""
+    for page in pages:
+        text = BLOCK.sub(lambda block: "" if block[3] == "text" else block[0], page.read_text())
+        yield from ((page.name, found[1]) for found in re.finditer(pattern, text))
 
 
 class ReactionTableTests(SynchronousTestCase):
@@ -67,3 +86,70 @@ class PageTests(SynchronousTestCase):
         for page in PAGES:
             for number, (_, word) in enumerate(FENCE.findall(page.read_text())):
                 self.assertEqual(bool(word), number % 2 == 0, f"{page.name}: block {number // 2 + 1}")
+
+
+class ReferenceTests(SynchronousTestCase):
+    """What pages tell people to type, to set, and to look at."""
+
+    def test_files_exist(self) -> None:
+        """A path of ours that stands in `code` is there."""
+        for page, path in told(f"`({PATH.pattern})`"):
+            places = (TREE / path, PACKAGE.parent / path, PACKAGE / path)
+            self.assertTrue(any(place.exists() for place in places), f"{page}: {path}")
+
+    def test_tests_exist(self) -> None:
+        """A test that a page says to hold something is a test of that file."""
+        named = list(told(r"`(tests/[\w/]+\.py::\w+)`"))
+        self.assertTrue(named)
+        for page, name in named:
+            path, _, test = name.partition("::")
+            self.assertIn(f"def {test}(self", (TREE / path).read_text(), f"{page}: {name}")
+
+    def test_modules_exist(self) -> None:
+        """`python -m` and `trial` are told to run what can be run."""
+        for page, name in told(r"(?:python -m|trial) ((?:gatherer|benchmarks|tests)[\w.]*)"):
+            self.assertIsNotNone(find_spec(name), f"{page}: {name}")
+
+    def test_options_exist(self) -> None:
+        """Every option behind the name of one of our services is one it has."""
+        for service, options in (("gatherer", GathererOptions()), ("kalshi-simulator", SimulatorOptions())):
+            known = {option.rstrip("=") for option in options.longOpt}
+            lines = list(told(rf"twistd[^\n|&;#`]*? {service}( [^\n|&;#`]*)"))
+            self.assertTrue(lines, service)
+            for page, line in lines:
+                self.assertEqual(set(re.findall(r" --([a-z-]+)", line)) - known, set(), f"{page}: {service}{line}")
+
+    def test_environment_variables_exist(self) -> None:
+        """Each variable a page names overrides a setting."""
+        known = {key.variable for key in every_key()}
+        for page, name in told(r"(GATHERER_[A-Z]+_[A-Z_]+)"):
+            self.assertIn(name, known, page)
+
+    def test_tox_environments_exist(self) -> None:
+        """`tox -e` is told to run what tox.ini has."""
+        tox = ConfigParser()
+        tox.read(TREE / "tox.ini")
+        known = {section.removeprefix("testenv:") for section in tox.sections()} | {"py311", "py312", "py313"}
+        for page, name in told(r"tox -e ([\w-]+)"):
+            self.assertIn(name, known, page)
+
+
+class TableTests(SynchronousTestCase):
+    """Tables that must be complete."""
+
+    def rows(self, page: str, heading: str) -> set[str]:
+        """The first word in code of each row of the table under a heading."""
+        section = (DOCS / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+        return set(re.findall(r"^\| `([a-z_]+)", section, re.MULTILINE))
+
+    def test_markers(self) -> None:
+        """docs/capture.md has every marker that the code writes, and no other."""
+        source = "\n".join(
+            path.read_text() for part in ("exchange", "router") for path in (PACKAGE / part).glob("*.py")
+        )
+        kinds = set(re.findall(r'(?:_mark\(|Marker\(|"marker":)\s*"([a-z_]+)"', source))
+        self.assertEqual(self.rows("capture.md", "Markers"), kinds)
+
+    def test_faults(self) -> None:
+        """docs/simulator.md has every fault."""
+        self.assertEqual(self.rows("simulator.md", "Let it fail"), set(FAULTS))
