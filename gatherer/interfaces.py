@@ -116,8 +116,9 @@ class IWebSocketClient(Interface):
     def send(payload):
         """Send one text message (`bytes`). Raises `LocalProtocolError` when not open."""
 
-    def abort(reason):
-        """Cut the socket at once (no close handshake: the other end is presumed dead); redial with backoff."""
+    def abort(error):
+        """Cut the socket at once (no close handshake: the other end is presumed dead) and redial with backoff.
+        `closed` is told the error."""
 
     def healthy():
         """Things went well for long enough: the next wait starts from `initial_delay` again."""
@@ -140,6 +141,9 @@ class ISession(Interface):
 
     def refresh(ticker):
         """Ask for a fresh snapshot of a market, if it is held."""
+
+    def fresh_book(ticker):
+        """See `IConnection`."""
 
     def close(reason, stopped=False):
         """The socket is gone, `stopped` when we wanted that: fail what is pending, cancel every timer."""
@@ -216,6 +220,21 @@ class IConnection(Interface):
 
     def sample():
         """A message that came lately and when, Unix ns: the first of the latest read. None before any came."""
+
+    def fresh_book(ticker):
+        """Ask for a fresh snapshot of a market it carries. Deferred: fires with `sid`, `seq`, `at` (Unix seconds) and
+        the numbers of levels `yes` and `no` of the market's next snapshot, whoever asked for it; fails with
+        `SessionLost`. It may never come: cancel the Deferred then."""
+
+    def pending():
+        """Commands without a reply: JSON-ready dicts of `id`, `action`, `sid`, number of `markets`, `first` of them,
+        `age` in seconds."""
+
+    def pause(paused):
+        """Send no more commands, over all sockets to come, until told to go on. What is subscribed stays so."""
+
+    def kick(reason):
+        """Cut the socket; redial with backoff. Raises `SteeringError` when there is none."""
 
     def describe(ticker):
         """A JSON-ready dict: what this connection knows of one of its markets."""

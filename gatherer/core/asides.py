@@ -17,6 +17,10 @@ class SetAside(dict[str, int]):
         self._due.pop(ticker, None)
         self._due[ticker] = now + RETRY_SECONDS
 
+    def due(self, ticker: str) -> float | None:
+        """When one of them is tried again; None for a market that is not set aside."""
+        return self._due.get(ticker) if ticker in self else None
+
     def take_due(self, now: float) -> list[str]:
         """Those to try again; they are not set aside any more."""
         taken = []

@@ -1,6 +1,7 @@
 """The plan of a session that takes one whole channel: subscribe it, and again whenever the exchange ends it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.commands import Action, Command
@@ -97,6 +98,10 @@ class ChannelPlan:
     def overdue(self, now: float) -> list[str]:
         """Nothing is ever owed."""
         return []
+
+    def standing(self, ticker: str) -> dict[str, Any]:
+        """A channel carries no market by itself."""
+        return {"standing": None, "rejected": None, "retry_at": None}
 
     def wake_at(self) -> float | None:
         """When to subscribe, None while subscribed or under way."""

@@ -55,6 +55,15 @@ class _StampedMessage(msgspec.Struct, gc=False):
     msg: _StampedBody
 
 
+class _Book(msgspec.Struct, gc=False):
+    yes_dollars_fp: list[msgspec.Raw] = []
+    no_dollars_fp: list[msgspec.Raw] = []
+
+
+class _BookMessage(msgspec.Struct, gc=False):
+    msg: _Book
+
+
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 """Raises `msgspec.DecodeError` for what is not JSON (it checks the skipped parts too, all but UTF-8, which
 the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
@@ -62,6 +71,7 @@ the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for 
 _decode_control = msgspec.json.Decoder(Control).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
 _decode_stamped = msgspec.json.Decoder(_StampedMessage).decode
+_decode_book = msgspec.json.Decoder(_BookMessage).decode
 
 
 def is_json(data: bytes) -> bool:
@@ -96,6 +106,15 @@ def decode_time(data: bytes) -> float | None:
         return _decode_stamped(data).msg.ts_ms / 1000 or None
     except (*NOT_READABLE, OverflowError):
         return None
+
+
+def count_levels(data: bytes) -> tuple[int, int]:
+    """How many price levels a snapshot has on its yes and its no side; (0, 0) for one of another shape."""
+    try:
+        book = _decode_book(data).msg
+    except NOT_READABLE:
+        return 0, 0
+    return len(book.yes_dollars_fp), len(book.no_dollars_fp)
 
 
 def encode(command: Command, command_id: int, use_yes_price: bool = False) -> bytes:

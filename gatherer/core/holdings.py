@@ -95,6 +95,20 @@ class Holdings:
             return list(self._held)
         return [ticker for ticker, held in self._held.items() if held.sid == sid]
 
+    def pick(self, tickers: dict[str, None], most: int, sid: int = 0) -> tuple[str, ...]:
+        """Remove the first of `tickers` from it, of those that are on this sid if one is given."""
+        picked: list[str] = []
+        for ticker in tickers:
+            if not sid or self.sid_of(ticker) == sid:
+                picked.append(ticker)
+                if len(picked) == most:
+                    break
+        for ticker in picked:
+            del tickers[ticker]
+        if not tickers:
+            tickers.clear()  # frees the memory: an emptied dict keeps its size
+        return tuple(picked)
+
     def _same(self, second: int) -> int:
         """The same int object as long as the second lasts: each takes 32 bytes."""
         if second and second != self._second:

@@ -7,6 +7,7 @@ until it is acknowledged; only then does the plan believe anything.
 """
 
 from collections.abc import Iterable, Set
+from typing import Any
 
 from gatherer.core.asides import SetAside
 from gatherer.core.backoff import Backoff
@@ -184,6 +185,16 @@ class BookPlan:
         """Nothing is left to add or delete."""
         return not (self.missing or self.surplus)
 
+    def standing(self, ticker: str) -> dict[str, Any]:
+        """Where one market is on its way; `retry_at` (Unix seconds) only if it was refused."""
+        words = (
+            ("leaving", self._is_leaving(ticker) or ticker in self._to_delete), ("held", ticker in self.held),
+            ("asked", self._is_adding(ticker)), ("again", ticker in self._again), ("queued", ticker in self._to_add),
+            ("rejected", ticker in self.rejected),
+        )  # fmt: skip
+        word = next((word for word, applies in words if applies), None)
+        return {"standing": word, "rejected": self.rejected.get(ticker), "retry_at": self.rejected.due(ticker)}
+
     # -- helpers -----------------------------------------------------------------------------
 
     def _delete(self) -> Command | None:
@@ -192,7 +203,7 @@ class BookPlan:
             return None
         sid = self.held.sid_of(next(iter(self._to_delete)))
         whole = len(self._to_delete) >= self.held.count(sid)
-        tickers = self._take(self._to_delete, self.held.count(sid) if whole else self.batch, sid)
+        tickers = self.held.pick(self._to_delete, self.held.count(sid) if whole else self.batch, sid)
         if len(tickers) == self.held.count(sid):
             return Command(Action.UNSUBSCRIBE, ORDERBOOK, tickers, sid)
         return Command(Action.DELETE, ORDERBOOK, tickers, sid)
@@ -201,7 +212,7 @@ class BookPlan:
         if not self._to_refresh or self._owes_too_much():
             return None
         sid = self.held.sid_of(next(iter(self._to_refresh)))
-        tickers = self._take(self._to_refresh, self.batch, sid)
+        tickers = self.held.pick(self._to_refresh, self.batch, sid)
         for ticker in tickers:
             self.owed.expect(ticker, now)
         return Command(Action.SNAPSHOT, ORDERBOOK, tickers, sid)
@@ -209,23 +220,9 @@ class BookPlan:
     def _add(self) -> Command | None:
         if self._owes_too_much():
             return None
-        tickers = self._again.pop(self._wanted) or self._take(self._to_add, self.batch)
+        tickers = self._again.pop(self._wanted) or self.held.pick(self._to_add, self.batch)
         sid = self.held.some_sid()
         return Command(Action.ADD if sid else Action.SUBSCRIBE, ORDERBOOK, tickers, sid) if tickers else None
-
-    def _take(self, tickers: dict[str, None], most: int, sid: int = 0) -> tuple[str, ...]:
-        """Remove the first markets, of those that are on this sid if one is given."""
-        taken: list[str] = []
-        for ticker in tickers:
-            if not sid or self.held.sid_of(ticker) == sid:
-                taken.append(ticker)
-                if len(taken) == most:
-                    break
-        for ticker in taken:
-            del tickers[ticker]
-        if not tickers:
-            tickers.clear()  # frees the memory: an emptied dict keeps its size
-        return tuple(taken)
 
     def _added(self, tickers: tuple[str, ...], sid: int, now: float, command_id: int) -> None:
         for ticker in tickers:

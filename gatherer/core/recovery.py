@@ -19,6 +19,10 @@ class Recoveries:
             self._waiting[sid] = waiting
             self._since.setdefault(sid, now)
 
+    def waits(self, sid: int) -> bool:
+        """Whether a fresh book of the sid is awaited."""
+        return sid in self._waiting
+
     def settle(self, ticker: str) -> None:
         """The market's snapshot came, or it is of no interest any more."""
         for sid, waiting in list(self._waiting.items()):

@@ -54,10 +54,12 @@ class Commander:
         self._latency = latency
         self._pending = ICommandCorrelator(PendingCommands())
         self._call: IDelayedCall | None = None
+        self._command_id = 0
         self._snapshot_id = 0
         self._asked_at = 0
         self._timeouts = 0
         self._closed = False
+        self._paused = False
         self._was_settled = False
         self._ended: set[int] = set()
         """Sids that were over before the command in flight was answered: a late answer does not revive them."""
@@ -66,6 +68,22 @@ class Commander:
     def pending(self) -> int:
         """Commands that wait for a reply."""
         return int(self._pending.pending)
+
+    def in_flight(self) -> dict[str, Any] | None:
+        """The command that waits for its reply: `id`, `action`, `sid`, `markets`, `first`, `age` in seconds."""
+        command = self.plan.in_flight
+        if command is None:
+            return None
+        return {
+            "id": self._command_id, "action": command.action.value, "sid": command.sid, "markets": len(command.tickers),
+            "first": command.tickers[0] if command.tickers else None,
+            "age": self._clock.seconds() - self._asked_at / 1e9,
+        }  # fmt: skip
+
+    def pause(self, paused: bool) -> None:
+        """Send no more commands, or go on. What is in flight still gets its reply."""
+        self._paused = paused
+        self.wake()
 
     def wake(self) -> None:
         """There may be something to do: look at the end of this reactor turn, once for all that happens in it."""
@@ -137,6 +155,7 @@ class Commander:
 
     def _subscription_over(self, sid: int, code: int, text: str) -> None:
         self._ended.add(sid)
+        self._counters.journal.over("subscription over", sid)
         lost = self.plan.sid_over(sid, self._clock.seconds())
         self._log.warn(
             "{name}: subscription {sid} over with {lost} markets: code {code}, {text}",
@@ -153,14 +172,18 @@ class Commander:
     def _pump(self) -> None:
         self._call = None
         now = self._clock.seconds()
+        if not self._paused:
+            self._go_on(now)
+        self._tell_recoveries(now)
+        self._tell_if_settled()
+
+    def _go_on(self, now: float) -> None:
         silent = self.plan.overdue(now)
         if silent:
             self._owner.silent(silent)
-        self._tell_recoveries(now)
         command = self.plan.next_command(now)
         if command is not None:
             self._ask(command)
-        self._tell_if_settled()
         due = self.plan.wake_at()
         if due is not None:
             self._arm(due - now)
@@ -168,6 +191,7 @@ class Commander:
     def _ask(self, command: Command) -> None:
         self._ended.clear()
         command_id, reply = self._pending.issue()
+        self._command_id = command_id
         self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
         self._asked_at = int(self._clock.seconds() * 1e9)
         seconds = self._settings.command_timeout
@@ -250,6 +274,7 @@ class Commander:
     def _tell_recoveries(self, now: float) -> None:
         for sid, seconds in self.plan.recoveries.take_done(now):
             self._counters.recoveries += 1
+            self._counters.journal.recovered(sid, now)
             self._counters.last_recovery = seconds
             self._mark("recovered", sid=sid, seconds=seconds)
             self._log.info(

@@ -1,12 +1,11 @@
 """One of the fixed ids of the plan: outlives its sockets and owns the wanted set."""
 
-from collections import deque
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -17,7 +16,7 @@ from gatherer.core.channels import ChannelPlan
 from gatherer.core.layout import Slot
 from gatherer.core.messages import Marker
 from gatherer.core.planning import BookPlan
-from gatherer.errors import SessionLost, UpgradeRefused
+from gatherer.errors import CutByOperator, RemoteProtocolError, SessionLost, SteeringError, UpgradeRefused
 from gatherer.exchange.commander import Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.session import Session, SessionTools
@@ -28,9 +27,6 @@ from gatherer.interfaces import (
     IWebSocketClient,
     IWebSocketListener,
 )
-
-MOST_GAPS = 20
-"""Gaps of a connection that `describe` remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class Connection(Service):
         self._watchdog: IDelayedCall | None = None
         self._probation: IDelayedCall | None = None
         self._dials_failed = 0
-        self._gaps: deque[tuple[float, int]] = deque(maxlen=MOST_GAPS)
+        self._paused = False
         self.last_error: str | None = None
         self._client = IWebSocketClient(make_client(self))
 
@@ -110,6 +106,27 @@ class Connection(Service):
         if self._session is not None:
             self._session.refresh(ticker)
 
+    def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
+        """See `IConnection`."""
+        return fail(SessionLost(self._no_socket())) if self._session is None else self._session.fresh_book(ticker)
+
+    def pending(self) -> list[dict[str, Any]]:
+        """See `IConnection`."""
+        command = None if self._session is None else self._session.commander.in_flight()
+        return [] if command is None else [command]
+
+    def pause(self, paused: bool) -> None:
+        """See `IConnection`."""
+        self._paused = paused
+        if self._session is not None:
+            self._session.commander.pause(paused)
+
+    def kick(self, reason: str) -> None:
+        """See `IConnection`."""
+        if self._session is None:
+            raise SteeringError(f"connection {self.conn_id} has no socket to cut: {self._no_socket()}")
+        self._client.abort(CutByOperator(reason))
+
     def startService(self) -> None:
         """See `IConnection`."""
         super().startService()
@@ -124,9 +141,11 @@ class Connection(Service):
     def describe(self, ticker: str) -> dict[str, Any]:
         """What this connection knows of one of its markets; JSON-ready."""
         known = self._session.describe(ticker) if self._session is not None else {"held": False}
-        gaps = [{"at": at, "size": size} for at, size in self._gaps]
+        heard = self.counters.last_message
         return {
-            "conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted, "gaps": gaps, **known
+            "conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted,
+            "gaps": self.counters.journal.since(0.0), "last_message": heard / 1e9 if heard else None,
+            "next_dial_in": self._client.next_dial_in(), "last_error": self.last_error, **known,
         }  # fmt: skip
 
     @property
@@ -171,6 +190,7 @@ class Connection(Service):
         self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
         self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
         self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
+        self._session.commander.pause(self._paused)
         self._log.debug("{name} open", name=self._slot.name)
         self._owner.upgrade_accepted()
         self.changed()
@@ -209,7 +229,9 @@ class Connection(Service):
             session.close(SessionLost(self.last_error), stopped=not self.running)
         if isinstance(reason.value, UpgradeRefused):
             self._owner.upgrade_refused(reason.value)
-        self._log_loss(session is not None)
+        wait = self._client.next_dial_in()
+        if wait is not None:
+            self._tools.trouble.lost(self._slot.name, self.last_error, wait, self._dials_failed)
         self.changed()
 
     # -- ISessionOwner ------------------------------------------------------------------------
@@ -224,7 +246,6 @@ class Connection(Service):
 
     def gap(self, size: int) -> None:
         """See `ISessionOwner`. Only lifecycle needs the manager: what it lost is not sent again."""
-        self._gaps.append((self._clock.seconds(), size))
         if self._slot.role.channel == "market_lifecycle_v2":
             self._owner.lifecycle_gap()
 
@@ -238,7 +259,7 @@ class Connection(Service):
 
     def restart(self, reason: str) -> None:
         """See `ISessionOwner`."""
-        self._client.abort(reason)
+        self._client.abort(RemoteProtocolError(reason))
 
     # -- helpers ------------------------------------------------------------------------------
 
@@ -249,13 +270,17 @@ class Connection(Service):
         return BookPlan(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_pause())
 
     def _no_ping(self) -> None:
-        self._client.abort(f"no ping for {self._settings.ping_timeout} s")
+        self._client.abort(RemoteProtocolError(f"no ping for {self._settings.ping_timeout} s"))
 
     def _looks_healthy(self) -> None:
         if self._plan.is_settled:
             self._client.healthy()
         else:
             self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
+
+    def _no_socket(self) -> str:
+        wait = self._client.next_dial_in()
+        return f"it is in state {self.state}" + ("" if wait is None else f", next dial in {wait:.1f} s")
 
     def _divergence(self) -> int:
         if self._slot.role.is_global:
@@ -269,20 +294,6 @@ class Connection(Service):
         if self._session is None:
             return 0
         return int(self._plan.is_settled) if self._slot.role.is_global else len(self._plan.held)
-
-    def _log_loss(self, was_open: bool) -> None:
-        """A lost socket is a change of state and has its line; dials that go on failing share one a minute."""
-        wait = self._client.next_dial_in()
-        if wait is None:
-            return
-        if was_open:
-            self._log.warn(
-                "{name} lost: {reason}; next dial in {wait:.1f} s",
-                name=self._slot.name, reason=self.last_error, wait=wait,
-            )  # fmt: skip
-        else:
-            detail = f"{self.last_error}; dial {self._dials_failed} of this connection, next in {wait:.1f} s"
-            self._tools.trouble.report("dial failed", self._slot.name, detail)
 
 
 def _why(reason: Failure) -> str:

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from gatherer.core.gaps import GapJournal
+
 
 @dataclass(slots=True)
 class Counters:
@@ -17,6 +19,8 @@ class Counters:
     bytes_received: int = 0
     """Payload bytes of all messages."""
     gaps: int = 0
+    journal: GapJournal = field(default_factory=GapJournal)
+    """The latest of the gaps."""
     skipped: int = 0
     """Sequence numbers missing in all gaps together."""
     repeats: int = 0

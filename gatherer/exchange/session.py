@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from gatherer.core.codec import CONTROL_TYPES, NOT_READABLE, Envelope, decode_envelope, decode_ticker, is_json
+from gatherer.core.gaps import WAITING
 from gatherer.core.holdings import Holding
 from gatherer.core.interfaces import ISequenceTracker
 from gatherer.core.layout import Role, Slot
@@ -24,6 +26,7 @@ from gatherer.exchange.amends import Amends
 from gatherer.exchange.commander import Commander, CommandSettings, Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.trouble import Trouble
+from gatherer.exchange.watching import Watching
 from gatherer.interfaces import IMessageRouter, ISession, ISessionOwner
 
 KNOWN_TYPES = frozenset(
@@ -75,6 +78,7 @@ class Session:
         self._up_at = tools.wall()
         self._heard: dict[int, int] = {}
         """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
+        self._watching = Watching(tools.clock)
         self._amends = Amends(tools.clock, slot.conn_id, self._ask_for_books)
         self.commander = Commander(
             slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands, tools.meters.reply_latency
@@ -146,22 +150,31 @@ class Session:
         self._plan.refresh((ticker,))
         self.commander.wake()
 
+    def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
+        """See `ISession`."""
+        self.refresh(ticker)
+        return self._watching.next_book(ticker)
+
     def close(self, reason: GathererError, stopped: bool = False) -> None:
         """See `ISession`."""
         self._amends.close()
         self.commander.close(reason)
+        self._watching.close(reason)
+        self._counters.journal.over("session lost")
         self.commander.tell_removed(self._plan.unwanted(self._plan.held))
         self._mark("session_down", reason=str(reason), since=self._last_heard(), stopped=stopped)
 
     def describe(self, ticker: str) -> dict[str, Any]:
-        """See `ISession`. Times are Unix seconds, None for what has not happened."""
+        """See `ISession`. Times are Unix seconds, None for what has not happened. Whoever asks about a market has its
+        deltas watched from then on."""
         plan = self._plan
         held = plan.held.get(ticker) or Holding(0)
         return {
             "session_since": self._up_at / 1e9, "held": bool(held.sid), "sid": held.sid,
             "command_id": held.command_id or None, "acknowledged_at": held.acknowledged_at or None,
             "book_at": held.book_at or None, "owed": ticker in plan.owed,
-            "last_seq": self._sequence.last(held.sid), "rejected": plan.rejected.get(ticker),
+            "last_seq": self._sequence.last(held.sid), "heard_at": self._heard.get(held.sid, 0) / 1e9 or None,
+            "pending": self.commander.in_flight(), **plan.standing(ticker), **self._watching.look(ticker),
         }  # fmt: skip
 
     # -- the unusual --------------------------------------------------------------------------
@@ -183,19 +196,25 @@ class Session:
             self._carried.pop(over, None)  # its marker tells of it; the next to get this sid lost nothing
 
     def _gap(self, envelope: Envelope, size: int) -> None:
-        sid = envelope.sid
-        self._counters.gaps += 1
-        self._counters.skipped += size
+        sid, counters = envelope.sid, self._counters
+        counters.gaps += 1
+        counters.skipped += size
         self._mark("gap", sid=sid, size=size, seq=envelope.seq, since=self._heard.get(sid, self._up_at))
         self._tools.trouble.report("gap", self._slot.name, f"sid {sid} skipped {size} numbers before {envelope.seq}")
+        now, outcome = self._tools.clock.seconds(), "not repaired"
         if self._tools.recover_gaps:
-            self._plan.gap(sid, self._tools.clock.seconds())
+            self._plan.gap(sid, now)
             self.commander.wake()
+            outcome = WAITING if self._plan.recoveries.waits(sid) else outcome
+        counters.journal.opened(now, sid, size, outcome)
         self._owner.gap(size)
 
     def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
         self._counters.snapshots += 1
-        self._plan.snapshot(decode_ticker(data), envelope.sid, received_at // 1_000_000_000)
+        ticker = decode_ticker(data)
+        self._plan.snapshot(ticker, envelope.sid, received_at // 1_000_000_000)
+        if ticker in self._watching.books:
+            self._watching.snapshot(ticker, envelope, data, received_at / 1e9)
         if envelope.id:
             self.commander.answered(envelope.id)
         self.commander.wake()
@@ -232,6 +251,8 @@ class Session:
         forwarded = batch.copy()
         batch.clear()  # the same list stays: the loop above holds its append
         self._counters.forwarded += len(forwarded)
+        if self._watching.deltas:
+            self._watching.read(forwarded)
         if self._router.deliver(forwarded):
             self._amends.lost()
         if self._slot.role is Role.LIFECYCLE:

@@ -1,4 +1,4 @@
-"""What makes no sense on the wire: counted always, logged once per kind and minute."""
+"""What makes no sense on the wire, and sockets that end: logged once per kind and minute where it may be many."""
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -22,3 +22,11 @@ class Trouble:
                 "{where}: {kind}: {detail} ({times} since the last line of this kind)",
                 where=where, kind=kind, detail=detail[:500], times=times,
             )  # fmt: skip
+
+    def lost(self, where: str, reason: str, wait: float, dials_failed: int) -> None:
+        """A lost socket is a change of state and has its line; dials that go on failing share one a minute."""
+        if dials_failed:
+            detail = f"{reason}; dial {dials_failed} of this connection, next in {wait:.1f} s"
+            self.report("dial failed", where, detail)
+        else:
+            self._log.warn("{name} lost: {reason}; next dial in {wait:.1f} s", name=where, reason=reason, wait=wait)

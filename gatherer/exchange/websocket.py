@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from gatherer import __version__
 from gatherer.core.backoff import Backoff
-from gatherer.errors import GathererError, LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.errors import GathererError, LocalProtocolError, UpgradeRefused
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
 from gatherer.interfaces import IWebSocketClient, IWebSocketListener
@@ -106,10 +106,10 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
             raise LocalProtocolError("send on a socket that is not open")
         self._socket.sendMessage(payload, isBinary=False)
 
-    def abort(self, reason: str) -> None:
+    def abort(self, error: GathererError) -> None:
         """See `IWebSocketClient`."""
         if self._socket is not None:
-            self._socket.cut(RemoteProtocolError(reason))
+            self._socket.cut(error)
 
     def healthy(self) -> None:
         """See `IWebSocketClient`. Not `resetDelay`: that one also forgets a scheduled call."""

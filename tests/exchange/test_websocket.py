@@ -172,7 +172,7 @@ class WebSocketClientTests(SynchronousTestCase):
     def test_abort_cuts_and_redials(self) -> None:
         """No closing handshake: the other end is presumed dead."""
         self.rig.open()
-        self.client.abort("no ping for 30 s")
+        self.client.abort(RemoteProtocolError("no ping for 30 s"))
         self.rig.clock.advance(0)
         error = self.rig.listener.calls[-1][1]
         assert isinstance(error, RemoteProtocolError)

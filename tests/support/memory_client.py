@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
-from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.errors import GathererError, LocalProtocolError, RemoteProtocolError, UpgradeRefused
 from gatherer.exchange.pacing import DialPacer
 from gatherer.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.simulator.exchange import Exchange
@@ -105,8 +105,8 @@ class MemoryClient:
         self._wire.on_command(self._conn_id, payload)
         self._clock.callLater(self._wire.latency, self._to_exchange, self.session, payload)
 
-    def abort(self, reason: str) -> None:
-        self.lose(RemoteProtocolError(reason))
+    def abort(self, error: GathererError) -> None:
+        self.lose(error)
 
     def healthy(self) -> None:
         self._backoff.reset()
