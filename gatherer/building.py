@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
+from twisted.logger import globalLogPublisher
 
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
@@ -108,7 +109,7 @@ class Builder:
         web, manhole = self._settings.web, self._settings.manhole
         parts = (gatherer.manager, gatherer.registry, gatherer.router)
         if web.listen:
-            yield WebService(serverFromString(self._reactor, web.listen), *parts, self._reactor)
+            yield WebService(serverFromString(self._reactor, web.listen), *parts, self._reactor, globalLogPublisher)
         if manhole.listen:
             yield ManholeService(
                 manhole.listen,

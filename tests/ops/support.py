@@ -20,23 +20,40 @@ class StubManager(Service):
             "divergence": 1,
             "healthy": 2,
             "min_healthy": 2,
+            "held": 199,
+            "owed": 0,
         }
+        self.known: set[str] = set()
+        self.parts: list[Any] = []
 
     def when_ready(self) -> Deferred[None]:
         """At once."""
         return succeed(None)
 
     def connections(self) -> list[Any]:
-        """None that anybody could talk to."""
-        return []
+        """Those the test gives."""
+        return self.parts
 
     def status(self) -> dict[str, Any]:
         """What the test wants."""
         return self.figures
 
     def explain(self, ticker: str) -> dict[str, Any]:
-        """Nothing."""
-        return {"ticker": ticker}
+        """Of markets the test knows, that they wait for a place."""
+        return {"ticker": ticker, "registry": None, "connection": None, "unplaced": ticker in self.known}
+
+
+class StubConnection:
+    """What the page about one connection asks for."""
+
+    def __init__(self, conn_id: int, wanted: list[str]) -> None:
+        self.conn_id = conn_id
+        self.wanted = dict.fromkeys(wanted).keys()
+        self.last_error = "cut"
+
+    def status(self) -> dict[str, Any]:
+        """As of any other."""
+        return connection(self.conn_id, "orderbook_delta")
 
 
 @implementer(IMarketRegistry)

@@ -1,6 +1,7 @@
 """The pages: over a fake transport where the page is the point, over loopback where the socket is."""
 
 import json
+import re
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,14 +13,18 @@ from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gatherer.errors import ConfigError
 from gatherer.ops import web
+from gatherer.ops.broadcast import Broadcast
+from gatherer.ops.journal import Journal
+from gatherer.ops.pages import Pages
 from gatherer.ops.verdicts import health, readiness
-from gatherer.ops.web import Pages, WebService, make_site
-from tests.ops.support import StubManager, StubRegistry, StubRouter
+from gatherer.ops.web import WebService, make_site
+from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter
 
 
 class AbortableTransport(StringTransport):
@@ -39,7 +44,8 @@ class PagesTests(SynchronousTestCase):
         self.manager, self.registry, self.router = StubManager(), StubRegistry(), StubRouter()
         self.clock = Clock()
         self.transport = AbortableTransport()
-        site = make_site(Pages(self.manager, self.registry, self.router), self.clock)
+        parts, journal = (self.manager, self.registry, self.router), Journal()
+        site = make_site(Pages(*parts, journal, self.clock), Broadcast(self.clock, *parts, journal), self.clock)
         site.startFactory()
         self.addCleanup(site.stopFactory)
         self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
@@ -95,13 +101,50 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(json.loads(body)["missing"], ["100 of 200 markets have their book"])
 
     def test_index_links_every_page(self) -> None:
-        """Each link of the index leads to a page."""
+        """Each file and page that the status page names is there, and none is on another host."""
         code, headers, body = self.get("/")
         self.assertEqual((code, headers[b"content-type"]), (200, b"text/html; charset=utf-8"))
-        paths = [part.split('"')[0] for part in body.decode().split('href="')[1:]]
-        self.assertEqual(len(paths), 4)
+        paths = re.findall(r'(?:href|src)="([^"#]+)"', body.decode())
+        self.assertGreater(len(paths), 4)
         for path in paths:
-            self.assertEqual(self.get(path)[0], 200)
+            self.assertEqual(self.get(path)[0], 200, path)
+
+    def test_no_page_may_be_used_by_another(self) -> None:
+        """Every answer, mistakes as well, says that nothing from elsewhere may run in it, and nobody may frame it."""
+        for path in ("/", "/status", "/nothing", "/explain", "/page/style.css"):
+            policy = self.get(path)[1][b"content-security-policy"]
+            self.assertTrue(policy.startswith(b"default-src 'self';"), path)
+            self.assertIn(b"frame-ancestors 'none'", policy)
+
+    def test_explain_needs_its_ticker(self) -> None:
+        """No ticker, two, an empty or an endless one, or another parameter: 400 and one line of JSON."""
+        for query in ("", "?", "?ticker=", "?ticker=A&ticker=B", "?ticker=A&x=1", f"?ticker={'A' * 201}", "?Ticker=A"):
+            code, _, body = self.get(f"/explain{query}")
+            self.assertEqual(code, 400, query)
+            self.assertEqual(list(json.loads(body)), ["error"])
+
+    def test_no_other_page_takes_a_query(self) -> None:
+        """A parameter that would be ignored is refused: whoever gave it meant something."""
+        for path in ("/", "/status", "/metrics", "/health", "/ready", "/live"):
+            self.assertEqual(self.get(f"{path}?x=1")[0], 400, path)
+
+    def test_explain_tells_of_known_markets_only(self) -> None:
+        """A market nobody has heard of is 404; small letters find it as well."""
+        self.assertEqual(self.get("/explain?ticker=KXNEVER")[0], 404)
+        self.manager.known = {"KXKNOWN"}
+        code, _, body = self.get("/explain?ticker=kxknown")
+        self.assertEqual((code, json.loads(body)["ticker"]), (200, "KXKNOWN"))
+
+    def test_connection(self) -> None:
+        """A connection of the plan has a page; another number is 404, and what is no number 400."""
+        self.manager.parts = [StubConnection(7, ["KXA", "KXB"])]
+        code, _, body = self.get("/connection?id=7")
+        page = json.loads(body)
+        self.assertEqual((code, page["markets"], page["markets_total"]), (200, ["KXA", "KXB"], 2))
+        self.assertEqual(page["last_error"], "cut")
+        self.assertEqual(self.get("/connection?id=8")[0], 404)
+        for wrong in ("x", "-7", "7.0", "%D9%A7", ""):
+            self.assertEqual(self.get(f"/connection?id={wrong}")[0], 400, wrong)
 
     def test_head_has_no_body(self) -> None:
         """HEAD gives status and length of GET, and nothing else."""
@@ -119,8 +162,20 @@ class PagesTests(SynchronousTestCase):
 
     def test_unknown_pages_are_404(self) -> None:
         """Neither other paths nor paths below a page exist."""
-        for path in ("/nothing", "/metrics/x", "/..", "/status/"):
-            self.assertEqual(self.get(path)[0], 404, path)
+        for path in (
+            "/nothing",
+            "/metrics/x",
+            "/..",
+            "/status/",
+            "/page",
+            "/page/",
+            "/page/../web.py",
+            "/live/x",
+            "//",
+        ):
+            code, headers, body = self.get(path)
+            self.assertEqual((code, headers[b"content-type"]), (404, b"application/json"), path)
+            self.assertEqual(json.loads(body), {"error": "there is no such page"})
 
     def test_a_broken_page_is_500_without_a_traceback(self) -> None:
         """A status that raises costs that page, shows nothing of the inside, and is in the log."""
@@ -142,6 +197,13 @@ class PagesTests(SynchronousTestCase):
         """A request that never comes to its end is answered with an error and closed."""
         self.channel.dataReceived(b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 100_000)
         self.assertTrue(self.transport.disconnecting)
+
+    def test_a_byte_now_and_then_is_not_a_request(self) -> None:
+        """A client that keeps sending, but never a whole request, is closed when a silent one would be."""
+        for byte in b"GET /status HTTP/1.1\r\nX: aaaaaaaaaaaa":
+            self.channel.dataReceived(bytes([byte]))
+            self.clock.advance(1)
+        self.assertTrue(self.transport.disconnecting or self.transport.aborted)
 
     def test_a_silent_client_is_disconnected(self) -> None:
         """A connection on which nothing comes is closed after the timeout."""
@@ -208,7 +270,7 @@ class WebServiceTests(TestCase):
     def make(self, port: int = 0) -> WebService:
         """A service on loopback."""
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
-        return WebService(endpoint, StubManager(), StubRegistry(), StubRouter(), reactor)
+        return WebService(endpoint, StubManager(), StubRegistry(), StubRouter(), reactor, LogPublisher())
 
     async def running(self) -> tuple[WebService, int]:
         """A service that listens, and its port."""

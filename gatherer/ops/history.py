@@ -1,0 +1,70 @@
+"""The last ten minutes, as a ring of samples. Pure: the time comes with the figures."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+INTERVAL = 2.0
+"""Seconds between two samples."""
+MOST_SAMPLES = 300
+COLUMNS = ("at", "messages", "megabytes", "gaps", "reconnects", "backlog", "missing", "dropped")
+"""Of a sample: Unix time; messages and MB a second; gaps and lost sockets since the sample before; messages that wait
+for the disk; markets wanted that have no book; messages dropped since the sample before."""
+
+Row = tuple[float, float, float, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What is sampled: the first five only rise."""
+
+    messages: int
+    volume: int
+    gaps: int
+    reconnects: int
+    dropped: int
+    backlog: int
+    missing: int
+
+
+def totals(manager: dict[str, Any], router: dict[str, Any]) -> Totals:
+    """The figures of one moment."""
+    messages = volume = gaps = reconnects = 0
+    for each in manager["connections"]:
+        messages += each["received"]
+        volume += each["bytes_received"]
+        gaps += each["gaps"]
+        reconnects += each["reconnects"]
+    books = manager["held"] - manager["owed"]
+    missing = max(0, manager["markets"] - books)
+    return Totals(messages, volume, gaps, reconnects, router["dropped"], router["backlog"], missing)
+
+
+class History:
+    """At most ten minutes, however long it runs."""
+
+    def __init__(self) -> None:
+        self._rows: deque[Row] = deque(maxlen=MOST_SAMPLES)
+        self._last: tuple[float, Totals] | None = None
+
+    def note(self, now: float, figures: Totals) -> None:
+        """A sample. The first one, and one after the clock stepped back, is only what the next is compared with."""
+        last, self._last = self._last, (now, figures)
+        if last is None or now <= last[0]:
+            return
+        before, seconds = last[1], now - last[0]
+        self._rows.append((
+            round(now, 1),
+            round(max(0, figures.messages - before.messages) / seconds, 1),
+            round(max(0, figures.volume - before.volume) / seconds / 1e6, 4),
+            max(0, figures.gaps - before.gaps), max(0, figures.reconnects - before.reconnects),
+            figures.backlog, figures.missing, max(0, figures.dropped - before.dropped),
+        ))  # fmt: skip
+
+    def rows(self) -> list[Row]:
+        """Oldest first, each as `COLUMNS` says."""
+        return list(self._rows)
+
+    def latest(self) -> Row | None:
+        """The newest sample."""
+        return self._rows[-1] if self._rows else None
