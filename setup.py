@@ -11,6 +11,8 @@ if VERSION is None:
     raise SystemExit("gatherer/__init__.py does not say __version__")
 
 TEST_REQUIRES = ["hypothesis>=6.100", "pytest>=8", "pytest-twisted>=1.14", "duckdb>=1", "pykalshi>=1"]
+# What the message path is compared with; nothing of it is needed to run.
+BENCH_REQUIRES = ["picows>=2.3", "websockets>=15", "aiohttp>=3.14", "uvloop>=0.21"]
 
 setup(
     name="gatherer",
@@ -36,7 +38,7 @@ setup(
         "zstandard>=0.23",
         "prometheus-client>=0.21",
     ],
-    extras_require={"test": TEST_REQUIRES},
+    extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
     classifiers=[
         "Framework :: Twisted",
         "Programming Language :: Python :: 3.11",

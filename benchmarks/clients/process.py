@@ -1,0 +1,61 @@
+"""A client as a child process."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import Any
+
+from benchmarks.clients.work import Sink, Task
+from benchmarks.cores import CLIENT, pin
+
+MODULES = {
+    "autobahn": ("with_autobahn", ()),
+    "websockets": ("with_websockets", ("websockets", "uvloop")),
+    "aiohttp": ("with_aiohttp", ("aiohttp", "uvloop")),
+    "picows": ("with_picows", ("picows", "uvloop")),
+    "gatherer": ("with_gatherer", ()),
+    "discard": ("discard", ()),
+}
+"""Module of each client, and the packages it needs."""
+CLIENTS = tuple(name for name in MODULES if name != "discard")
+
+
+def is_there(client: str) -> bool:
+    """Whether its packages are installed. KeyError for a client nobody knows."""
+    return all(find_spec(package) is not None for package in MODULES[client.partition("@")[0]][1])
+
+
+def run(pipe: Any, task: Task) -> None:
+    """The child. Only now its framework is imported: a client has nothing of the others in its process."""
+    pin(CLIENT)
+    module = import_module("benchmarks.clients." + MODULES[task.client.partition("@")[0]][0])
+    module.run(task, Sink(task, pipe))
+
+
+class Client:
+    """The parent's handle. A context manager: the child ends with it."""
+
+    def __init__(self, task: Task) -> None:
+        context = get_context("spawn")
+        self.task = task
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=run, args=(theirs, task), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def hear(self, patience: float) -> Any:
+        """What the child says next: "open" when all its connections are, then its account."""
+        if not self._pipe.poll(patience):
+            raise TimeoutError(f"{self.task.client} says nothing for {patience:.0f} s")
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            raise SystemExit(f"{self.task.client} died") from None
