@@ -16,6 +16,7 @@ extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 nitpicky = True
+smartquotes = False  # "" is two characters to type
 # Headings down to "####" can be linked to, as on GitHub: [markers](capture.md#markers).
 myst_heading_anchors = 4
 html_theme = "furo"
