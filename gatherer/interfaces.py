@@ -82,7 +82,7 @@ class IMarketRegistry(Interface):
         """A JSON-ready dict of all that is known of one market, or None for one never heard of."""
 
     def status():
-        """A JSON-ready dict of the figures in architecture.md, "Metrics" (`market_registry_*`)."""
+        """A JSON-ready dict of the figures in docs/metrics.md (`market_registry_*`)."""
 
 
 class IWebSocketListener(Interface):
@@ -254,7 +254,7 @@ class IConnectionManager(Interface):
         """All `IConnection`, in the order of their ids."""
 
     def status():
-        """A JSON-ready dict of the figures in architecture.md, "Metrics" (`conn_manager_*`)."""
+        """A JSON-ready dict of the figures in docs/metrics.md (`conn_manager_*`)."""
 
     def explain(ticker):
         """A JSON-ready dict of one market's story: registry, connection, held or owed, sid."""

@@ -134,6 +134,22 @@ class ReferenceTests(SynchronousTestCase):
             self.assertIn(name, known, page)
 
 
+class CitationTests(SynchronousTestCase):
+    """What comments say to stand in the docs."""
+
+    def test_sections_of_the_protocol_exist(self) -> None:
+        """`protocol section 3, "Errors"` is a heading of that section, and trap 11 is one of the traps."""
+        sections = re.split(r"^## (?=\d|Traps)", (DOCS / "protocol.md").read_text(), flags=re.MULTILINE)[1:]
+        headings = {text.split(".")[0]: re.findall(r"^### (.+)$", text, re.MULTILINE) for text in sections}
+        traps = re.findall(r"^(\d+)\. ", sections[-1], re.MULTILINE)
+        for path in (*PACKAGE.rglob("*.py"), *TREE.glob("tests/**/*.py")):
+            for number, heading in re.findall(r'protocol section (\d+)(?:, "([^"]+)")?', path.read_text()):
+                self.assertIn(number, headings, path.name)
+                self.assertIn(heading, ["", *headings[number]], f"{path.name}: section {number}")
+            for trap in re.findall(r"protocol, trap (\d+)", path.read_text()):
+                self.assertIn(trap, traps, path.name)
+
+
 class TableTests(SynchronousTestCase):
     """Tables that must be complete."""
 

@@ -1,4 +1,4 @@
-"""The fixed plan: which connection id carries what (seed, "Connection Allocation")."""
+"""The fixed plan: which connection id carries what (docs/architecture.md, "The parts")."""
 
 from dataclasses import dataclass
 from enum import Enum
