@@ -11,22 +11,21 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.clients.process import CLIENTS, Client, is_there
-from benchmarks.clients.work import BATCH, Task
+from benchmarks.clients.process import CLIENTS, DISCARD, is_there
+from benchmarks.clients.work import BATCH
+from benchmarks.contest import meet
 from benchmarks.cores import surroundings
-from benchmarks.load.certificates import AUTHORITY, make_certificates
+from benchmarks.load.certificates import make_certificates
+from benchmarks.load.jobs import Blast
 from benchmarks.load.messages import DELTA, SNAPSHOT
-from benchmarks.load.process import Blast, Generator
 from benchmarks.tables import markdown
 
-BASE, DISCARD = "picows", "discard"
-PATIENCE = 120.0
+BASE = "picows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +63,18 @@ class Run:
 def run(client: str, case: Case, certificates: Path) -> Run:
     """One process of the client against one of the generator. SystemExit when a message is lost or altered."""
     job = Blast(case.connections, case.each, case.size, certificates if case.tls else None)
-    authority = str(certificates / AUTHORITY) if case.tls else None
-    with ExitStack() as stack:
-        generator = stack.enter_context(Generator(job))
-        it = stack.enter_context(Client(Task(client, generator.port, authority, case.connections, case.each)))
-        it.hear(PATIENCE)
-        generator.expect("prepared", PATIENCE)
-        generator.say("go")
-        account, sent = it.hear(PATIENCE), generator.hear(PATIENCE)
-        while client == DISCARD and account["bytes"] < sent["bytes"]:
-            account = it.hear(PATIENCE)
-    if client == DISCARD:
-        account["messages"] = case.each * case.connections
-    else:
+    account, sent = meet(client, job)
+    count = case.each * case.connections
+    if client != DISCARD:
         check(client, case, account)
     seconds = (account["ended"] - sent["began"]) / 1e9
-    return Run(account["cpu"] / account["messages"] * 1e6, account["messages"] / seconds, sent["cpu"] / seconds)
+    return Run(account["cpu"] / count * 1e6, count / seconds, sent["cpu"] / seconds)
 
 
 def check(client: str, case: Case, account: dict[str, Any]) -> None:
     """Whether the client got exactly what was sent: a comparison of unequal work is none."""
     count = case.each * case.connections
-    wanted = {"messages": count, "bytes": count * case.size, "gaps": 0, "last": [case.each]}
+    wanted = {"messages": count, "bytes": count * case.size, "gaps": 0, "last": [case.each] * case.connections}
     got = {key: account[key] for key in wanted}
     if got != wanted:
         raise SystemExit(f"{client}, {case.name}: got {got}, not {wanted}")

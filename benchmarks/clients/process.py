@@ -8,16 +8,17 @@ from typing import Any
 from benchmarks.clients.work import Sink, Task
 from benchmarks.cores import CLIENT, pin
 
+DISCARD = "discard"
 MODULES = {
     "autobahn": ("with_autobahn", ()),
     "websockets": ("with_websockets", ("websockets", "uvloop")),
     "aiohttp": ("with_aiohttp", ("aiohttp", "uvloop")),
     "picows": ("with_picows", ("picows", "uvloop")),
     "gatherer": ("with_gatherer", ()),
-    "discard": ("discard", ()),
+    DISCARD: ("discard", ()),
 }
 """Module of each client, and the packages it needs."""
-CLIENTS = tuple(name for name in MODULES if name != "discard")
+CLIENTS = tuple(name for name in MODULES if name != DISCARD)
 
 
 def is_there(client: str) -> bool:

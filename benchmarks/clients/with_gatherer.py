@@ -59,10 +59,12 @@ def run(task: Task, sink: Sink) -> None:
 
     def account() -> dict[str, Any]:
         connections = manager.status()["connections"]
+        ends = [decode_envelope(router.last[connection["conn_id"]].data) for connection in connections]
         return {
             "bytes": sum(connection["bytes_received"] for connection in connections),
             "gaps": sum(connection["gaps"] + connection["repeats"] for connection in connections),
-            "last": sorted({decode_envelope(message.data).seq for message in router.last.values()}),
+            "last": [envelope.seq for envelope in ends],
+            "sids": [envelope.sid for envelope in ends],
             "reactor": type(loop).__name__,
         }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic_ns, process_time, time_ns
 from typing import Any
 
-from gatherer.core.codec import decode_envelope
+from gatherer.core.codec import Envelope, decode_envelope
 from gatherer.core.messages import RawMessage
 from gatherer.core.sequence import SequenceTracker
 
@@ -29,8 +29,8 @@ class Task:
     ca_file: str | None
     """Authority of the server's certificate; None for plain TCP."""
     connections: int
-    each: int
-    """Messages to come on each connection."""
+    total: int
+    """Messages to come, a multiple of `BATCH`."""
     timed: bool = False
     """Whether to note when each message arrived."""
 
@@ -53,11 +53,11 @@ class Sink:
         self.batch: list[RawMessage] = []
         self.received = 0
         self.account: Callable[[], dict[str, Any]] = dict
-        """Bytes, gaps and last numbers, as the client's own books have them."""
+        """Bytes and gaps, as the client's own books have them; of each connection's last message `sids` and `last`."""
         self.arrivals: list[list[int]] = [[] for _ in range(task.connections)]
         """By connection: when each message was handed on, monotonic ns."""
         self._pipe = pipe
-        self._expected = task.connections * task.each
+        self._expected = task.total
         self._open = 0
         self._cpu = 0.0
         self._began = 0
@@ -91,8 +91,8 @@ class Sink:
         """Give account and end: what the event loop would still do is in no figure."""
         cpu, ended = process_time() - self._cpu, monotonic_ns()
         facts = {"messages": self.received, "cpu": cpu, "began": self._began, "ended": ended, **self.account()}
-        if self.task.timed:
-            facts["arrivals"] = self.arrivals
+        if self.task.timed:  # the server numbers the sockets as it accepted them, and says so in the sid
+            facts["arrivals"] = dict(zip(facts["sids"], self.arrivals, strict=True))
         self.tell(facts)
         os._exit(0)
 
@@ -103,7 +103,7 @@ class Books:
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self._trackers: list[SequenceTracker] = []
-        self._sizes: list[Callable[[], int]] = []
+        self._ends: list[Callable[[], tuple[int, Envelope]]] = []
         sink.account = self._account
 
     def make_reader(self) -> Callable[[bytes], None]:
@@ -111,10 +111,10 @@ class Books:
         tracker, total, sink, conn_id = SequenceTracker(), 0, self.sink, len(self._trackers) + 1
         observe, batch, decode, flush = tracker.observe, sink.batch, decode_envelope, sink.flush
         append, arrived = batch.append, sink.arrivals[conn_id - 1].append
-        timed = sink.task.timed
+        envelope, timed = Envelope(), sink.task.timed
 
         def read(data: bytes) -> None:
-            nonlocal total
+            nonlocal total, envelope
             envelope = decode(data)
             gap = observe(envelope.sid, envelope.seq)
             total += len(data)
@@ -125,12 +125,14 @@ class Books:
                 flush()
 
         self._trackers.append(tracker)
-        self._sizes.append(lambda: total)
+        self._ends.append(lambda: (total, envelope))
         return read
 
     def _account(self) -> dict[str, Any]:
+        sizes, envelopes = zip(*(end() for end in self._ends), strict=True)
         return {
-            "bytes": sum(size() for size in self._sizes),
+            "bytes": sum(sizes),
             "gaps": sum(tracker.gaps + tracker.repeats for tracker in self._trackers),
-            "last": sorted({tracker.last(1) for tracker in self._trackers}),
+            "last": [envelope.seq for envelope in envelopes],
+            "sids": [envelope.sid for envelope in envelopes],
         }

@@ -7,12 +7,12 @@ from benchmarks.load.wire import header
 DELTA, SNAPSHOT = 260, 4096
 """Bytes of a payload."""
 
-_DELTA_HEAD = b'{"type":"orderbook_delta","sid":1,"seq":%d,"msg":{'
+_DELTA_HEAD = b'{"type":"orderbook_delta","sid":%d,"seq":%d,"msg":{'
 _DELTA_BODY = (
     b'"market_ticker":"KXBENCH-26NOV23-T%05d","market_id":"%08x-0000-4000-8000-000000000000",'
     b'"price_dollars":"0.%02d00","delta_fp":"-%d.50","side":"yes","ts":"2026-11-23T20:00:00.%06dZ","x":"'
 )
-_SNAPSHOT_HEAD = b'{"type":"orderbook_snapshot","sid":1,"seq":%d,"msg":{'
+_SNAPSHOT_HEAD = b'{"type":"orderbook_snapshot","sid":%d,"seq":%d,"msg":{'
 _SNAPSHOT_BODY = (
     b'"market_ticker":"KXBENCH-26NOV23-T%05d","market_id":"%08x-0000-4000-8000-000000000000",'
     b'"yes_dollars_fp":[%b],"no_dollars_fp":[%b],"x":"'
@@ -21,23 +21,23 @@ _END = b'"}}'
 _LEVELS = b",".join(b'["0.%02d00","%d.00"]' % (price, price * 37 % 900 + 100) for price in range(10, 99))
 
 
-def payloads(size: int, count: int, first: int = 1) -> Iterator[bytes]:
-    """So many messages of exactly `size` bytes, numbered from `first`: snapshots where there is room for one."""
+def payloads(size: int, count: int, sid: int = 1) -> Iterator[bytes]:
+    """So many messages of exactly `size` bytes, numbered from 1: snapshots where there is room for one."""
     big = size >= SNAPSHOT
     head = _SNAPSHOT_HEAD if big else _DELTA_HEAD
     bodies = [_snapshot(number) if big else _delta(number) for number in range(97)]
-    for seq in range(first, first + count):
-        text = head % seq + bodies[seq % 97]
+    for seq in range(1, count + 1):
+        text = head % (sid, seq) + bodies[seq % 97]
         room = size - len(text) - len(_END)
         if room < 0:
             raise ValueError(f"a message needs at least {size - room} bytes, not {size}")
         yield text + b"x" * room + _END
 
 
-def frames(size: int, count: int) -> list[bytes]:
+def frames(size: int, count: int, sid: int = 1) -> list[bytes]:
     """The same as WebSocket frames."""
     front = header(size)
-    return [front + payload for payload in payloads(size, count)]
+    return [front + payload for payload in payloads(size, count, sid)]
 
 
 def _delta(number: int) -> bytes:

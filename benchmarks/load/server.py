@@ -63,6 +63,15 @@ class Server:
                     if number in self.peers:
                         self.epoll.modify(number, IN)
 
+    def send(self, peer: Peer, data: bytes) -> None:
+        """Send bytes that are wrapped already, the rest of them when the socket takes more."""
+        try:
+            peer.put(data)
+        except OSError:
+            return  # poll() will find out
+        if peer.waiting:
+            self.watch(peer)
+
     def watch(self, peer: Peer) -> None:
         """Something waits for this socket: go on as soon as it takes more."""
         self.epoll.modify(peer.sock.fileno(), IN | OUT)

@@ -117,7 +117,7 @@ class IngestTests(SynchronousTestCase):
     def test_unequal_work_fails(self) -> None:
         """A lost message, an altered one, a gap and a wrong last number each end the run."""
         case = Case(False, 2, DELTA, 200)
-        good = {"messages": 200, "bytes": 200 * DELTA, "gaps": 0, "last": [100]}
+        good = {"messages": 200, "bytes": 200 * DELTA, "gaps": 0, "last": [100, 100]}
         check("picows", case, good)
         for key, value in {"messages": 199, "bytes": 1, "gaps": 1, "last": [99, 100]}.items():
             self.assertRaises(SystemExit, check, "picows", case, {**good, key: value})
