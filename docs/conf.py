@@ -23,6 +23,7 @@ html_theme = "furo"
 html_title = f"gatherer {release}"
 html_copy_source = False
 html_show_sphinx = False
+html_use_index = False
 html_static_path = ["_static"]
 html_css_files = ["gatherer.css"]
 

@@ -1,6 +1,8 @@
 """What the docs say of the code is what the code does."""
 
+import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -50,6 +52,19 @@ def told(pattern: str, pages: tuple[Path, ...] = PAGES) -> Iterator[tuple[str, s
         yield from ((page.name, found[1]) for found in re.finditer(pattern, text))
 
 
+def parse(language: str, text: str) -> None:
+    """Raise ValueError or SyntaxError for code that is none."""
+    if language == "python":
+        compile(text, "a page", "exec")
+    elif language == "toml":
+        tomllib.loads(text)
+    elif language == "json":
+        text = text.strip()
+        while text:
+            _, end = json.JSONDecoder().raw_decode(text)
+            text = text[end:].strip()
+
+
 class ReactionTableTests(SynchronousTestCase):
     """docs/convergence.md, "What each error code leads to"."""
 
@@ -86,6 +101,15 @@ class PageTests(SynchronousTestCase):
         for page in PAGES:
             for number, (_, word) in enumerate(FENCE.findall(page.read_text())):
                 self.assertEqual(bool(word), number % 2 == 0, f"{page.name}: block {number // 2 + 1}")
+
+    def test_code_is_code(self) -> None:
+        """Python compiles, TOML is TOML, and JSON is one JSON text after the other."""
+        for page in PAGES:
+            for number, (indent, _, language, body) in enumerate(BLOCK.findall(page.read_text()), 1):
+                try:
+                    parse(language, re.sub(f"^{indent}", "", body, flags=re.MULTILINE))
+                except (SyntaxError, ValueError) as error:
+                    self.fail(f"{page.name}: block {number}: {error}")
 
 
 class ReferenceTests(SynchronousTestCase):
