@@ -15,8 +15,9 @@ from zope.interface import implementer
 
 from benchmarks.turns import TurnReactor
 from gatherer.core.messages import ExchangeStatus, Marker, MarketRow, RawMessage
+from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.exchange.pages import decode_page
-from gatherer.interfaces import IExchangeRest, IMessageRouter, IWebSocketClient, IWebSocketListener
+from gatherer.interfaces import IExchangeRest, IMessageRouter
 
 READ_BYTES = 65_536
 """What one read of a socket brings at most, as in Twisted."""

@@ -85,95 +85,6 @@ class IMarketRegistry(Interface):
         """A JSON-ready dict of the figures in docs/metrics.md (`market_registry_*`)."""
 
 
-class IWebSocketListener(Interface):
-    """Who uses an `IWebSocketClient`. Calls come as (opened, (received | undecodable | pinged)*)?, closed."""
-
-    def opened():
-        """The upgrade succeeded; messages can be sent."""
-
-    def received(payloads, received_at):
-        """All complete text messages of one socket read: `list[bytes]`, and Unix time in ns."""
-
-    def undecodable(payload, reason, received_at):
-        """A message that cannot be JSON text (binary): its bytes, and one word why."""
-
-    def pinged():
-        """The exchange sent a ping; the pong is on its way."""
-
-    def closed(reason):
-        """The socket is gone, or never came up: a Failure. A redial is already scheduled unless stopped."""
-
-
-class IWebSocketClient(Interface):
-    """Keeps one WebSocket to the exchange open, redialling with exponential backoff."""
-
-    is_open = Attribute("Whether the upgrade succeeded and the socket still lives.")
-    state = Attribute("Where it is between two sockets, a word: idle, backoff, queued, dialing, open, stopped.")
-
-    def start():
-        """Ask the pacer for the first dial."""
-
-    def send(payload):
-        """Send one text message (`bytes`). Raises `LocalProtocolError` when not open."""
-
-    def abort(error):
-        """Cut the socket at once (no close handshake: the other end is presumed dead) and redial with backoff.
-        `closed` is told the error."""
-
-    def healthy():
-        """Things went well for long enough: the next wait starts from `initial_delay` again."""
-
-    def next_dial_in():
-        """Seconds until the scheduled redial, or None when none is scheduled."""
-
-    def stop():
-        """Close with code 1000, dial no more. Deferred: fires with None when the socket is gone. Idempotent."""
-
-
-class ISession(Interface):
-    """One open socket and everything that dies with it: sids, numbers, pending commands, held markets."""
-
-    def want(ticker):
-        """The connection's wanted set has grown by a market."""
-
-    def unwant(ticker):
-        """The connection's wanted set has lost a market."""
-
-    def refresh(ticker):
-        """Ask for a fresh snapshot of a market, if it is held."""
-
-    def fresh_book(ticker):
-        """See `IConnection`."""
-
-    def close(reason, stopped=False):
-        """The socket is gone, `stopped` when we wanted that: fail what is pending, cancel every timer."""
-
-    def describe(ticker):
-        """A JSON-ready dict: what this session knows of a market."""
-
-
-class ISessionOwner(Interface):
-    """Who a session reports to: its connection."""
-
-    def changed():
-        """The subscriptions are what they should be now, or the exchange ended one."""
-
-    def lifecycle(payloads):
-        """A `list[bytes]` of lifecycle messages arrived."""
-
-    def gap(size):
-        """So many numbers were skipped on one of the sids."""
-
-    def silent(tickers):
-        """These markets are subscribed but never sent a book, although it was asked for twice."""
-
-    def over_limit(tickers, capacity):
-        """The exchange takes no more markets here: these wanted ones do not fit, so many are held."""
-
-    def restart(reason):
-        """The socket cannot be trusted any more: cut it and start over."""
-
-
 class IConnectionOwner(Interface):
     """Who a connection reports to: the manager."""
 
@@ -230,6 +141,10 @@ class IConnection(Interface):
         """Commands without a reply: JSON-ready dicts of `id`, `action`, `sid`, number of `markets`, `first` of them,
         `age` in seconds."""
 
+    def gaps(since):
+        """Gaps not older than `since` (Unix seconds), of the latest hundred: JSON-ready dicts of `at`, `sid`, `size`,
+        `outcome` ("waiting", "recovered" or why nothing is waited for) and `seconds` from the gap to the last book."""
+
     def pause(paused):
         """Send no more commands, over all sockets to come, until told to go on. What is subscribed stays so."""
 
@@ -243,8 +158,50 @@ class IConnection(Interface):
         """A JSON-ready dict: state, wanted, held, owed, pending, gaps, reconnects, age of the last message."""
 
 
+class ISteering(Interface):
+    """What operators may do to a running pool. Whatever makes no sense (an unknown id, a market that is nowhere, a
+    second pause) raises `SteeringError`, a text for people. `by` says who wants it; the log repeats it."""
+
+    paused_since = Attribute("Unix seconds since when commands wait, or None.")
+    draining = Attribute("Ids of the connections that are to carry nothing, sorted.")
+
+    def where(ticker):
+        """The connection id of a market, or None."""
+
+    def pending():
+        """What `IConnection.pending` gives, of all connections, each with its `conn_id`."""
+
+    def gaps(since):
+        """What `IConnection.gaps` gives, of all connections, each with its `conn_id`; oldest first."""
+
+    def kick(conn_id, by):
+        """Cut the socket of a connection. Deferred: fires with `conn_id`, `seconds` it took, `held` and `wanted`
+        numbers of markets, once it is live again and (unless paused) every market is held; fails with
+        `SteeringError` when that takes more than a minute, though it goes on trying."""
+
+    def drain(conn_id, by):
+        """Move the markets of an order book connection to the others as far as they have room, the rest as soon as
+        they have, and give it none until `undrain`. A dict: `conn_id`, numbers of markets `moved` and `left`."""
+
+    def undrain(conn_id, by):
+        """It may be given markets again; those that moved stay where they are."""
+
+    def pause(by):
+        """Send no commands for order books: adds, deletes and fresh books wait. Nothing is forgotten, what is
+        subscribed goes on, but a socket that is lost comes back empty until `resume`."""
+
+    def resume(by):
+        """Send what waits."""
+
+    def snapshot(ticker, by):
+        """Ask for a fresh book of a market that is held. Deferred: fires with `conn_id`, `seconds` it took, and what
+        `IConnection.fresh_book` gives; fails with `SteeringError` when none came in time or the socket was lost."""
+
+
 class IConnectionManager(Interface):
     """The pool: plan, allocation, pacing. An `IService`; `startService` dials all, paced, lifecycle first."""
+
+    steering = Attribute("`ISteering` of this pool.")
 
     def when_ready():
         """Deferred: fires with None once `min_healthy` connections are live and the lifecycle channel is (if the

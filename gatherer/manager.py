@@ -1,6 +1,6 @@
 """The pool of connections: who carries which market, and whether the pool does its job."""
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,11 +11,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.core.interfaces import IAllocator
 from gatherer.core.layout import Role, Slot, dial_order
 from gatherer.core.messages import Change, MarketChange
 from gatherer.core.refusals import Refusals
-from gatherer.errors import NoCapacity, StartupFailed, UpgradeRefused
+from gatherer.errors import StartupFailed, UpgradeRefused
 from gatherer.interfaces import (
     IConnection,
     IConnectionManager,
@@ -23,12 +22,11 @@ from gatherer.interfaces import (
     IMarketChangeListener,
     IMarketRegistry,
 )
-from gatherer.rehoming import Rehoming
+from gatherer.placement import Placement
+from gatherer.steering import Steering
 
 UNNOTICED = 60.0
 """Seconds a socket can be dead at most before its silence is noticed: twice the usual `ping_timeout`."""
-MOST_MOVES = 10_000
-"""Moves that `explain` remembers."""
 
 
 @implementer(IConnectionManager, IMarketChangeListener, IConnectionOwner)
@@ -44,17 +42,14 @@ class ConnectionManager(MultiService):
         rehome_after: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self._allocator = IAllocator(allocator)
         self._registry = IMarketRegistry(registry)
         self._clock = clock
-        self._capacity = capacity
         self._min_healthy = min(min_healthy, len(plan))
         self._start_timeout = start_timeout
         self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
-        self._unplaced: OrderedDict[str, None] = OrderedDict()  # a dict finds its first again by a search
+        self._placement = Placement(self._connections, allocator, clock, capacity, rehome_after)
+        self.steering = Steering(self._connections, self._placement, clock)
         self._refusals = Refusals()
-        self._rehoming = Rehoming(clock, rehome_after, self._rehome)
-        self._moves: deque[dict[str, Any]] = deque(maxlen=MOST_MOVES)
         self._live: set[int] = set()
         self._lifecycle_was_down = False
         self._lifecycle_since: dict[int, float] = {}
@@ -73,7 +68,8 @@ class ConnectionManager(MultiService):
     def stopService(self) -> Deferred[Any]:
         """See `IConnectionManager`."""
         self._cancel_deadline()
-        self._rehoming.stop()
+        self._placement.stop()
+        self.steering.stop()
         self._waiting = []
         return super().stopService()
 
@@ -90,24 +86,26 @@ class ConnectionManager(MultiService):
 
     def status(self) -> dict[str, Any]:
         """See `IConnectionManager`."""
-        connections = [connection.status() for connection in self.connections()]
+        draining, unplaced = self.steering.draining, len(self._placement.unplaced)
+        connections = [{**c.status(), "draining": c.conn_id in draining} for c in self.connections()]
         sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
         return {
             "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
-            "alarm": self._refusals.alarm, "unplaced": len(self._unplaced),
-            "markets": sums["wanted"] + len(self._unplaced),
-            "divergence": sum(c["divergence"] for c in connections) + len(self._unplaced), **sums,
+            "alarm": self._refusals.alarm, "unplaced": unplaced, "markets": sums["wanted"] + unplaced,
+            "divergence": sum(c["divergence"] for c in connections) + unplaced, **sums,
+            "paused_since": self.steering.paused_since, "draining": draining,
         }  # fmt: skip
 
     def explain(self, ticker: str) -> dict[str, Any]:
         """See `IConnectionManager`."""
-        conn_id = self._allocator.where(ticker)
-        connection = None if conn_id is None else self._connections[conn_id].describe(ticker)
-        moves = [move for move in self._moves if move["ticker"] == ticker]
-        why = moves[-1]["why"] if moves else "least loaded when it was added"
+        conn_id, connection = self._placement.where(ticker), None
+        if conn_id is not None:
+            connection = {
+                **self._connections[conn_id].describe(ticker), "draining": conn_id in self._placement.draining
+            }  # fmt: skip
         return {
-            "ticker": ticker, "registry": self._registry.describe(ticker), "unplaced": ticker in self._unplaced,
-            "connection": connection, "why_there": None if connection is None else why, "moves": moves,
+            "ticker": ticker, "registry": self._registry.describe(ticker), "connection": connection,
+            "paused_since": self.steering.paused_since, **self._placement.explain(ticker),
         }  # fmt: skip
 
     # -- IMarketChangeListener ----------------------------------------------------------------
@@ -116,12 +114,12 @@ class ConnectionManager(MultiService):
         """See `IMarketChangeListener`."""
         for change in changes:
             if change.change is Change.ADD:
-                self._place(change.ticker)
+                self._placement.add(change.ticker)
             elif change.change is Change.REMOVE:
-                self._remove(change.ticker)
+                self._placement.remove(change.ticker)
             else:
-                self._refresh(change.ticker)
-        self._place_the_unplaced()
+                self._placement.refresh(change.ticker)
+        self._placement.use_room()
 
     # -- IConnectionOwner ---------------------------------------------------------------------
 
@@ -129,12 +127,12 @@ class ConnectionManager(MultiService):
         """See `IConnectionOwner`."""
         conn_id, live = connection.conn_id, connection.is_live
         if connection.role is Role.ORDERBOOK:
-            self._allocator.set_available(conn_id, live)
-            (self._rehoming.up if live or not self.running else self._rehoming.down)(connection)
+            self._placement.set_live(connection, live, bool(self.running))
         if live != (conn_id in self._live):
             (self._live.add if live else self._live.discard)(conn_id)
             if self.running:
                 self._flipped(connection, live)
+        self.steering.connection_changed(connection)
         self._tell_if_ready()
 
     def upgrade_refused(self, error: UpgradeRefused) -> None:
@@ -168,72 +166,15 @@ class ConnectionManager(MultiService):
             "connection {conn_id} takes no more than {capacity} markets: moving {n}",
             conn_id=connection.conn_id, capacity=capacity, n=len(tickers),
         )  # fmt: skip
-        self._allocator.set_capacity(connection.conn_id, capacity)
-        for ticker in tickers:
-            self._move(connection, ticker, "market limit")
+        self._placement.over_limit(connection, tickers, capacity)
 
     # -- helpers ------------------------------------------------------------------------------
-
-    def _place(self, ticker: str) -> None:
-        try:
-            conn_id = self._allocator.assign(ticker)
-        except NoCapacity as error:
-            if not self._unplaced:
-                self._log.error("no connection for {ticker}: {error}; it waits", ticker=ticker, error=error)
-            self._unplaced[ticker] = None
-        else:
-            self._connections[conn_id].want(ticker)
-
-    def _place_the_unplaced(self) -> None:
-        while self._unplaced:
-            ticker = next(iter(self._unplaced))
-            try:
-                conn_id = self._allocator.assign(ticker)
-            except NoCapacity:
-                return
-            self._unplaced.popitem(last=False)
-            self._connections[conn_id].want(ticker)
-
-    def _move(self, connection: Any, ticker: str, why: str) -> None:
-        """From a connection to the least loaded other one, or to those that wait."""
-        self._allocator.release(ticker)
-        connection.unwant(ticker, moved=True)
-        self._place(ticker)
-        self._moves.append({
-            "ticker": ticker, "at": self._clock.seconds(), "from": connection.conn_id,
-            "to": self._allocator.where(ticker), "why": why,
-        })  # fmt: skip
-
-    def _rehome(self, connection: Any) -> None:
-        moved = 0
-        for ticker in list(connection.wanted):
-            if not self._allocator.has_room():
-                break
-            self._move(connection, ticker, f"connection {connection.conn_id} down too long")
-            moved += 1
-        if moved:
-            self._log.warn(
-                "connection {conn_id} stays down: {moved} of its markets moved to the others",
-                conn_id=connection.conn_id, moved=moved,
-            )  # fmt: skip
-
-    def _remove(self, ticker: str) -> None:
-        self._unplaced.pop(ticker, None)
-        conn_id = self._allocator.release(ticker)
-        if conn_id is not None:
-            self._connections[conn_id].unwant(ticker)
-
-    def _refresh(self, ticker: str) -> None:
-        conn_id = self._allocator.where(ticker)
-        if conn_id is not None:
-            self._connections[conn_id].refresh(ticker)
 
     def _flipped(self, connection: Any, live: bool) -> None:
         if connection.role is Role.LIFECYCLE:
             self._lifecycle_flipped(connection.conn_id, live)
         elif connection.role is Role.ORDERBOOK and live:
-            self._allocator.set_capacity(connection.conn_id, self._capacity)
-            self._place_the_unplaced()
+            self._placement.came_back(connection)
 
     def _lifecycle_flipped(self, conn_id: int, live: bool) -> None:
         """A leg may have been dead for `ping_timeout` before that is noticed. So the loss of one is none of messages

@@ -11,15 +11,13 @@ from zope.interface.verify import verifyObject
 from gatherer.core.codec import decode_time
 from gatherer.core.messages import RawMessage
 from gatherer.errors import StartupFailed
+from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.interfaces import (
     IConnection,
     IConnectionManager,
     IConnectionOwner,
     IMarketChangeListener,
     IMarketRegistry,
-    ISessionOwner,
-    IWebSocketClient,
-    IWebSocketListener,
 )
 from tests.support.pool import Pool
 

@@ -14,7 +14,8 @@ from benchmarks.standins import BenchClient, BenchRest, LeanSession, NullRouter
 from benchmarks.turns import Longest, TurnReactor
 from gatherer.core.backoff import Backoff
 from gatherer.core.planning import BookPlan
-from gatherer.interfaces import IExchangeRest, IMessageRouter, IWebSocketClient
+from gatherer.exchange.interfaces import IWebSocketClient
+from gatherer.interfaces import IExchangeRest, IMessageRouter
 from tests.support.pool import Pool
 
 

@@ -74,6 +74,8 @@ class FakeRest:
 class FakeManager(Service):
     """Becomes ready when the test says so."""
 
+    steering: Any = None
+
     def __init__(self, events: Events) -> None:
         self.ready: Deferred[None] = Deferred()
         self._events = events

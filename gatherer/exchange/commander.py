@@ -18,7 +18,7 @@ from gatherer.core.planning import BookPlan
 from gatherer.core.reactions import TERMINAL, Reaction, reaction_to
 from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
 from gatherer.exchange.counters import Counters
-from gatherer.interfaces import ISessionOwner
+from gatherer.exchange.interfaces import ISessionOwner
 
 MOST_TIMEOUTS = 3
 """Commands in a row without a reply before the socket is given up: the exchange hears us no more."""

@@ -19,14 +19,9 @@ from gatherer.core.planning import BookPlan
 from gatherer.errors import CutByOperator, RemoteProtocolError, SessionLost, SteeringError, UpgradeRefused
 from gatherer.exchange.commander import Plan
 from gatherer.exchange.counters import Counters
+from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.exchange.session import Session, SessionTools
-from gatherer.interfaces import (
-    IConnection,
-    IConnectionOwner,
-    ISessionOwner,
-    IWebSocketClient,
-    IWebSocketListener,
-)
+from gatherer.interfaces import IConnection, IConnectionOwner
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +110,10 @@ class Connection(Service):
         command = None if self._session is None else self._session.commander.in_flight()
         return [] if command is None else [command]
 
+    def gaps(self, since: float) -> list[dict[str, Any]]:
+        """See `IConnection`."""
+        return self.counters.journal.since(since)
+
     def pause(self, paused: bool) -> None:
         """See `IConnection`."""
         self._paused = paused
@@ -144,7 +143,7 @@ class Connection(Service):
         heard = self.counters.last_message
         return {
             "conn_id": self.conn_id, "state": self.state, "wanted": ticker in self.wanted,
-            "gaps": self.counters.journal.since(0.0), "last_message": heard / 1e9 if heard else None,
+            "gaps": self.gaps(0.0), "last_message": heard / 1e9 if heard else None,
             "next_dial_in": self._client.next_dial_in(), "last_error": self.last_error, **known,
         }  # fmt: skip
 
@@ -162,23 +161,14 @@ class Connection(Service):
 
     def status(self) -> dict[str, Any]:
         """See `IConnection`."""
-        counters, up = self.counters, self._session is not None
+        up = self._session is not None
         return {
             "conn_id": self.conn_id, "role": self._slot.role.value, "state": self.state,
             "wanted": len(self.wanted), "held": len(self._plan.held) if up else 0,
             "owed": len(self._plan.owed) if up else 0, "divergence": self._divergence(),
             "subscriptions": self._subscriptions(), "rejected": len(self._plan.rejected) if up else 0,
             "pending": self._session.commander.pending if self._session is not None else 0,
-            "received": counters.received, "forwarded": counters.forwarded,
-            "snapshots": counters.snapshots, "bytes_received": counters.bytes_received,
-            "gaps": counters.gaps, "skipped": counters.skipped,
-            "repeats": self._repeats(), "strays": counters.strays, "reconnects": counters.reconnects,
-            "recoveries": counters.recoveries, "last_recovery": counters.last_recovery,
-            "replies": counters.replies, "reply_seconds": counters.reply_seconds,
-            "errors": dict(counters.errors), "ws_errors": dict(counters.ws_errors),
-            "unknown_types": dict(counters.unknown_types), "last_ping": counters.last_ping,
-            "last_message": counters.last_message / 1e9 if counters.last_message else None,
-            "next_dial_in": self._client.next_dial_in(),
+            **self.counters.report(), "repeats": self._repeats(), "next_dial_in": self._client.next_dial_in(),
         }  # fmt: skip
 
     # -- IWebSocketListener -------------------------------------------------------------------

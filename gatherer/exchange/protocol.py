@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from gatherer.core.frames import frame_size, scan, text_frame_size
 from gatherer.errors import GathererError, RemoteProtocolError
 from gatherer.exchange.handshake import is_refusal, parse_refusal
-from gatherer.interfaces import IWebSocketListener
+from gatherer.exchange.interfaces import IWebSocketListener
 
 CLOSE_TIMEOUT = 2.0
 """Seconds the exchange has to finish a closing handshake before the socket is cut."""

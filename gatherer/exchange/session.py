@@ -25,9 +25,10 @@ from gatherer.errors import GathererError, RemoteProtocolError
 from gatherer.exchange.amends import Amends
 from gatherer.exchange.commander import Commander, CommandSettings, Plan
 from gatherer.exchange.counters import Counters
+from gatherer.exchange.interfaces import ISession, ISessionOwner
 from gatherer.exchange.trouble import Trouble
 from gatherer.exchange.watching import Watching
-from gatherer.interfaces import IMessageRouter, ISession, ISessionOwner
+from gatherer.interfaces import IMessageRouter
 
 KNOWN_TYPES = frozenset(
     {

@@ -17,9 +17,9 @@ from zope.interface import implementer
 from gatherer import __version__
 from gatherer.core.backoff import Backoff
 from gatherer.errors import GathererError, LocalProtocolError, UpgradeRefused
+from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
-from gatherer.interfaces import IWebSocketClient, IWebSocketListener
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes. A full acknowledgement of a big subscription was seen at 5 MB (protocol section 1, "Framing")."""

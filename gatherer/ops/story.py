@@ -31,7 +31,7 @@ def verdict(explained: Facts, now: float) -> str:
     """Why the market is silent, or what is being waited for, or that it is fed."""
     connection = explained.get("connection")
     if connection is None:
-        return _nowhere(explained, now)
+        return one_line(_nowhere(explained, now))
     steps: tuple[Callable[[Facts, Facts, float], str | None], ...] = (_line, _asking, _book, _feeding)
     found = (step(explained, connection, now) for step in steps)
     return next(one_line(text) for text in found if text is not None)

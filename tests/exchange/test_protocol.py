@@ -10,8 +10,8 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gatherer.exchange.interfaces import IWebSocketListener
 from gatherer.exchange.protocol import CLOSE_TIMEOUT, ExchangeProtocol
-from gatherer.interfaces import IWebSocketListener
 from tests.support.sockets import URL, RecordingListener, Rig, acceptance
 
 LIMIT = 70_000

@@ -7,8 +7,8 @@ from zope.interface.verify import verifyObject
 
 from gatherer.core.backoff import Backoff
 from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.exchange.interfaces import IWebSocketClient
 from gatherer.exchange.websocket import Phase
-from gatherer.interfaces import IWebSocketClient
 from tests.support.sockets import Rig
 
 

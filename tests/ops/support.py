@@ -13,6 +13,8 @@ from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRou
 class StubManager(Service):
     """A pool of two."""
 
+    steering: Any = None
+
     def __init__(self) -> None:
         self.figures: dict[str, Any] = {
             "connections": [connection(1, "ticker"), connection(7, "orderbook_delta", wanted=200, held=199, owed=0)],

@@ -181,7 +181,7 @@ class Gathering(Pool):
                     yield f"{ticker} on {connection.conn_id}, allocated to {self.allocator.where(ticker)}"
         yield from (f"{ticker} wanted {count} times" for ticker, count in places.items() if count > 1)
         if hasattr(self.registry, "tap"):
-            told, placed = self.registry.tap.told, places.keys() | set(self.manager._unplaced)
+            told, placed = self.registry.tap.told, places.keys() | set(self.manager._placement.unplaced)
             if told != placed:
                 yield f"told of {told - placed} but nobody wants them; {placed - told} are wanted for no reason"
 
@@ -199,7 +199,7 @@ class Gathering(Pool):
         copies, active, trading = self.subscribed(), set(self.registry.active()), self.trading()
         yield from self.false_beliefs()
         yield from (f"{ticker} subscribed {count} times" for ticker, count in copies.items() if count > 1)
-        placed = active - set(self.manager._unplaced)
+        placed = active - set(self.manager._placement.unplaced)
         if set(copies) != placed:
             yield f"not subscribed: {placed - set(copies)}, subscribed for nobody: {set(copies) - placed}"
         if not trading <= active:

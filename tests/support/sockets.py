@@ -9,10 +9,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
+from gatherer.exchange.interfaces import IWebSocketListener
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
 from gatherer.exchange.websocket import Dialing, WebSocketClient
-from gatherer.interfaces import IWebSocketListener
 
 URL = "ws://127.0.0.1:9001/trade-api/ws/v2"
 
