@@ -28,7 +28,8 @@ class WatchingTests(SynchronousTestCase):
         """Neither its books nor those of a market whose name begins alike."""
         self.watching.look("KX-A")
         self.watching.read([
-            message("orderbook_delta", "KX-AB"), message("orderbook_snapshot", "KX-A"), message("orderbook_delta", "KX-B")
+            message("orderbook_delta", "KX-AB"), message("orderbook_snapshot", "KX-A"),
+            message("orderbook_delta", "KX-B"),
         ])  # fmt: skip
         self.assertEqual(self.watching.look("KX-A"), {"watched_since": 0.0, "delta_at": None, "deltas": 0})
         self.watching.read([message("orderbook_delta", "KX-A"), message("orderbook_delta", "KX-A", 6_500_000_000)])
