@@ -75,6 +75,7 @@ FAULTS: dict[str, tuple[_Value, ...]] = {
     "refuse_upgrade": (_STATUS, _TIMES),
     "cut": (_SESSIONS,),
     "half_open": (_SESSIONS,),
+    "freeze": (_Value("seconds", _seconds, "SECONDS"), _SESSIONS),
     "lose_replies": (_TIMES,),
     "late_replies": (_TIMES, _Value("seconds", _seconds, "SECONDS")),
     "error": (_Value("code", _code, "CODE"), _TIMES),

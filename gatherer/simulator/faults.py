@@ -5,7 +5,7 @@ what comes next. Nothing goes wrong unasked.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -52,10 +52,17 @@ def garbage_frame(kind: str) -> tuple[bytes, bool]:
 class Faults:
     """Script the exchange's failures. `count` sessions are drawn at random, or one is named by its id."""
 
-    def __init__(self, sessions: Mapping[int, "Session"], random: Random) -> None:
+    def __init__(
+        self, sessions: Mapping[int, "Session"], random: Random, now: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`now` gives the exchange's Unix time in seconds."""
         self.numbering = False
         """Whether any number is to be disturbed: looked at for every message."""
         self.garbage_waits = False
+        self.freezing = False
+        """Whether anything was ever frozen: looked at for every message."""
+        self._frozen_until = 0.0
+        self._now = now
         self._sessions = sessions
         self._random = random
         self._upgrades: deque[int] = deque()
@@ -79,6 +86,16 @@ class Faults:
         """Let sockets stay, but hear and say nothing on them any more: no data, no ping, no pong."""
         for victim in self._victims(count, session):
             victim.muted = True
+
+    def freeze(self, seconds: float, count: int | None = None, session: int | None = None) -> None:
+        """For so long send no market data, trades or lifecycle events: to nobody, or not to some sessions. Pings go on,
+        commands are answered, books are sent to who asks. What happens meanwhile is never told and takes no numbers."""
+        self.freezing = True
+        if count is None and session is None:
+            self._frozen_until = self._now() + seconds
+            return
+        for victim in self._victims(count or 1, session):
+            victim.frozen_until = self._now() + seconds
 
     def lose_replies(self, times: int = 1) -> None:
         """Carry out the next commands without answering."""
@@ -132,6 +149,10 @@ class Faults:
     def rest_short(self, times: int = 1) -> None:
         """Cut the connection in the middle of the next REST bodies."""
         self._rest_short += times
+
+    def is_frozen(self, session: "Session") -> bool:
+        """Whether a session is to hear of nothing now."""
+        return self._now() < max(self._frozen_until, session.frozen_until)
 
     def next_upgrade(self) -> int | None:
         """The HTTP status the next upgrade is refused with, or None."""

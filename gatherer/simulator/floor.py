@@ -43,7 +43,7 @@ class Floor:
         """Unix time in seconds."""
         self.limits = limits
         self.sessions: dict[int, Session] = {}
-        self.faults = Faults(self.sessions, random)
+        self.faults = Faults(self.sessions, random, lambda: self.now)
         self.drawers = Drawers(random)
         self.held: list[Market] = []
         """Markets whose order book somebody holds, in no order."""
@@ -135,6 +135,8 @@ class Floor:
         """Change a book and tell its holders. Returns how many messages that took."""
         self.own_book(market).add(side, price, delta)
         holders = market.holders
+        if holders and self.faults.freezing:
+            holders = tuple(sub for sub in holders if not self.faults.is_frozen(sub.session))
         if not holders:
             return 0
         body = wire.delta_body(market, side, price, delta, self._stamp())
@@ -160,6 +162,8 @@ class Floor:
         """Send one message to everybody on a channel who wants it. Returns how many messages that took."""
         count = 0
         for sub in tuple(self._channels.get(channel, ())):
+            if self.faults.freezing and self.faults.is_frozen(sub.session):
+                continue
             if market is None or sub.wants(market):
                 seq = None if channel in UNNUMBERED else sub.next_seq()
                 sub.session.transmit(wire.data(kind, sub.sid, seq, body))

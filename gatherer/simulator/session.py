@@ -35,6 +35,8 @@ class Session:
         self.authenticated = authenticated
         self.muted = False
         """Half-open: the socket stays, but nothing is heard or said any more."""
+        self.frozen_until = 0.0
+        """Unix time until which nothing is told of what happens (see `Faults.freeze`)."""
         self.closed = False
         self.subscriptions: dict[int, Subscription] = {}
         self.commands_at: tuple[int, int] = (0, 0)

@@ -43,6 +43,35 @@ class SocketFaultTests(SynchronousTestCase):
         self.assertEqual((self.client.news(), sent), ([], []))
         self.assertEqual(self.exchange.subscribed(), {self.a: [1]})
 
+    def test_a_frozen_feed_says_nothing_of_what_happens(self) -> None:
+        """No delta, trade, ticker or event for so long, but replies and books; then it goes on with the next number."""
+        self.client.books(self.a)
+        self.client.ask("subscribe", channels=["trade", "ticker", "market_lifecycle_v2"])
+        self.faults.freeze(60.0)
+        self.assertEqual(self.exchange.emit(50), 0)
+        self.exchange.create_market()
+        self.assertEqual(self.client.news(), [])
+        self.assertEqual(
+            [(one["type"], one["seq"]) for one in self.client.update("add_markets", self.b)],
+            [("ok", 2), ("orderbook_snapshot", 3)],
+        )
+        self.exchange.advance(NOW + 60.0)
+        self.client.news()
+        self.assertGreater(self.exchange.emit(50), 0)
+        news = self.client.news()
+        self.assertEqual({one["type"] for one in news}, {"orderbook_delta", "trade", "ticker"})
+        self.assertEqual(next(one["seq"] for one in news if one["type"] == "orderbook_delta"), 4)
+
+    def test_a_frozen_socket(self) -> None:
+        """The one that is named, or so many, are frozen; the others hear everything."""
+        for client in self.clients:
+            client.ask("subscribe", channels=["ticker"])
+        self.faults.freeze(60.0, session=2)
+        self.exchange.emit(50)
+        self.assertEqual([bool(client.news()) for client in self.clients], [True, False, True])
+        self.faults.freeze(60.0, count=3)
+        self.assertEqual(self.exchange.emit(50), 0)
+
     def test_lost_reply_means_done_all_the_same(self) -> None:
         """The command takes effect, its data comes, only the answer is missing; the next one is answered."""
         self.faults.lose_replies(times=2)
