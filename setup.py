@@ -37,6 +37,7 @@ setup(
         "cryptography>=43",
         "zstandard>=0.23",
         "prometheus-client>=0.21",
+        "tzdata>=2024.1",
     ],
     extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
     classifiers=[

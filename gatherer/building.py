@@ -28,6 +28,7 @@ from gatherer.ops.logs import LevelControl
 from gatherer.ops.manhole import ManholeService
 from gatherer.ops.prompt import namespace
 from gatherer.ops.summary import Summary
+from gatherer.ops.vitals import Vitals
 from gatherer.ops.web import WebService
 from gatherer.registry import MarketRegistry
 from gatherer.router.segments import SegmentRouter
@@ -64,7 +65,9 @@ class Builder:
         manager = self.manager(router, registry)
         gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
         gatherer.addService(Summary(self._reactor, manager, registry, router))
-        for listener in self._listeners(gatherer):
+        vitals = self._vitals(manager, registry, router)
+        vitals.setServiceParent(gatherer)
+        for listener in self._listeners(gatherer, vitals):
             gatherer.add_listener(listener)
         return gatherer
 
@@ -105,11 +108,16 @@ class Builder:
             rehome_after=self._settings.reconnect.rehome_after,
         )  # fmt: skip
 
-    def _listeners(self, gatherer: Gatherer) -> Iterator[ListeningService]:
+    def _vitals(self, manager: Any, registry: Any, router: Any) -> Vitals:
+        frozen_after = self._settings.health.frozen_after
+        return Vitals(self._reactor, time.monotonic, self._meters, manager, registry, router, frozen_after)
+
+    def _listeners(self, gatherer: Gatherer, vitals: Vitals) -> Iterator[ListeningService]:
         web, manhole = self._settings.web, self._settings.manhole
         parts = (gatherer.manager, gatherer.registry, gatherer.router)
         if web.listen:
-            yield WebService(serverFromString(self._reactor, web.listen), *parts, self._reactor, globalLogPublisher)
+            endpoint = serverFromString(self._reactor, web.listen)
+            yield WebService(endpoint, *parts, vitals, self._reactor, globalLogPublisher)
         if manhole.listen:
             yield ManholeService(
                 manhole.listen,

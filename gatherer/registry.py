@@ -123,6 +123,7 @@ class MarketRegistry:
             "lifecycle_events": dict(self._events),
             "unknown_statuses": dict(self._table.unknown_statuses),
             "reconcile_duration": self._duration,
+            "reconcile_interval": self._reconcile_interval,
             "rest_errors": dict(self._rest.errors),
             "last_sync": self._last_sync,
             **self._exchange.report(),

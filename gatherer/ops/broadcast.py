@@ -23,6 +23,7 @@ from gatherer.ops.logs import Throttle
 from gatherer.ops.model import tick
 from gatherer.ops.rates import Rates
 from gatherer.ops.verdicts import health, readiness
+from gatherer.ops.vitals import Vitals
 
 INTERVAL = 1.0
 """Seconds between two messages to who watches."""
@@ -76,7 +77,10 @@ class Broadcast(Service):
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, manager: Any, registry: Any, router: Any, journal: Journal) -> None:
+    def __init__(
+        self, clock: IReactorTime, manager: Any, registry: Any, router: Any, vitals: Vitals, journal: Journal
+    ) -> None:
+        self._vitals = vitals
         self._clock = clock
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
@@ -155,7 +159,7 @@ class Broadcast(Service):
         return event("tick", {
             **tick(now, manager, registry, router, self._rates),
             "version": __version__,
-            "health": health(manager, registry, router),
+            "health": health(manager, registry, router, self._vitals.report()),
             "ready": readiness(manager, registry),
             "sample": self._history.latest(),
             "events": self.journal.since(self._told, journal.MOST_BYTES // 4),

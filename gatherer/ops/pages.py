@@ -11,7 +11,8 @@ from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRou
 from gatherer.ops.journal import COLUMNS, Journal
 from gatherer.ops.metrics import make_registry
 from gatherer.ops.serving import Answer, QueryError, as_json, problem
-from gatherer.ops.verdicts import health, readiness
+from gatherer.ops.verdicts import readiness
+from gatherer.ops.vitals import Vitals
 
 MOST_MARKETS = 200
 """Tickers of a connection that its page lists."""
@@ -20,13 +21,16 @@ MOST_MARKETS = 200
 class Pages:
     """Read only, whoever asks."""
 
-    def __init__(self, manager: Any, registry: Any, router: Any, journal: Journal, clock: IReactorTime) -> None:
+    def __init__(
+        self, manager: Any, registry: Any, router: Any, vitals: Vitals, journal: Journal, clock: IReactorTime
+    ) -> None:
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
         self._router = IMessageRouter(router)
+        self._vitals = vitals
         self._journal = journal
         self._clock = clock
-        self._metrics = make_registry(manager, registry, router)
+        self._metrics = make_registry(manager, registry, router, vitals)
 
     def metrics(self, request: Request) -> Answer:
         """Prometheus text, or OpenMetrics for who asks for it."""
@@ -35,8 +39,7 @@ class Pages:
 
     def health(self, request: Request) -> Answer:
         """Whether the process does its work: 200 or 503."""
-        manager, registry, router = self._all()
-        return _judged(health(manager, registry, router))
+        return _judged(self._vitals.health())
 
     def ready(self, request: Request) -> Answer:
         """Whether the capture is as good as complete: 200 or 503."""

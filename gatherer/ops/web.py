@@ -21,6 +21,7 @@ from gatherer.ops.listening import ListeningService
 from gatherer.ops.live import LiveResource
 from gatherer.ops.pages import Pages
 from gatherer.ops.serving import Missing, Page
+from gatherer.ops.vitals import Vitals
 
 MOST_CONNECTIONS = 100
 REQUEST_TIMEOUT = 30.0
@@ -34,11 +35,13 @@ MOST_BODY_BYTES = 65_536
 class WebService(ListeningService):
     """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime; `log` is where events come by."""
 
-    def __init__(self, endpoint: Any, manager: Any, registry: Any, router: Any, clock: Any, log: LogPublisher) -> None:
+    def __init__(
+        self, endpoint: Any, manager: Any, registry: Any, router: Any, vitals: Vitals, clock: Any, log: LogPublisher
+    ) -> None:
         self._log_publisher = log
         self._journal = Journal()
-        self._broadcast = Broadcast(clock, manager, registry, router, self._journal)
-        pages = Pages(manager, registry, router, self._journal, clock)
+        self._broadcast = Broadcast(clock, manager, registry, router, vitals, self._journal)
+        pages = Pages(manager, registry, router, vitals, self._journal, clock)
         super().__init__(endpoint, "web", MOST_CONNECTIONS, lambda: make_site(pages, self._broadcast, clock))
         self.setName("web")
 

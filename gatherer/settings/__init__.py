@@ -10,12 +10,20 @@ from typing import Any
 
 from gatherer.errors import ConfigError
 from gatherer.settings.connecting import ExchangeSettings, OrderbookSettings, PoolSettings, ReconnectSettings
-from gatherer.settings.serving import LogSettings, ManholeSettings, RegistrySettings, RouterSettings, WebSettings
+from gatherer.settings.serving import (
+    HealthSettings,
+    LogSettings,
+    ManholeSettings,
+    RegistrySettings,
+    RouterSettings,
+    WebSettings,
+)
 from gatherer.settings.spec import Form, Key, Spec, keys_of
 
 __all__ = [
     "ExchangeSettings",
     "Form",
+    "HealthSettings",
     "Key",
     "LogSettings",
     "ManholeSettings",
@@ -43,6 +51,7 @@ class Settings:
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     router: RouterSettings = field(default_factory=RouterSettings)
     web: WebSettings = field(default_factory=WebSettings)
+    health: HealthSettings = field(default_factory=HealthSettings)
     manhole: ManholeSettings = field(default_factory=ManholeSettings)
     log: LogSettings = field(default_factory=LogSettings)
     source: str = field(default="settings", compare=False)

@@ -112,6 +112,20 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthSettings:
+    """When the health page turns red."""
+
+    frozen_after: float = number(
+        120.0,
+        "seconds",
+        0,
+        86_400,
+        "silence of all tickers and order books, while trading is on, that is called a frozen feed; 0 for never",
+        "longer than two looks at the exchange's status, which may explain it; a small exchange may need more",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ManholeSettings:
     """A Python prompt inside the running service, over SSH."""
 

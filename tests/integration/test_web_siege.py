@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, TestCase
 from gatherer.ops import web
 from gatherer.ops.web import WebService
 from gatherer.settings import PoolSettings
+from tests.ops.support import make_vitals
 from tests.support.world import World, run
 
 CLIENTS = 1_000
@@ -115,9 +116,8 @@ class SiegeTests(TestCase):
     async def _serve(self, world: World) -> Any:
         gatherer = world.gatherer
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        service: Any = WebService(
-            endpoint, gatherer.manager, gatherer.registry, gatherer.router, reactor, LogPublisher()
-        )
+        parts = (gatherer.manager, gatherer.registry, gatherer.router)
+        service: Any = WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
         service.startService()
         address = await service.when_listening()
         service.port = address.port

@@ -4,9 +4,13 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver
 from zope.interface import implementer
 
+from gatherer.core.meters import Meters
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.ops.vitals import Vitals
 
 
 @implementer(IConnectionManager)
@@ -140,6 +144,24 @@ class StubRouter:
     def status(self) -> dict[str, Any]:
         """What the test wants."""
         return self.figures
+
+
+@implementer(ILogObserver)
+class Remembering:
+    """Keeps the events."""
+
+    def __init__(self, told: list[dict[str, Any]]) -> None:
+        self._told = told
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Keep it."""
+        self._told.append(event)
+
+
+def make_vitals(manager: Any, registry: Any, router: Any, clock: Any = None, frozen_after: float = 120.0) -> Vitals:
+    """Of these parts, not started; real and monotonic time are the clock's."""
+    clock = Clock() if clock is None else clock
+    return Vitals(clock, clock.seconds, Meters(), manager, registry, router, frozen_after)
 
 
 def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from gatherer.ops import broadcast, history
 from gatherer.ops.broadcast import HEARTBEAT, MOST_STREAMS, PATIENCE, Broadcast, Stream
 from gatherer.ops.journal import MOST_TEXT, Journal
 from gatherer.ops.model import COLUMNS
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
 
 MOST_BYTES = 30_000
 """What the page's documentation promises of one event."""
@@ -62,7 +62,8 @@ class BroadcastTests(SynchronousTestCase):
         self.clock.rightNow = 1_795_380_300.0
         self.manager, self.registry, self.router = CountingManager(), StubRegistry(), StubRouter()
         self.journal = Journal()
-        self.broadcast = Broadcast(self.clock, self.manager, self.registry, self.router, self.journal)
+        parts = (self.manager, self.registry, self.router)
+        self.broadcast = Broadcast(self.clock, *parts, make_vitals(*parts), self.journal)
         self.broadcast.startService()
         self.addCleanup(self.finish)
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from gatherer.ops import broadcast
 from gatherer.ops.web import WebService
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
 
 
 class Client(Protocol):
@@ -64,7 +64,8 @@ class LiveTests(TestCase):
         self.log = LogPublisher()
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         self.manager = StubManager()
-        service = WebService(endpoint, self.manager, StubRegistry(), StubRouter(), reactor, self.log)
+        parts = (self.manager, StubRegistry(), StubRouter())
+        service = WebService(endpoint, *parts, make_vitals(*parts), reactor, self.log)
         service.startService()
         self.addCleanup(service.stopService)
         address: Any = await service.when_listening()

@@ -12,7 +12,6 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gatherer.errors import ConfigError
@@ -26,6 +25,7 @@ from gatherer.ops.logs import (
     make_observer,
 )
 from gatherer.ops.repeats import FEW, WINDOW, RepeatsCounted
+from tests.ops.support import Remembering
 
 PEM = "-----BEGIN {0}-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END {0}-----".format("PRIVATE KEY")
 """Not a key, but of its form."""
@@ -49,18 +49,6 @@ def failure() -> Failure:
         raise ValueError("deep trouble")
     except ValueError:
         return Failure()
-
-
-@implementer(ILogObserver)
-class Remembering:
-    """Keeps the events."""
-
-    def __init__(self, told: list[dict[str, Any]]) -> None:
-        self._told = told
-
-    def __call__(self, event: dict[str, Any]) -> None:
-        """Keep it."""
-        self._told.append(event)
 
 
 class FormatTests(SynchronousTestCase):

@@ -5,12 +5,14 @@ from typing import Any
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import REGISTRY
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gatherer.core.layout import Role
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
 from gatherer.ops.metrics import make_registry
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
 
 PROMISED = """
 conn_manager_connections_total conn_manager_connections_healthy{role} conn_manager_subscriptions_total
@@ -30,11 +32,17 @@ class MetricsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.manager, self.registry, self.router = StubManager(), StubRegistry(), StubRouter()
+        self.vitals = make_vitals(self.manager, self.registry, self.router, Clock())
+
+    def collectors(self) -> Any:
+        """A registry of these parts."""
+        parts = (self.manager, self.registry, self.router)
+        return make_registry(*parts, self.vitals)
 
     def text(self, accept: str = "") -> str:
         """A scrape."""
         encode, _ = choose_encoder(accept)
-        return str(encode(make_registry(self.manager, self.registry, self.router)).decode())
+        return str(encode(self.collectors()).decode())
 
     def samples(self) -> dict[str, float]:
         """All samples of a scrape, by name and labels."""
@@ -112,7 +120,7 @@ class MetricsTests(SynchronousTestCase):
 
     def test_figures_are_read_at_every_scrape(self) -> None:
         """A second scrape of one registry shows the figures of now."""
-        registry = make_registry(self.manager, self.registry, self.router)
+        registry = self.collectors()
         self.assertEqual(registry.get_sample_value("router_backlog_messages"), 6)
         self.router.figures["backlog"] = 7
         self.assertEqual(registry.get_sample_value("router_backlog_messages"), 7)
@@ -123,15 +131,49 @@ class MetricsTests(SynchronousTestCase):
 
     def test_nothing_is_global(self) -> None:
         """The process-wide registry of prometheus_client knows nothing of ours, and two of ours do not collide."""
-        make_registry(self.manager, self.registry, self.router)
-        make_registry(self.manager, self.registry, self.router)
+        self.collectors()
+        self.collectors()
         self.assertIsNone(REGISTRY.get_sample_value("router_backlog_messages"))
 
-    def test_reply_latency_when_it_is_measured(self) -> None:
-        """Replies and their seconds become a summary."""
-        each: dict[str, Any] = self.manager.figures["connections"][1]
-        self.assertNotIn("conn_manager_reply_latency_seconds_count", self.samples())
-        each.update(replies=4, reply_seconds=0.5)
+    def test_what_was_measured_is_in_buckets(self) -> None:
+        """Replies, reads, ages and lags are histograms: cumulative, with the number and the sum of all."""
+        meters = self.vitals.meters
+        for seconds in (0.004, 0.02, 7.0):
+            meters.reply_latency.observe(seconds)
+        meters.reactor_lag.observe(0.3)
+        meters.message_age[Role.TICKER].observe(-0.5)
+        for size in (1, 2, 40):
+            meters.batches[size.bit_length()] += 1
+        expected = {
+            "conn_manager_reply_latency_seconds_bucket{le=0.005}": 1,
+            "conn_manager_reply_latency_seconds_bucket{le=0.025}": 2,
+            "conn_manager_reply_latency_seconds_bucket{le=+Inf}": 3,
+            "conn_manager_reply_latency_seconds_count": 3,
+            "conn_manager_reply_latency_seconds_sum": 7.024,
+            "conn_manager_batch_messages_bucket{le=1.0}": 1,
+            "conn_manager_batch_messages_bucket{le=3.0}": 2,
+            "conn_manager_batch_messages_bucket{le=63.0}": 3,
+            "conn_manager_batch_messages_sum": 100,
+            "conn_manager_message_age_seconds_bucket{le=0.0,role=ticker}": 1,
+            "conn_manager_message_age_seconds_count{role=ticker}": 1,
+            "conn_manager_message_age_seconds_count{role=trade}": 0,
+            "gatherer_reactor_lag_seconds_bucket{le=0.25}": 0,
+            "gatherer_reactor_lag_seconds_bucket{le=0.5}": 1,
+        }
         found = self.samples()
-        self.assertEqual(found["conn_manager_reply_latency_seconds_count"], 4)
-        self.assertEqual(found["conn_manager_reply_latency_seconds_sum"], 0.5)
+        self.assertEqual({name: found.get(name) for name in expected}, expected)
+
+    def test_error_codes_are_few(self) -> None:
+        """Whatever numbers the exchange makes up, they are one label."""
+        self.manager.figures["connections"][1].update(errors={26: 1, 1000: 2, -5: 3, 2**70: 4})
+        found = {name: value for name, value in self.samples().items() if "subscribe_errors" in name}
+        self.assertEqual(sorted(found.values()), [1, 9])
+
+    def test_the_verdict_is_there_too(self) -> None:
+        """What /health says is a metric, part by part."""
+        self.router.figures["trouble"] = "no space"
+        found = self.samples()
+        self.assertEqual(found["gatherer_healthy"], 0)
+        self.assertEqual(found["gatherer_component_state{component=capture}"], 2)
+        self.assertEqual(found["router_disk_trouble"], 1)
+        self.assertEqual(found["gatherer_paused"], 0)

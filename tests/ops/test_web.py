@@ -22,9 +22,8 @@ from gatherer.ops import web
 from gatherer.ops.broadcast import Broadcast
 from gatherer.ops.journal import Journal
 from gatherer.ops.pages import Pages
-from gatherer.ops.verdicts import health, readiness
 from gatherer.ops.web import WebService, make_site
-from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter
+from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, make_vitals
 
 
 class AbortableTransport(StringTransport):
@@ -45,7 +44,9 @@ class PagesTests(SynchronousTestCase):
         self.clock = Clock()
         self.transport = AbortableTransport()
         parts, journal = (self.manager, self.registry, self.router), Journal()
-        site = make_site(Pages(*parts, journal, self.clock), Broadcast(self.clock, *parts, journal), self.clock)
+        vitals = make_vitals(*parts, self.clock)
+        pages, broadcast = Pages(*parts, vitals, journal, self.clock), Broadcast(self.clock, *parts, vitals, journal)
+        site = make_site(pages, broadcast, self.clock)
         site.startFactory()
         self.addCleanup(site.stopFactory)
         self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
@@ -211,43 +212,6 @@ class PagesTests(SynchronousTestCase):
         self.assertTrue(self.transport.disconnecting or self.transport.aborted)
 
 
-class VerdictTests(SynchronousTestCase):
-    """health and readiness."""
-
-    def setUp(self) -> None:
-        self.manager = StubManager().figures
-        self.registry = StubRegistry().figures
-        self.router = StubRouter().figures
-
-    def test_no_live_connection_is_unhealthy_unless_the_exchange_pauses(self) -> None:
-        """Connections that cannot be had while the exchange is down are no problem of ours."""
-        for each in self.manager["connections"]:
-            each["state"] = "waiting"
-        self.assertFalse(health(self.manager, self.registry, self.router)["ok"])
-        self.registry["exchange_active"] = None
-        self.assertFalse(health(self.manager, self.registry, self.router)["ok"])
-        self.registry["exchange_active"] = False
-        self.assertTrue(health(self.manager, self.registry, self.router)["ok"])
-
-    def test_ready_needs_connections_and_the_first_walk(self) -> None:
-        """Everything that is missing is named, not only the first."""
-        self.manager["connections"][0]["state"] = "waiting"
-        self.registry["last_sync"] = None
-        verdict = readiness(self.manager, self.registry)
-        self.assertFalse(verdict["ok"])
-        self.assertEqual(len(verdict["missing"]), 2)
-        self.assertEqual((verdict["connections_live"], verdict["connections_least"]), (1, 2))
-
-    def test_a_market_without_its_book_is_not_held(self) -> None:
-        """An acknowledged subscription whose snapshot is owed does not count."""
-        self.manager["connections"][1]["owed"] = 100
-        self.assertFalse(readiness(self.manager, self.registry)["ok"])
-
-    def test_few_new_markets_do_not_make_it_flap(self) -> None:
-        """One of 200 markets on its way leaves it ready."""
-        self.assertTrue(readiness(self.manager, self.registry)["ok"])
-
-
 class _Client(Protocol):
     """Keeps what it gets."""
 
@@ -270,7 +234,8 @@ class WebServiceTests(TestCase):
     def make(self, port: int = 0) -> WebService:
         """A service on loopback."""
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
-        return WebService(endpoint, StubManager(), StubRegistry(), StubRouter(), reactor, LogPublisher())
+        parts = StubManager(), StubRegistry(), StubRouter()
+        return WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
 
     async def running(self) -> tuple[WebService, int]:
         """A service that listens, and its port."""
