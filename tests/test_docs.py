@@ -129,6 +129,14 @@ class ReferenceTests(SynchronousTestCase):
             path, _, test = name.partition("::")
             self.assertIn(f"def {test}(self", (TREE / path).read_text(), f"{page}: {name}")
 
+    def test_classes_and_methods_exist(self) -> None:
+        """docs/architecture.md names interfaces we have, and methods that the classes before the dot have."""
+        source = {path: path.read_text() for path in PACKAGE.rglob("*.py")}
+        for name, method in re.findall(r"`([A-Z]\w+)(?:\.(\w+))?[^`]*`", (DOCS / "architecture.md").read_text()):
+            homes = [text for text in source.values() if re.search(rf"^class {name}\b", text, re.MULTILINE)]
+            self.assertTrue(homes, name)
+            self.assertTrue(any(f"def {method}" in text for text in homes), f"{name}.{method}")
+
     def test_modules_exist(self) -> None:
         """`python -m` and `trial` are told to run what can be run."""
         for page, name in told(r"(?:python -m|trial) ((?:gatherer|benchmarks|tests)[\w.]*)"):
