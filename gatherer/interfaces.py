@@ -175,9 +175,12 @@ class ISteering(Interface):
         """What `IConnection.gaps` gives, of all connections, each with its `conn_id`; oldest first."""
 
     def kick(conn_id, by):
-        """Cut the socket of a connection. Deferred: fires with `conn_id`, `seconds` it took, `held` and `wanted`
-        numbers of markets, once it is live again and (unless paused) every market is held; fails with
-        `SteeringError` when that takes more than a minute, though it goes on trying."""
+        """Cut the socket of a connection. Deferred: fires with `conn_id` and `next_dial_in` (s) when it is gone."""
+
+    def when_back(conn_id):
+        """Deferred: fires with `conn_id` and numbers of markets `held` and `wanted` once the connection is live and
+        (unless paused) all its markets are held; fails with `SteeringError` when that takes more than a minute,
+        though it goes on trying."""
 
     def drain(conn_id, by):
         """Move the markets of an order book connection to the others as far as they have room, the rest as soon as

@@ -1,7 +1,6 @@
 """What operators may do to the pool while it runs. Each change is one line in the log that says who wanted it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,23 +13,14 @@ from gatherer.core.layout import Role
 from gatherer.errors import SessionLost, SteeringError
 from gatherer.interfaces import ISteering
 from gatherer.placement import Placement
+from gatherer.waiters import Waiters
 
-KICK_PATIENCE = 60.0
-"""Seconds to wait for a connection that was kicked; it goes on dialling after that."""
+PATIENCE = 60.0
+"""Seconds to wait for a connection that is down; it goes on dialling after that."""
 BOOK_PATIENCE = 15.0
 """Seconds to wait for a fresh book: three times what a command may take."""
 
 Facts = dict[str, Any]
-
-
-@dataclass(slots=True)
-class _Return:
-    """Somebody waits for a connection that was kicked."""
-
-    since: float
-    was_down: bool
-    """The end of a real socket is told in a later reactor turn."""
-    back: Deferred[Facts] = field(default_factory=Deferred)
 
 
 @implementer(ISteering)
@@ -43,7 +33,8 @@ class Steering:
         self._connections = connections
         self._placement = placement
         self._clock = clock
-        self._returns: dict[int, list[_Return]] = {}
+        self._gone: Waiters[int, Facts] = Waiters()
+        self._back: Waiters[int, Facts] = Waiters()
         self.paused_since: float | None = None
 
     @property
@@ -69,14 +60,22 @@ class Steering:
     def kick(self, conn_id: int, by: str) -> Deferred[Facts]:
         """See `ISteering`."""
         connection = self._connection(conn_id)
-        connection.kick("kicked by operator")
+        gone = self._gone.wait(conn_id)  # before the cut: a socket may end at once
+        try:
+            connection.kick("kicked by operator")
+        except SteeringError:
+            gone.addErrback(lambda _: None)
+            gone.cancel()
+            raise
         self._log.warn("{by}: kick {conn_id}", by=by, conn_id=conn_id)
-        waiting = _Return(self._clock.seconds(), not connection.is_live)
-        self._returns.setdefault(conn_id, []).append(waiting)
-        waiting.back.addTimeout(
-            KICK_PATIENCE, self._clock, lambda _value, _seconds: self._not_back(connection, waiting)
-        )
-        return waiting.back
+        return gone
+
+    def when_back(self, conn_id: int) -> Deferred[Facts]:
+        """See `ISteering`."""
+        connection = self._connection(conn_id)
+        back = self._back.wait(conn_id)
+        self.connection_changed(connection)
+        return back.addTimeout(PATIENCE, self._clock, lambda _value, _seconds: self._not_back(connection))
 
     def drain(self, conn_id: int, by: str) -> Facts:
         """See `ISteering`."""
@@ -133,33 +132,20 @@ class Steering:
 
     def connection_changed(self, connection: Any) -> None:
         """See `IConnectionOwner`."""
-        waiting = self._returns.get(connection.conn_id)
-        if not waiting:
-            return
+        conn_id = connection.conn_id
         if not connection.is_live:
-            for each in waiting:
-                each.was_down = True
-            return
-        status = connection.status()
-        if all(each.was_down for each in waiting) and (self.paused_since is not None or not status["divergence"]):
-            del self._returns[connection.conn_id]
-            for each in waiting:
-                seconds = self._clock.seconds() - each.since
-                each.back.callback(
-                    {
-                        "conn_id": connection.conn_id,
-                        "seconds": seconds,
-                        "held": status["held"],
-                        "wanted": status["wanted"],
-                    }
-                )
+            if conn_id in self._gone:
+                wait = connection.status()["next_dial_in"]
+                self._gone.fire(conn_id, {"conn_id": conn_id, "next_dial_in": wait})
+        elif conn_id in self._back:
+            status = connection.status()
+            if self.paused_since is not None or not status["divergence"]:
+                self._back.fire(conn_id, {key: status[key] for key in ("conn_id", "held", "wanted")})
 
     def stop(self) -> None:
         """Nobody waits any longer."""
-        returns, self._returns = self._returns, {}
-        for waiting in returns.values():
-            for each in waiting:
-                each.back.errback(Failure(SteeringError("the gatherer stops")))
+        for waiters in (self._gone, self._back):
+            waiters.fail_all(SteeringError("the gatherer stops"))
 
     # -- helpers --------------------------------------------------------------------------------
 
@@ -194,13 +180,10 @@ class Steering:
             raise SteeringError(f"{ticker} is not held by connection {conn_id} yet: explain() tells why")
         return connection
 
-    def _not_back(self, connection: Any, waiting: _Return) -> Failure:
-        waiting_too = self._returns.get(connection.conn_id, [])
-        if waiting in waiting_too:
-            waiting_too.remove(waiting)
+    def _not_back(self, connection: Any) -> Failure:
         status = connection.status()
         return Failure(SteeringError(
-            f"connection {connection.conn_id} is not back after {KICK_PATIENCE:.0f} s: {status['state']}, "
+            f"connection {connection.conn_id} is not back after {PATIENCE:.0f} s: {status['state']}, "
             f"{status['held']} of {status['wanted']} markets held; it goes on trying"
         ))  # fmt: skip
 

@@ -28,12 +28,14 @@ class SteeringTestCase(PoolTestCase):
         """The text of the SteeringError."""
         return str(self.assertRaises(SteeringError, call, *arguments))
 
+    def kick(self, pool: Pool, conn_id: int) -> Any:
+        """Cut a socket; what the caller is told."""
+        return self.successResultOf(pool.manager.steering.kick(conn_id, BY))
+
     def logged(self, call: Any, *arguments: Any) -> list[str]:
-        """The lines a call brings; what it promises is of no interest."""
+        """The lines a call brings."""
         with capturedLogs() as events:
-            promise = call(*arguments)
-        if isinstance(promise, Deferred):
-            promise.addErrback(lambda _: None)
+            call(*arguments)
         return [formatEvent(event) for event in events if "gatherer.steering" in event["log_namespace"]]
 
 
@@ -47,14 +49,13 @@ class KickTests(SteeringTestCase):
     def test_comes_back_with_everything(self) -> None:
         """The Deferred fires when every market is held again, not when the socket opens; the others see nothing."""
         pool = self.full()
-        back: Deferred[Any] = pool.manager.steering.kick(5, BY)
+        self.assertEqual(self.kick(pool, 5), {"conn_id": 5, "next_dial_in": 1.0})
         self.assertEqual(pool.manager.connections()[4].state, "backoff")
+        back = pool.manager.steering.when_back(5)
         pool.step(0.9)
         self.assertNoResult(back)
         pool.step(0.2)
-        facts = self.successResultOf(back)
-        self.assertEqual((facts["conn_id"], facts["held"], facts["wanted"]), (5, 10, 10))
-        self.assertAlmostEqual(facts["seconds"], 1.0, delta=0.2)
+        self.assertEqual(self.successResultOf(back), {"conn_id": 5, "held": 10, "wanted": 10})
         self.assertEqual([c["reconnects"] for c in pool.manager.status()["connections"]], [0, 0, 0, 0, 1, 0])
         self.assert_converged(pool, pool.tickers)
 
@@ -71,40 +72,41 @@ class KickTests(SteeringTestCase):
     def test_a_global_channel_comes_back_too(self) -> None:
         """Back means that its channel is subscribed again."""
         pool = self.full()
-        back: Deferred[Any] = pool.manager.steering.kick(1, BY)
+        self.kick(pool, 1)
+        back = pool.manager.steering.when_back(1)
+        self.assertNoResult(back)
         pool.step(1.1)
         self.assertEqual(self.successResultOf(back)["conn_id"], 1)
 
-    def test_two_who_kick_are_both_told(self) -> None:
-        """Each caller has a Deferred of its own; one that gives up leaves the other alone."""
+    def test_one_that_is_there_is_back(self) -> None:
+        """Nobody waits for what has happened; each who waits is told, but for those who gave up."""
         pool = self.full()
-        first: Deferred[Any] = pool.manager.steering.kick(5, BY)
-        pool.step(1.1)
-        self.successResultOf(first)
-        second: Deferred[Any] = pool.manager.steering.kick(5, BY)
+        steering = pool.manager.steering
+        self.assertEqual(self.successResultOf(steering.when_back(5))["held"], 10)
+        self.kick(pool, 5)
+        first, second = steering.when_back(5), steering.when_back(5)
         second.cancel()
         self.failureResultOf(second)
-        third: Deferred[Any] = pool.manager.steering.kick(4, BY)
-        pool.step(5)
-        self.successResultOf(third)
+        pool.step(1.1)
+        self.successResultOf(first)
 
     def test_nothing_to_cut(self) -> None:
         """A connection without a socket says when it dials next; wrong ids say which there are."""
         pool = self.full()
-        back = pool.manager.steering.kick(5, BY)
+        self.kick(pool, 5)
         text = self.refused(pool.manager.steering.kick, 5, BY)
         self.assertEqual(text, "connection 5 has no socket to cut: it is in state backoff, next dial in 1.0 s")
         for wrong in (0, 7, 171, "5", None, True, 5.0, [5]):
-            text = self.refused(pool.manager.steering.kick, wrong, BY)
-            self.assertEqual(text, f"no connection {wrong!r}: ids are 1 to 6")
+            for method in (pool.manager.steering.kick, pool.manager.steering.drain):
+                self.assertEqual(self.refused(method, wrong, BY), f"no connection {wrong!r}: ids are 1 to 6")
         pool.step(2)
-        self.successResultOf(back)
 
     def test_one_that_does_not_come_back(self) -> None:
         """After a minute the Deferred fails with where it stands; the connection goes on dialling."""
         pool = self.full()
         pool.exchange.faults.refuse_upgrade(503, times=10)
-        back: Deferred[Any] = pool.manager.steering.kick(5, BY)
+        self.kick(pool, 5)
+        back: Deferred[Any] = pool.manager.steering.when_back(5)
         pool.step(61)
         text = self.failureResultOf(back, SteeringError).getErrorMessage()
         self.assertEqual(text, "connection 5 is not back after 60 s: backoff, 0 of 10 markets held; it goes on trying")
@@ -114,7 +116,8 @@ class KickTests(SteeringTestCase):
     def test_the_stop_leaves_nobody_waiting(self) -> None:
         """Whoever waits is told that the gatherer stops, and no timer is left."""
         pool = Pool().start()
-        back: Deferred[Any] = pool.manager.steering.kick(5, BY)
+        self.kick(pool, 5)
+        back: Deferred[Any] = pool.manager.steering.when_back(5)
         pool.stop()
         self.assertIn("stops", self.failureResultOf(back, SteeringError).getErrorMessage())
 
@@ -224,8 +227,9 @@ class PauseTests(SteeringTestCase):
         """Its global channel is subscribed again at once, order books after resume; a kick does not wait for them."""
         pool = self.full()
         pool.manager.steering.pause(BY)
-        ticker = pool.manager.steering.kick(1, BY)
-        books: Deferred[Any] = pool.manager.steering.kick(5, BY)
+        self.kick(pool, 1)
+        self.kick(pool, 5)
+        ticker, books = pool.manager.steering.when_back(1), pool.manager.steering.when_back(5)
         pool.step(3)
         self.successResultOf(ticker)
         self.assertEqual(self.successResultOf(books)["held"], 0)

@@ -154,13 +154,13 @@ class Session:
     def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
         """See `ISession`."""
         self.refresh(ticker)
-        return self._watching.next_book(ticker)
+        return self._watching.books.wait(ticker)
 
     def close(self, reason: GathererError, stopped: bool = False) -> None:
         """See `ISession`."""
         self._amends.close()
         self.commander.close(reason)
-        self._watching.close(reason)
+        self._watching.books.fail_all(reason)
         self._counters.journal.over("session lost")
         self.commander.tell_removed(self._plan.unwanted(self._plan.held))
         self._mark("session_down", reason=str(reason), since=self._last_heard(), stopped=stopped)

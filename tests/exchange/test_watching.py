@@ -48,24 +48,24 @@ class WatchingTests(SynchronousTestCase):
 
     def test_books(self) -> None:
         """All who wait for one get it; who gave up is forgotten; the end of the session is an error."""
-        first, second, third = (self.watching.next_book("T") for _ in range(3))
+        first, second, third = (self.watching.books.wait("T") for _ in range(3))
         second.cancel()
         self.failureResultOf(second)
         data = json.dumps({"msg": {"yes_dollars_fp": [["0.10", "1.00"]], "no_dollars_fp": []}}).encode()
         self.watching.snapshot("T", Envelope("orderbook_snapshot", 0, 3, 9), data, 4.0)
         for book in (first, third):
             self.assertEqual(self.successResultOf(book), {"sid": 3, "seq": 9, "at": 4.0, "yes": 1, "no": 0})
-        self.assertEqual(self.watching.books, {})
-        last: Any = self.watching.next_book("T")
-        self.watching.close(SessionLost("gone"))
+        self.assertNotIn("T", self.watching.books)
+        last: Any = self.watching.books.wait("T")
+        self.watching.books.fail_all(SessionLost("gone"))
         self.failureResultOf(last, SessionLost)
 
     def test_the_last_who_gives_up_leaves_nothing(self) -> None:
         """So that the message path is not asked to look for nobody."""
-        book = self.watching.next_book("T")
+        book = self.watching.books.wait("T")
         book.cancel()
         self.failureResultOf(book)
-        self.assertEqual(self.watching.books, {})
+        self.assertNotIn("T", self.watching.books)
 
     def test_levels_of_odd_books(self) -> None:
         """A side that is absent has no levels; a book of another shape has none either."""
