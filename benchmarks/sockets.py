@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
 from benchmarks.exchange_process import KEY_ID, serve
+from benchmarks.turntimes import LateBeats, TimedPoller, timed_turns
 from gatherer.building import Builder
 from gatherer.exchange.auth import Signer
 from gatherer.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
@@ -29,39 +30,19 @@ LOOK = 0.1
 PATIENCE = 300.0
 
 
-class TimedPoller:
-    """The reactor's poll object, measuring what happens between two polls: a turn. Pongs go out in between."""
-
-    def __init__(self, poller: Any) -> None:
-        self._poller = poller
-        self._since = perf_counter()
-        self.longest = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._poller, name)
-
-    def poll(self, *arguments: Any) -> Any:
-        """See `select.epoll.poll`."""
-        self.longest = max(self.longest, perf_counter() - self._since)
-        try:
-            return self._poller.poll(*arguments)
-        finally:
-            self._since = perf_counter()
-
-
 class Bench:
     """One gatherer against one exchange."""
 
-    def __init__(self, reactor: Any, pipe: Any, gatherer: Any) -> None:
+    def __init__(self, reactor: Any, pipe: Any, gatherer: Any, turns: TimedPoller | LateBeats) -> None:
         self._reactor = reactor
         self._pipe = pipe
         self._gatherer = gatherer
-        self._poller = reactor._poller = TimedPoller(reactor._poller)
+        self._turns = turns
 
     async def phase(self, name: str, done: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until something is so, and tell what it took."""
         began, cpu, theirs = perf_counter(), _cpu(), self.ask("cpu")
-        self._poller.longest = 0.0
+        self._turns.longest = 0.0
         while not done(self._gatherer.manager.status()):
             if perf_counter() - began > PATIENCE:
                 raise SystemExit(f"{name}: not within {PATIENCE:.0f} s")
@@ -70,7 +51,7 @@ class Bench:
         ours, theirs = _cpu() - cpu, self.ask("cpu") - theirs
         print(
             f"{name}: {seconds:.2f} s; processor time {ours:.2f} s, the simulator's {theirs:.2f} s; "
-            f"longest reactor turn {self._poller.longest * 1e3:.0f} ms"
+            f"longest reactor turn {self._turns.longest * 1e3:.0f} ms"
         )
 
     def ask(self, what: str, number: int = 0) -> Any:
@@ -103,7 +84,7 @@ def _covered(markets: int, lost: int = 0) -> Callable[[dict[str, Any]], bool]:
 async def measure(reactor: Any, pipe: Any, key: Ed25519PrivateKey, options: argparse.Namespace) -> None:
     """Start, fill, cut, recover."""
     websocket, rest = pipe.recv()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, timed_turns(reactor) as turns:
         settings = Settings(
             exchange=ExchangeSettings(
                 f"ws://127.0.0.1:{websocket}/trade-api/ws/v2", f"http://127.0.0.1:{rest}/trade-api/v2", KEY_ID
@@ -115,7 +96,7 @@ async def measure(reactor: Any, pipe: Any, key: Ed25519PrivateKey, options: argp
         failures: list[str] = []
         gatherer = Builder(settings, Signer(KEY_ID, key), reactor, lambda: 0.5, failures.append).gatherer()
         gc.freeze()  # as twistd gatherer does
-        bench = Bench(reactor, pipe, gatherer)
+        bench = Bench(reactor, pipe, gatherer, turns)
         gatherer.startService()
         await bench.phase("150 sockets open", _all_live)
         await bench.phase("every market with its book", _covered(options.markets))

@@ -1,5 +1,7 @@
 """Choose a reactor by name, before anything imports one."""
 
+from typing import Any
+
 
 def install(name: str) -> None:
     """`epoll`, `asyncio`, `uvloop`, or "" for what `twistd gatherer` would run on. SystemExit for any other."""
@@ -20,3 +22,9 @@ def install(name: str) -> None:
         asyncioreactor.install(uvloop.new_event_loop())
     else:
         raise SystemExit(f"no reactor is called {name!r}: epoll, asyncio or uvloop")
+
+
+def name_of(reactor: Any) -> str:
+    """A reactor, with the loop it stands on if it has one."""
+    loop = getattr(reactor, "_asyncioEventloop", None)
+    return type(reactor).__name__ + ("" if loop is None else f" on {type(loop).__module__}.{type(loop).__name__}")

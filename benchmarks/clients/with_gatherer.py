@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from zope.interface import implementer
 
-from benchmarks.clients.reactors import install
+from benchmarks.clients.reactors import install, name_of
 from benchmarks.clients.work import Sink, Task
 from benchmarks.standins import NullRouter
 from gatherer.core.codec import decode_envelope
@@ -65,7 +65,7 @@ def run(task: Task, sink: Sink) -> None:
             "gaps": sum(connection["gaps"] + connection["repeats"] for connection in connections),
             "last": [envelope.seq for envelope in ends],
             "sids": [envelope.sid for envelope in ends],
-            "reactor": type(loop).__name__,
+            "reactor": name_of(loop),
         }
 
     def ready(_: object) -> None:

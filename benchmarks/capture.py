@@ -1,0 +1,157 @@
+"""The whole service at rising rates: how many order book changes a second it takes down without losing one.
+
+Run: python -m benchmarks.capture. The service is pinned to one core, its writer threads included; the generator has the
+other. A rate is held when, for so many seconds, the router dropped nothing, and neither the sockets nor the router were
+further behind at the end than they may be. Default settings; segments go to the disk of the temporary folder.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter, process_time, thread_time
+from typing import Any
+
+from benchmarks.clients.reactors import install, name_of
+from benchmarks.cores import surroundings
+from benchmarks.tables import markdown
+from benchmarks.turntimes import timed_turns
+from benchmarks.whole import build, capture_directory, exchange, settled
+
+RATES = (50_000, 100_000, 150_000, 200_000, 250_000, 300_000, 400_000)
+BEHIND = 0.25
+"""Seconds of messages that may be under way at the end."""
+WARM_UP = 2.0
+COLUMNS = (
+    "deltas/s", "taken/s", "held", "dropped", "CPU µs: reactor", "writers", "core",
+    "bytes: received", "on disk", "longest turn", "generator busy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the counters say at a moment."""
+
+    at: float
+    total: float
+    """Processor seconds of all threads."""
+    reactor: float
+    received: int
+    written: int
+    dropped: int
+    disk: int
+    raw: int
+
+    @classmethod
+    def now(cls, gatherer: Any) -> "Look":
+        """Called in the reactor's thread."""
+        status, connections = gatherer.router.status(), gatherer.manager.status()["connections"]
+        raw = sum(connection["bytes_received"] for connection in connections)
+        return cls(
+            perf_counter(), process_time(), thread_time(), status["received"], status["written"], status["dropped"],
+            status["bytes_written"], raw,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One rate."""
+
+    rate: int
+    before: Look
+    after: Look
+    told: dict[str, Any]
+    """What the generator says."""
+    received: int
+    """Of what it has sent since it was told the rate."""
+    longest: float
+
+    @property
+    def dropped(self) -> int:
+        """Messages lost."""
+        return self.after.dropped - self.before.dropped
+
+    @property
+    def held(self) -> bool:
+        """Whether this rate can be borne."""
+        late = max(self.told["due"] - self.told["sent"], self.told["sent"] - self.received)
+        return not self.dropped and late <= BEHIND * self.rate
+
+    def cells(self) -> Iterator[str]:
+        """The row of the table."""
+        seconds, count = self.after.at - self.before.at, self.after.received - self.before.received
+        total, reactor = self.after.total - self.before.total, self.after.reactor - self.before.reactor
+        yield from (f"{self.rate:,}", f"{count / seconds:,.0f}", "yes" if self.held else "no", f"{self.dropped:,}")
+        yield from (f"{reactor / count * 1e6:.2f}", f"{(total - reactor) / count * 1e6:.2f}", f"{total / seconds:.0%}")
+        yield f"{(self.after.raw - self.before.raw) / count:.0f}"
+        yield f"{(self.after.disk - self.before.disk) / max(1, self.after.written - self.before.written):.1f}"
+        yield from (f"{self.longest * 1e3:.0f} ms", f"{self.told['busy']:.0%}")
+
+
+async def measure(
+    reactor: Any, generator: Any, options: argparse.Namespace, tell: Callable[[str], None]
+) -> list[Result]:
+    """Start, subscribe, then one rate after the other, until one is not held."""
+    from twisted.internet.task import deferLater
+
+    results: list[Result] = []
+    with capture_directory() as directory, timed_turns(reactor) as turns:
+        gatherer = build(reactor, generator.port, directory, options.connections)
+        gatherer.startService()
+        await settled(reactor, gatherer, options.markets)
+        for rate in options.rates:
+            start = gatherer.router.status()["received"]
+            generator.say(("rate", rate))
+            await deferLater(reactor, min(WARM_UP, options.seconds))
+            turns.longest, before = 0.0, Look.now(gatherer)
+            await deferLater(reactor, options.seconds)
+            after, longest = Look.now(gatherer), turns.longest
+            generator.say("report")
+            told = generator.hear()
+            results.append(result := Result(rate, before, after, told, after.received - start, longest))
+            tell(", ".join(map("{}: {}".format, COLUMNS, result.cells())))
+            generator.say(("rate", 0))
+            await deferLater(reactor, min(WARM_UP, options.seconds))
+            if not result.held:
+                break
+        await gatherer.stopService()
+    return results
+
+
+def parse(command_line: list[str]) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", nargs="+", type=int, default=list(RATES), help="deltas a second, rising")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each rate (default: %(default)s)")
+    parser.add_argument("--markets", type=int, default=4000)
+    parser.add_argument("--connections", type=int, default=150)
+    parser.add_argument("--reactor", default="", help="epoll, asyncio or uvloop (default: as twistd gatherer)")
+    parser.add_argument("--markdown", action="store_true", help="end with the table as it is in docs/performance.md")
+    return parser.parse_args(command_line)
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    options = parse(sys.argv[1:])
+    install(options.reactor)
+    from twisted.internet.defer import Deferred
+    from twisted.internet.task import react
+
+    results: list[Result] = []
+
+    async def run(reactor: Any) -> None:
+        print(surroundings(), name_of(reactor), sep="; ")
+        results.extend(await measure(reactor, generator, options, print))
+
+    try:
+        with exchange(options.markets) as generator:
+            react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
+    finally:
+        best = max((result.rate for result in results if result.held), default=0)
+        print(f"highest rate held: {best:,} deltas a second")
+        if options.markdown:
+            print(markdown(COLUMNS, [list(result.cells()) for result in results]))
+
+
+if __name__ == "__main__":
+    main()
