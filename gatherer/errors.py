@@ -47,6 +47,11 @@ class UpgradeRefused(GathererError):
         self.clock_skew = clock_skew
 
 
+class TlsError(GathererError):
+    """No secure connection to the exchange: its certificate did not pass, or the encrypted stream was damaged, cut short
+    or of a kind we refuse. A certificate of your own authority needs `[exchange] ca_file`."""
+
+
 class NoCapacity(GathererError):
     """No connection that is up has room for another market."""
 
