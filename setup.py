@@ -35,6 +35,8 @@ setup(
         "zope.interface>=7",
         "msgspec>=0.19",
         "cryptography>=43",
+        "pyopenssl>=24.2",
+        "service-identity>=24.1",
         "zstandard>=0.23",
         "prometheus-client>=0.21",
         "tzdata>=2024.1",

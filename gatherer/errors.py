@@ -48,8 +48,8 @@ class UpgradeRefused(GathererError):
 
 
 class TlsError(GathererError):
-    """No secure connection to the exchange: its certificate did not pass, or the encrypted stream was damaged, cut short
-    or of a kind we refuse. A certificate of your own authority needs `[exchange] ca_file`."""
+    """No secure connection to the exchange: its certificate did not pass, or the encrypted stream was damaged, cut
+    short or of a kind we refuse. A certificate of your own authority needs `[exchange] ca_file`."""
 
 
 class NoCapacity(GathererError):

@@ -1,14 +1,14 @@
 """How to reach the WebSocket host: plain TCP to this machine, verified TLS to any other."""
 
-import ssl
 from typing import Any
 
 from twisted.internet.interfaces import IConnector
 from twisted.internet.protocol import ClientFactory
 
 from gatherer.errors import ConfigError
+from gatherer.exchange.records import TlsClient
 from gatherer.exchange.secure import SecureFactory
-from gatherer.exchange.tls import client_context
+from gatherer.exchange.tls import trust_root
 from gatherer.exchange.urls import WEBSOCKET_SCHEMES, check_url
 from gatherer.exchange.websocket import Dialer
 
@@ -21,19 +21,14 @@ def make_dialer(reactor: Any, url: str, ca_file: str | None, timeout: float) -> 
     if parts.scheme == "ws":
         port = parts.port or 80
         return lambda factory: reactor.connectTCP(host, port, factory, timeout=timeout)
-    name = host.rstrip(".")  # certificates and SNI are without the root's dot
-    context = client_context(ca_file)
-    _check_name(context, name, url)
+    trust = trust_root(ca_file)
+    try:
+        client = TlsClient(host.rstrip("."), trust)  # certificates and SNI know no root's dot
+    except ValueError as error:
+        raise ConfigError(f"websocket_url {url!r}: no certificate can be for this host: {error}") from None
     port = parts.port or 443
 
     def dial(factory: ClientFactory) -> IConnector:
-        return reactor.connectTCP(host, port, SecureFactory(factory, context, name), timeout=timeout)
+        return reactor.connectTCP(host, port, SecureFactory(factory, client), timeout=timeout)
 
     return dial
-
-
-def _check_name(context: ssl.SSLContext, name: str, url: str) -> None:
-    try:
-        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
-    except ValueError as error:
-        raise ConfigError(f"websocket_url {url!r}: no name a certificate can be for: {error}") from None

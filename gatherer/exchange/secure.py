@@ -1,15 +1,14 @@
-"""TLS between TCP and the WebSocket: the standard library's `ssl` on memory buffers.
+"""TLS between TCP and the WebSocket.
 
-Why not Twisted's own TLS (`reactor.connectSSL`): it enters pyOpenSSL once per record through cffi and hands each
-record up by itself. The exchange sends one record per message, so every message would pay for a dozen Python frames and
-would reach the frame scan alone, as a batch of one. Here all records of a socket read are decrypted in one loop and go up
-in one `dataReceived`, with two Python frames between the socket and the WebSocket. What is left is OpenSSL's own work.
+Why not Twisted's own TLS (`reactor.connectSSL`): it handles one record at a time, some twenty Python calls each, and
+hands each up by itself. The exchange sends one record per message, so every message would reach the frame scan alone,
+as a batch of one. Here all records of a socket read are decrypted in one loop (`gatherer.exchange.records`) and go up
+in one `dataReceived`, with two Python frames between the socket and the WebSocket.
 
 It is a client's side only and knows no half-close: the end of either side's data, if announced by a close_notify, ends
 the connection, and without one it is an error.
 """
 
-import ssl
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -22,9 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.errors import TlsError
-
-RECORD = 16384
-"""Bytes of the largest record's plaintext: whoever asks for so many leaves nothing behind in the TLS object."""
+from gatherer.exchange.records import TlsClient
 
 
 class Stage(Enum):
@@ -45,11 +42,9 @@ class SecureTransport(Protocol):
 
     transport: Any
 
-    def __init__(self, above: IProtocol, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, above: IProtocol, client: TlsClient) -> None:
         self._above = above
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._tls = client.connection()
         self._stage = Stage.HANDSHAKE
         self._queued: list[bytes] = []
         self._producer: Any = None
@@ -66,31 +61,21 @@ class SecureTransport(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """One socket read: at most one call of the protocol above, with the plaintext of all its records."""
-        incoming, read = self._incoming, self._tls.read
-        incoming.write(data)
-        if self._stage is not Stage.OPEN and not self._shake_hands():
-            return
-        plain: list[bytes] = []
-        failure: ssl.SSLError | None = None
-        record: bytes | None = None
-        try:
-            # A `read` that finds no complete record costs as much as one that does: with whole records there is none.
-            while incoming.pending:
-                record = read(RECORD)
-                if not record:
-                    break
-                plain.append(record)
-        except ssl.SSLWantReadError:
-            record = None
-        except ssl.SSLError as error:
-            failure = error
+        tls = self._tls
+        if self._stage is not Stage.OPEN:
+            tls.feed(data)
+            if not self._shake_hands():
+                return
+            data = b""
+        plain = tls.decrypt(data)
         if plain:
-            self._above.dataReceived(b"".join(plain))
-        if self._outgoing.pending:
-            self._flush()  # answers of TLS itself, such as a key update's
-        if failure is not None:
-            self._fail(failure)
-        elif record == b"":
+            self._above.dataReceived(plain)
+        self._flush()  # answers of TLS itself, such as a key update's
+        if not tls.ended:
+            return
+        if tls.error is not None:
+            self._fail(tls.error)
+        else:
             self._finish()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -108,7 +93,11 @@ class SecureTransport(Protocol):
     def write(self, data: bytes) -> None:
         """Encrypt and send, once the handshake is done."""
         if self._stage is Stage.OPEN:
-            self._encrypt(data)
+            try:
+                self._tls.encrypt(data)
+            except TlsError as error:
+                self._fail(error)
+            self._flush()
         elif self._stage is Stage.HANDSHAKE:
             self._queued.append(data)
 
@@ -179,14 +168,16 @@ class SecureTransport(Protocol):
         if self._stage is Stage.CLOSED:
             return False
         try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush()
-            return False
-        except ssl.SSLError as error:
+            done = self._tls.shake_hands()
+        except TlsError as error:
             self._fail(error)
             return False
         self._flush()
+        if done:
+            self._open()
+        return self._stage is Stage.OPEN
+
+    def _open(self) -> None:
         self._stage = Stage.OPEN
         queued, self._queued = self._queued, []
         for data in queued:
@@ -196,40 +187,27 @@ class SecureTransport(Protocol):
             held.resumeProducing()
         if self.disconnecting:
             self.loseConnection()
-        return True
-
-    def _encrypt(self, data: bytes) -> None:
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._tls.write(rest) :]  # a record at a time
-        except ssl.SSLError as error:
-            self._fail(error)
-        else:
-            self._flush()
 
     def _flush(self) -> None:
-        if self._stage is not Stage.CLOSED and self._outgoing.pending:
-            self.transport.write(self._outgoing.read())
+        if self._stage is not Stage.CLOSED:
+            data = self._tls.outgoing()
+            if data:
+                self.transport.write(data)
 
-    def _fail(self, error: ssl.SSLError) -> None:
+    def _fail(self, error: TlsError) -> None:
         """Tell the peer by the alert OpenSSL has prepared; the protocol above learns why when TCP is gone."""
         if self._stage is not Stage.CLOSED:
-            self._error = TlsError(explain(error))
+            self._error = error
             self._close()
 
     def _finish(self) -> None:
         """Announce the end. The peer's own close_notify is not waited for (RFC 8446 section 6.1)."""
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            pass  # always: "want read" while the peer has not announced its end
-        self._close()
+        if self._stage is not Stage.CLOSED:
+            self._tls.end()
+            self._close()
 
     def _close(self) -> None:
         self._flush()
-        if self._stage is Stage.CLOSED:
-            return
         self._stage = Stage.CLOSED
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -243,20 +221,11 @@ class SecureFactory(WrappingFactory):
 
     noisy = False
 
-    def __init__(self, wrapped: ClientFactory, context: ssl.SSLContext, host: str) -> None:
-        """`host` is the name or address that the certificate must be for."""
+    def __init__(self, wrapped: ClientFactory, client: TlsClient) -> None:
         super().__init__(wrapped)
-        self._context = context
-        self._host = host
+        self._client = client
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """TCP is up."""
         above = self.wrappedFactory.buildProtocol(addr)
-        return None if above is None else SecureTransport(above, self._context, self._host)
-
-
-def explain(error: ssl.SSLError) -> str:
-    """What went wrong, without OpenSSL's file names and line numbers."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    return f"TLS failed: {error.reason.replace('_', ' ').lower() if error.reason else error}"
+        return None if above is None else SecureTransport(above, self._client)

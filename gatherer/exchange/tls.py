@@ -1,69 +1,88 @@
-"""Which certificate authorities are trusted: the system's, and those of one file more if the settings name one.
-
-REST goes through treq and Twisted's pyOpenSSL, the WebSockets through the standard library's `ssl`
-(`gatherer.exchange.secure` says why), so the same trust is expressed twice.
-"""
+"""Whom we trust: the system's certificate authorities, and those of one file more if the settings name one."""
 
 import os
-import ssl
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from twisted.internet.ssl import Certificate, OpenSSLDefaultPaths, platformTrust
+from OpenSSL.crypto import X509
+from OpenSSL.SSL import OP_NO_RENEGOTIATION, Connection, X509VerificationCodes
+from service_identity import CertificateError, VerificationError
+from service_identity.hazmat import DNS_ID, IPAddress_ID, verify_service_identity
+from service_identity.pyopenssl import extract_patterns
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.ssl import Certificate, OpenSSLDefaultPaths
 
 from gatherer.errors import ConfigError
 
-Path = str | os.PathLike[str]
+Identity = DNS_ID | IPAddress_ID
+"""Whom a certificate must be for."""
 
 
 class PlatformTrustAnd(OpenSSLDefaultPaths):
-    """The system's authorities plus some more: `trustRootFromCertificates` alone would replace them."""
+    """The system's authorities plus some more: `trustRootFromCertificates` alone would replace them.
+
+    It sees every context before its first connection, so what Twisted has no option for is set here as well.
+    """
 
     def __init__(self, certificates: list[Certificate]) -> None:
         self._certificates = certificates
 
     def _addCACertsToContext(self, context: Any) -> None:
         super()._addCACertsToContext(context)
+        context.set_options(OP_NO_RENEGOTIATION)
         store = context.get_cert_store()
         for certificate in self._certificates:
             store.add_cert(certificate.original)
 
 
-def trust_root(ca_file: Path | None) -> Any:
+def trust_root(ca_file: str | os.PathLike[str] | None) -> Any:
     """The `trustRoot` for `optionsForClientTLS`. `ca_file` is a PEM file with one certificate or several.
 
     Raises `ConfigError`, naming the file, when it cannot be read or holds no certificate.
     """
     if ca_file is None:
-        return platformTrust()
-    return PlatformTrustAnd([Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in _certificates(ca_file)])
-
-
-def client_context(ca_file: Path | None) -> ssl.SSLContext:
-    """The same trust for `ssl`. Chain and host name are verified, the name by the certificate's subjectAltName only.
-
-    Every option is set here and none left to `create_default_context`, whose idea of strict has changed between
-    versions of Python: 3.13 refuses authorities that 3.12 accepts. Raises like `trust_root`.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = True
-    context.hostname_checks_common_name = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.load_default_certs()
-    if ca_file is not None:
-        context.load_verify_locations(cadata=b"".join(one.public_bytes(Encoding.DER) for one in _certificates(ca_file)))
-    return context
-
-
-def _certificates(ca_file: Path) -> list[x509.Certificate]:
+        return PlatformTrustAnd([])
     name = os.fspath(ca_file)
     try:
         with open(name, "rb") as file:
-            return x509.load_pem_x509_certificates(file.read())
+            found = x509.load_pem_x509_certificates(file.read())
     except OSError as error:
         raise ConfigError(f"ca_file {name}: cannot be read: {error.strerror or error}") from None
     except ValueError:
         raise ConfigError(f"ca_file {name}: holds no PEM certificate, or a damaged one") from None
+    return PlatformTrustAnd([Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in found])
+
+
+def identity(host: str) -> Identity:
+    """What a host name or address must match in a certificate. Raises ValueError for what can be neither."""
+    return IPAddress_ID(host) if isIPAddress(host) or isIPv6Address(host) else DNS_ID(host)
+
+
+class Verifier:
+    """Judges the certificates of one handshake. OpenSSL calls it with each, the server's own last, as depth 0."""
+
+    def __init__(self, host: str, expected: Identity) -> None:
+        self._host = host
+        self._expected = expected
+        self.passed = False
+        """Whether the server's certificate was good and its own."""
+        self.refusal: str | None = None
+        """What was wrong."""
+
+    def __call__(self, tls: Connection, certificate: X509, code: int, depth: int, good: int) -> bool:
+        if not good:
+            self.refusal = _meaning(code)
+        elif depth == 0:
+            try:
+                verify_service_identity(extract_patterns(certificate), [self._expected], [])
+                self.passed = True
+            except (CertificateError, VerificationError, ValueError):
+                self.refusal = f"hostname mismatch, it is not for {self._host!r}"
+        return self.refusal is None
+
+
+def _meaning(code: int) -> str:
+    """OpenSSL's number for a fault in a certificate, as words."""
+    names = [name for name, value in vars(X509VerificationCodes).items() if value == code and name.startswith("ERR_")]
+    return names[0].removeprefix("ERR_").replace("_", " ").lower() if names else f"code {code}"

@@ -22,23 +22,26 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authority {next(_numbers)}")])
         self.pem = self._sign(self._name, self._key, [], ca=True, days=1).public_bytes(Encoding.PEM)
 
-    def issue(self, address: str = "127.0.0.1", days: float = 1.0) -> bytes:
-        """Certificate and key in PEM, for an IP address, good for so many days (negative: expired)."""
+    def issue(self, address: str = "127.0.0.1", days: float = 1.0, own: bool = False) -> bytes:
+        """Certificate and key in PEM, for an IP address or host name, good for so many days (negative: expired).
+
+        `own` makes it one that nobody but itself has signed.
+        """
         key = generate_private_key(SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-        names: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address(address))]
-        certificate = self._sign(name, key, names, ca=False, days=days)
+        certificate = self._sign(name, key, [_general_name(address)], ca=False, days=days, own=own)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return certificate.public_bytes(Encoding.PEM) + private
 
     def _sign(
-        self, name: x509.Name, key: EllipticCurvePrivateKey, names: list[x509.GeneralName], ca: bool, days: float
-    ) -> x509.Certificate:
+        self, name: x509.Name, key: EllipticCurvePrivateKey, names: list[x509.GeneralName], ca: bool, days: float,
+        own: bool = False,
+    ) -> x509.Certificate:  # fmt: skip
         end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
         builder = (
             x509.CertificateBuilder()
             .subject_name(name)
-            .issuer_name(self._name)
+            .issuer_name(name if own else self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(end - datetime.timedelta(days=2))
@@ -47,4 +50,11 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(self._key, hashes.SHA256())
+        return builder.sign(key if own else self._key, hashes.SHA256())
+
+
+def _general_name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
