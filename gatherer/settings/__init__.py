@@ -18,7 +18,7 @@ from gatherer.settings.serving import (
     RouterSettings,
     WebSettings,
 )
-from gatherer.settings.spec import Form, Key, Spec, keys_of
+from gatherer.settings.spec import Form, Key, Reload, Spec, keys_of
 
 __all__ = [
     "ExchangeSettings",
@@ -31,6 +31,7 @@ __all__ = [
     "PoolSettings",
     "ReconnectSettings",
     "RegistrySettings",
+    "Reload",
     "RouterSettings",
     "Settings",
     "Spec",

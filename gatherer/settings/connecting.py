@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatherer.settings.spec import Form, number, switch, text
+from gatherer.settings.spec import Form, Reload, number, switch, text
 
 MOST_CONNECTIONS = 150
 """Ids of the fixed plan. The exchange allows about 200 sockets per user, so more means another gatherer and account."""
@@ -29,12 +29,14 @@ class ExchangeSettings:
         "id of the API key; required",
         "every WebSocket upgrade is signed, for public channels too",
         Form.TOKEN,
+        reload=Reload.NEXT,
     )
     private_key_file: str = text(
         "",
         "PEM file with the private key (RSA or Ed25519), not encrypted; required",
         "a path and never the key itself, so that this file may be shown to others",
         Form.PATH,
+        reload=Reload.NEXT,
     )
     ca_file: str = text(
         "",
@@ -95,6 +97,7 @@ class PoolSettings:
         1000,
         "the most dials, first and repeated ones, over all connections",
         "150 sockets that return in the same second are answered with 429",
+        reload=Reload.NOW,
     )
     connect_timeout: float = number(
         10.0,
@@ -111,6 +114,7 @@ class PoolSettings:
         600,
         "without a ping of the exchange for so long a socket is cut",
         "it pings every 10 s, so three in a row were missed",
+        reload=Reload.NEXT,
     )
 
     @property
@@ -138,6 +142,7 @@ class OrderbookSettings:
         10_000,
         "the most tickers in one command, adds and deletes alike",
         "each added market returns a full book, and what we do not read in time ends the subscription (error 25)",
+        reload=Reload.NEXT,
     )
     command_timeout: float = number(
         5.0,
@@ -146,6 +151,7 @@ class OrderbookSettings:
         300,
         "time a command may go without a reply before its result counts as unknown",
         "replies take well under 1 s",
+        reload=Reload.NEXT,
     )
     snapshot_deadline: float = number(
         30.0,
@@ -154,17 +160,20 @@ class OrderbookSettings:
         3600,
         "time an added market may go without its first book before it is asked for again",
         "dead tickers subscribe without complaint and stay silent",
+        reload=Reload.NEXT,
     )
     on_gap: str = text(
         "snapshot",
         "what a gap in the sequence numbers leads to: fresh books of that subscription, or only a warning",
         "a gap does not say which market lost data, so all books of the subscription are in doubt",
         choices=("snapshot", "log"),
+        reload=Reload.NEXT,
     )
     use_yes_price: bool = switch(
         False,
         "whether no-side levels are given as yes prices",
         "sent explicitly because the exchange has announced to change its own default",
+        reload=Reload.NEXT,
     )
 
 
@@ -179,6 +188,7 @@ class ReconnectSettings:
         3600,
         "the first wait",
         "most drops are over at once",
+        reload=Reload.NOW,
     )
     max_delay: float = number(
         300.0,
@@ -187,6 +197,7 @@ class ReconnectSettings:
         86_400,
         "the longest wait",
         "the exchange's weekly maintenance lasts hours; 5 minutes are little beside it",
+        reload=Reload.NOW,
     )
     factor: float = number(
         2.0,
@@ -195,6 +206,7 @@ class ReconnectSettings:
         10,
         "how many times longer each wait is than the one before",
         "doubling leaves a struggling exchange alone soon",
+        reload=Reload.NOW,
     )
     jitter: float = number(
         0.2,
@@ -203,6 +215,7 @@ class ReconnectSettings:
         0.99,
         "share of a wait by which it is made longer or shorter at random",
         "connections lost together must not return together",
+        reload=Reload.NOW,
     )
     healthy_after: float = number(
         10.0,
@@ -211,6 +224,7 @@ class ReconnectSettings:
         3600,
         "time a connection must be up and subscribed before its next wait is initial_delay again",
         "an exchange that accepts and cuts at once would otherwise be dialled once a second for ever",
+        reload=Reload.NEXT,
     )
     rehome_after: float = number(
         120.0,

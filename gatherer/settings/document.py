@@ -24,6 +24,9 @@ to start from, `conf/demo-exchange.toml` one for Kalshi's demo environment.
 An environment variable `GATHERER_<TABLE>_<KEY>` overrides the file. Unknown tables, keys and `GATHERER_` variables
 are errors. A relative path starts from the working directory; `~` is the home directory. Every path is made absolute
 at the start.
+
+After SIGHUP the file is read again (`docs/running.md`). The column "reload" says what a new value then does: it counts
+*at once*, from the *next session* on (what is open stays as it is), or only after a *restart*.
 """
 
 
@@ -76,13 +79,13 @@ def _toml_key(key: Key) -> str:
 
 
 def _markdown_table(table: str, cls: Any) -> str:
-    head = [f"## `[{table}]`", "", _summary(cls), "", "| key | default | values | meaning | why |"]
-    return (
-        "\n".join([*head, "| --- | --- | --- | --- | --- |", *(_markdown_key(key) for key in keys_of(table, cls))])
-        + "\n"
-    )
+    head = [f"## `[{table}]`", "", _summary(cls), "", "| key | default | values | reload | meaning | why |"]
+    rule = "|" + " --- |" * 6
+    return "\n".join([*head, rule, *(_markdown_key(key) for key in keys_of(table, cls))]) + "\n"
 
 
 def _markdown_key(key: Key) -> str:
     values = limits(key) or ("true or false" if key.kind is bool else "a path")
-    return f"| `{key.name}` | `{toml_value(key.default)}` | {values} | {key.spec.meaning} | {key.spec.reason} |"
+    spec = key.spec
+    cells = (f"`{key.name}`", f"`{toml_value(key.default)}`", values, spec.reload.value, spec.meaning, spec.reason)
+    return f"| {' | '.join(cells)} |"

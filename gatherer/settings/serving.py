@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatherer.settings.spec import Form, number, text
+from gatherer.settings.spec import Form, Reload, number, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class RegistrySettings:
         86_400,
         "time between two complete walks over the REST list of markets",
         "repairs what events missed; one walk reads about 190 pages and takes 1 to 3 minutes",
+        reload=Reload.NOW,
     )
     status_interval: float = number(
         60.0,
@@ -24,6 +25,7 @@ class RegistrySettings:
         3600,
         "time between two looks at the exchange's status",
         "tells a pause of trading from a fault",
+        reload=Reload.NOW,
     )
     page_size: int = number(
         1000,
@@ -164,4 +166,5 @@ class LogSettings:
         "the least important events that are logged",
         "debug adds commands and replies, never one line per message",
         choices=("debug", "info", "warn", "error", "critical"),
+        reload=Reload.NOW,
     )

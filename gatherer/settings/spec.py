@@ -17,6 +17,15 @@ class Form(Enum):
     TOKEN = "a word without blanks"
 
 
+class Reload(Enum):
+    """When a new value counts after SIGHUP."""
+
+    NOW = "at once"
+    NEXT = "next session"
+    """From the next dial or session on; what is open stays as it is."""
+    RESTART = "restart"
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """What is known of a key besides its type and default. Bounds are inclusive; texts and switches have none."""
@@ -28,6 +37,7 @@ class Spec:
     high: float | None = None
     choices: tuple[str, ...] = ()
     form: Form = Form.PLAIN
+    reload: Reload = Reload.RESTART
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +56,24 @@ class Key:
         return f"GATHERER_{self.table}_{self.name}".upper()
 
 
-def number(default: float, unit: str, low: float, high: float, meaning: str, reason: str) -> Any:
+def number(
+    default: float, unit: str, low: float, high: float, meaning: str, reason: str, reload: Reload = Reload.RESTART
+) -> Any:
     """A key that is a number: an int or a float, as its default is."""
-    return field(default=default, metadata={"spec": Spec(meaning, reason, unit, low, high)})
+    return field(default=default, metadata={"spec": Spec(meaning, reason, unit, low, high, reload=reload)})
 
 
-def text(default: str, meaning: str, reason: str, form: Form = Form.PLAIN, choices: tuple[str, ...] = ()) -> Any:
+def text(
+    default: str, meaning: str, reason: str, form: Form = Form.PLAIN, choices: tuple[str, ...] = (),
+    reload: Reload = Reload.RESTART,
+) -> Any:  # fmt: skip
     """A key that is a text. An empty one means "not set" where the form allows it."""
-    return field(default=default, metadata={"spec": Spec(meaning, reason, choices=choices, form=form)})
+    return field(default=default, metadata={"spec": Spec(meaning, reason, choices=choices, form=form, reload=reload)})
 
 
-def switch(default: bool, meaning: str, reason: str) -> Any:
+def switch(default: bool, meaning: str, reason: str, reload: Reload = Reload.RESTART) -> Any:
     """A key that is true or false."""
-    return field(default=default, metadata={"spec": Spec(meaning, reason)})
+    return field(default=default, metadata={"spec": Spec(meaning, reason, reload=reload)})
 
 
 def keys_of(table: str, cls: Any) -> Iterator[Key]:
