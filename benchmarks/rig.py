@@ -11,9 +11,10 @@ from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.exchange.commander import CommandSettings
-from gatherer.exchange.connection import Connection, ConnectionSettings
+from gatherer.exchange.connection import Connection
 from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
+from gatherer.exchange.tuning import ConnectionSettings
 from gatherer.manager import ConnectionManager
 from gatherer.registry import MarketRegistry
 

@@ -27,10 +27,12 @@ class Demo(MultiService):
 
     def __init__(
         self, reactor: Any, settings: Settings, markets: int, rate: float, churn: float,
-        make_gatherer: Callable[[Settings, Signer], Any],
+        load: Callable[[], Settings], make_gatherer: Callable[..., Any],
     ) -> None:  # fmt: skip
+        """`load` gives the settings anew. `make_gatherer` takes settings and key, and what gives both at a reload."""
         super().__init__()
         self._settings = settings
+        self._load = load
         self._make_gatherer = make_gatherer
         self._key = Ed25519PrivateKey.generate()  # never leaves this process
         now = reactor.seconds()
@@ -47,19 +49,22 @@ class Demo(MultiService):
         self.simulator.when_listening().addCallback(self._open)
 
     def _open(self, ports: tuple[int, int]) -> None:
-        websocket, rest = ports
-        settings = replace(
-            self._settings,
-            exchange=replace(
-                self._settings.exchange,
-                websocket_url=f"ws://127.0.0.1:{websocket}/trade-api/ws/v2",
-                rest_url=f"http://127.0.0.1:{rest}/trade-api/v2",
-                key_id=KEY_ID,
-            ),
-            pool=replace(self._settings.pool, dial_rate=DIAL_RATE),
+        settings, signer = _aimed(self._settings, *ports), Signer(KEY_ID, self._key)
+        self.gatherer = self._make_gatherer(
+            settings, signer, lambda: _aimed(self._load(), *ports), lambda settings: signer
         )
-        self.gatherer = self._make_gatherer(settings, Signer(KEY_ID, self._key))
         self.gatherer.setServiceParent(self)
         directory = Path(settings.router.directory).absolute()
         self._log.info("the capture is in {directory}; read it with:", directory=directory)
         self._log.info("    zstdcat {directory}/*.jsonl.zst* | jq .", directory=directory)
+
+
+def _aimed(settings: Settings, websocket: int, rest: int) -> Settings:
+    """The settings with our own exchange in them, on these ports."""
+    exchange = replace(
+        settings.exchange,
+        websocket_url=f"ws://127.0.0.1:{websocket}/trade-api/ws/v2",
+        rest_url=f"http://127.0.0.1:{rest}/trade-api/v2",
+        key_id=KEY_ID,
+    )
+    return replace(settings, exchange=exchange, pool=replace(settings.pool, dial_rate=DIAL_RATE))

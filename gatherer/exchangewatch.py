@@ -22,10 +22,18 @@ class ExchangeWatch:
         self._interval = interval
         self._chore = Chore(clock, "exchange status", self._ask)
         self._status: ExchangeStatus | None = None
+        self._started = False
 
     def start(self) -> None:
         """Ask now, and every `interval` seconds from then on."""
+        self._started = True
         self._chore.hurry()
+
+    def set_interval(self, seconds: float) -> None:
+        """Ask so often from now on."""
+        self._interval = seconds
+        if self._started:
+            self._chore.hurry(seconds)
 
     def stop(self) -> Deferred[None]:
         """Fires with None when no request and no timer is left."""

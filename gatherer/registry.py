@@ -81,6 +81,13 @@ class MarketRegistry:
         self._walks.hurry()
         return self._first_walk
 
+    def set_intervals(self, reconcile: float, status: float) -> None:
+        """Seconds between two walks and between two looks at the exchange's status, from now on."""
+        self._reconcile_interval = reconcile
+        if self._listener is not None and not self._walks.busy:
+            self._walks.hurry(reconcile)
+        self._exchange.set_interval(status)
+
     def stop(self) -> Deferred[None]:
         self._stopped = True
         timer, self._timer = self._timer, None

@@ -51,6 +51,21 @@ class Signer:
         return self.private_key.sign(message, padding, hashes.SHA256())
 
 
+class CurrentSigner:
+    """Signs with the key that is current: another one counts from the next dial and request on."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+
+    def headers(self, method: str, path: str, now_ms: int) -> dict[str, str]:
+        """See `Signer.headers`."""
+        return self._signer.headers(method, path, now_ms)
+
+    def replace(self, signer: Signer) -> None:
+        """This one from now on."""
+        self._signer = signer
+
+
 def load_signer(key_id: str, path: str | os.PathLike[str]) -> Signer:
     """The signer of one API key. Raises `ConfigError` as `load_key` does, and for an unusable key id."""
     if not key_id or not key_id.isascii() or not key_id.isprintable() or " " in key_id:
@@ -108,7 +123,10 @@ def _read_checked(name: str, file: BinaryIO) -> bytes:
     info = os.fstat(file.fileno())
     if not stat.S_ISREG(info.st_mode):
         raise ConfigError(f"{name}: is not a regular file")
-    if info.st_mode & 0o077:
+    # The superuser may hand a key to a group that reads it, and systemd does: a credential is root's, and where it
+    # gives one user the right to read by an ACL, the file's mode shows that as the right of its group.
+    allowed = stat.S_IRGRP if info.st_uid == 0 else 0
+    if info.st_mode & 0o077 & ~allowed:
         mode = stat.S_IMODE(info.st_mode)
         raise ConfigError(f"{name}: mode {mode:04o} lets others use the private key; run: chmod 600 {Path(name)}")
     if info.st_size > _MAX_KEY_BYTES:

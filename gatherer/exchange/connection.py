@@ -1,7 +1,6 @@
 """One of the fixed ids of the plan: outlives its sockets and owns the wanted set."""
 
 from collections.abc import Callable, Set
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.application.service import Service
@@ -21,17 +20,8 @@ from gatherer.exchange.commander import Plan
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.exchange.session import Session, SessionTools
+from gatherer.exchange.tuning import ConnectionSettings
 from gatherer.interfaces import IConnection, IConnectionOwner
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionSettings:
-    """Of `[pool]`, `[orderbook]` and `[reconnect]`; seconds and markets."""
-
-    ping_timeout: float
-    healthy_after: float
-    batch_size: int
-    snapshot_deadline: float
 
 
 @implementer(IConnection, ISessionOwner, IWebSocketListener)
@@ -55,6 +45,7 @@ class Connection(Service):
         """A set of 7,500 takes 70 bytes a market, a dict 28; and this one is in the order of arrival."""
         self.counters = Counters()
         self._session: Session | None = None
+        self._next: tuple[SessionTools, ConnectionSettings] = (tools, settings)
         self._plan: Plan = self._new_plan()
         self._watchdog: IDelayedCall | None = None
         self._probation: IDelayedCall | None = None
@@ -126,6 +117,10 @@ class Connection(Service):
             raise SteeringError(f"connection {self.conn_id} has no socket to cut: {self._no_socket()}")
         self._client.abort(CutByOperator(reason))
 
+    def reconfigure(self, tools: SessionTools, settings: ConnectionSettings) -> None:
+        """What the next session is to be made with; the one that is open goes on as it is."""
+        self._next = (tools, settings)
+
     def startService(self) -> None:
         """See `IConnection`."""
         super().startService()
@@ -176,6 +171,7 @@ class Connection(Service):
     def opened(self) -> None:
         """See `IWebSocketListener`."""
         self._dials_failed = 0
+        self._tools, self._settings = self._next
         self._plan = self._new_plan()
         self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
         self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)

@@ -26,6 +26,10 @@ class DialPacer:
         """Seconds between two dials at present."""
         return self._interval
 
+    def set_rate(self, rate: float) -> None:
+        """So many dials a second from the next one on, whatever the exchange answered so far."""
+        self._fastest = self._interval = 1.0 / rate
+
     def admit(self, dial: Callable[[], object]) -> Callable[[], None]:
         """Call `dial` when it is its turn. Returns what takes it out of the queue again."""
         self._queue.append(dial)

@@ -18,7 +18,7 @@ from gatherer.core.bucket import TokenBucket
 from gatherer.core.messages import ExchangeStatus, MarketRow
 from gatherer.errors import RestError
 from gatherer.exchange import pages
-from gatherer.exchange.auth import Signer
+from gatherer.exchange.auth import CurrentSigner, Signer
 from gatherer.exchange.http import (
     NETWORK_TROUBLE,
     BodyTooLarge,
@@ -76,7 +76,7 @@ class RestClient:
         self,
         http: Any,
         base_url: str,
-        signer: Signer,
+        signer: Signer | CurrentSigner,
         clock: IReactorTime,
         random: Callable[[], float] = standard_random.random,
         timeout: float = 30.0,

@@ -146,11 +146,33 @@ class LoadKeyTests(SynchronousTestCase):
 
     def test_open_to_others(self) -> None:
         """A key that group or others can touch is refused with the command that mends it."""
-        for mode in (0o640, 0o604, 0o620, 0o666):
+        for mode in (0o640, 0o440, 0o604, 0o620, 0o666):
             path = self.write(pem_of(ED_KEY), mode)
+            self.owned_by(1000)
             self.assertIn(f"chmod 600 {path}", self.refused(path))
         for mode in (0o600, 0o400):
             load_key(self.write(pem_of(ED_KEY), mode))
+
+    def test_a_group_the_superuser_lets_read(self) -> None:
+        """What belongs to root may be read by its group: so systemd's credentials look to the user who has the right
+        by an ACL, and so an administrator hands out a key. Nobody may write it, and nobody else may read it."""
+        self.owned_by(0)
+        for mode in (0o440, 0o640, 0o400):
+            load_key(self.write(pem_of(ED_KEY), mode))
+        for mode in (0o444, 0o460, 0o450, 0o660, 0o644):
+            path = self.write(pem_of(ED_KEY), mode)
+            self.assertIn(f"chmod 600 {path}", self.refused(path))
+
+    def owned_by(self, user: int) -> None:
+        """Files look as if they belonged to this user: not everybody who runs tests may give files away."""
+        real = os.fstat
+
+        def fstat(fd: int) -> os.stat_result:
+            found = list(real(fd))
+            found[4] = user
+            return os.stat_result(found)
+
+        self.patch(os, "fstat", fstat)
 
     def test_oversized(self) -> None:
         """A path that names a huge file is refused without reading it."""

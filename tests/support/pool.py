@@ -14,9 +14,10 @@ from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
 from gatherer.core.meters import Meters
 from gatherer.exchange.commander import CommandSettings
-from gatherer.exchange.connection import Connection, ConnectionSettings
+from gatherer.exchange.connection import Connection
 from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
+from gatherer.exchange.tuning import ConnectionSettings
 from gatherer.interfaces import IMarketRegistry
 from gatherer.manager import ConnectionManager
 from gatherer.router.memory import MemoryRouter
