@@ -13,7 +13,14 @@ from twisted.python.failure import Failure
 from gatherer.errors import GathererError, RestError
 from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
 from gatherer.ops.listening import ListeningService
+from gatherer.patience import Patience
 
+SETTLE_PATIENCE = 1.0
+"""Seconds that requests under way may take to be given up at the stop."""
+SOCKETS_PATIENCE = 3.0
+"""Seconds that sockets and ports may take to close: an exchange that is dead is cut after 2."""
+IDLE_PATIENCE = 0.5
+"""Seconds for REST connections that wait for reuse."""
 STATUS_PATIENCE = 10.0
 """Seconds the exchange has to tell its status before the dials begin all the same."""
 
@@ -36,6 +43,7 @@ class Gatherer(MultiService):
         self._clock = clock
         self._failed = failed
         self._starting: Deferred[None] | None = None
+        self._patience = Patience(clock)
         self._listeners: list[ListeningService] = []
 
     def add_listener(self, listener: ListeningService) -> None:
@@ -57,6 +65,10 @@ class Gatherer(MultiService):
     def stopService(self) -> Deferred[None]:
         """Take no more changes, close the sockets, write what is left."""
         return Deferred.fromCoroutine(self._stop())
+
+    def hurry(self) -> None:
+        """Somebody is impatient with the stop: wait for nothing any more but for the capture to be on disk."""
+        self._patience.lose()
 
     async def _start(self) -> None:
         await self._greet()
@@ -94,11 +106,12 @@ class Gatherer(MultiService):
         self._failed(failure.getErrorMessage())
 
     async def _stop(self) -> None:
+        """At most 4.5 s until the capture is closed, which itself takes at most 5: a supervisor kills after 10."""
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
-        await self.registry.stop()
-        await super().stopService()
-        await self.rest.close()
+        await self._patience.wait("requests", self.registry.stop(), SETTLE_PATIENCE)
+        await self._patience.wait("sockets and ports", super().stopService(), SOCKETS_PATIENCE)
+        await self._patience.wait("idle connections", self.rest.close(), IDLE_PATIENCE)
         await self.router.close()
         self._log.info("stopped; the capture is complete on disk")

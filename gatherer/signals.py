@@ -1,17 +1,28 @@
-"""How the program ends: status 0 when it was asked to, 1 with one line when it cannot go on."""
+"""How the program ends: status 0 when it was asked to, 1 with one line when it cannot go on. And what else it is asked
+by signals while it runs."""
 
 import atexit
+import faulthandler
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
 from twisted.internet.error import ReactorNotRunning
 
+LAST_SECONDS = 0.4
+"""Seconds that threads may go on once everything of ours has stopped."""
 
-def stop_on_signals(reactor: Any) -> None:
-    """Stop the reactor on SIGTERM and SIGINT, as soon as it runs.
+
+def wait_patiently() -> None:
+    """What a second signal changes about a stop that takes no time anyhow."""
+
+
+def stop_on_signals(reactor: Any, hurry: Callable[[], None] = wait_patiently) -> None:
+    """Stop the reactor on SIGTERM and SIGINT, as soon as it runs; on each further one call `hurry`.
 
     `twistd` kills itself with the signal that stopped its reactor, so that its exit status says
     143 instead of 0. The reactor does not know of a signal that is caught here.
@@ -21,17 +32,58 @@ def stop_on_signals(reactor: Any) -> None:
         try:
             reactor.stop()
         except ReactorNotRunning:  # the second signal of an impatient user
-            return
-
-    def caught(number: int, frame: FrameType | None) -> None:
-        reactor.callFromThread(stop)
+            hurry()
 
     def install() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, caught)
+            call_on_signal(reactor, number, stop)
 
     install()
     reactor.callWhenRunning(install)  # the reactor has installed its own by then
+
+
+def call_on_signal(reactor: Any, number: int, call: Callable[[], None]) -> None:
+    """Call in a turn of the reactor, not wherever the signal happens to interrupt it.
+
+    twistd takes SIGUSR1 for its own log file (`--logfile`) unless somebody has it already, so this must come before.
+    """
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        reactor.callFromThread(call)
+
+    signal.signal(number, caught)
+
+
+def explain_crashes() -> None:
+    """SIGABRT (systemd's, when a sign of life is missing) and SIGSEGV print where each thread is before the end.
+
+    That works while the reactor hangs in C code, and it is the only trace a hang leaves. A process without a standard
+    error stream, such as a test's, goes without.
+    """
+    try:
+        faulthandler.enable(sys.__stderr__ or sys.stderr)
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def leave_in_time(reactor: Any, status: Callable[[], int]) -> None:
+    """Once all services have stopped the process ends with `status()`, whatever its threads still do.
+
+    The reactor waits for its threads, and one that looks up a name while the network is away takes half a minute.
+    """
+
+    def arm() -> None:
+        timer = threading.Timer(LAST_SECONDS, end)
+        timer.daemon = True
+        timer.start()
+
+    def end() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status())
+
+    # Services stop "before" the shutdown. The reactor adds its own wait, "during", when it makes its first thread.
+    reactor.addSystemEventTrigger("during", "shutdown", arm)
 
 
 def give_up(program: str, reason: object) -> NoReturn:
