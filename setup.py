@@ -24,7 +24,10 @@ setup(
     # "twisted.plugins" has no __init__.py and must never get one: Twisted merges such folders into its own package.
     packages=[*find_packages(include=["gatherer", "gatherer.*"]), "twisted.plugins"],
     package_data={"gatherer": ["py.typed"], "gatherer.ops": ["page/*"]},
-    data_files=[("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"])],
+    data_files=[
+        ("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"]),
+        ("share/gatherer/systemd", ["conf/systemd/gatherer.service"]),
+    ],
     zip_safe=False,
     # "compat" puts the checkout itself on the path: only so does twistd find the plugins, and trial the tests.
     options={"editable_wheel": {"mode": "compat"}},

@@ -54,7 +54,7 @@ class InstalledTests(SynchronousTestCase):
         for path in package.rglob("*.py"):
             self.assertIn(f"gatherer/{path.relative_to(package).as_posix()}", self.names)
         self.assertIn("gatherer/py.typed", self.names)
-        for name in ("gatherer.toml", "demo-exchange.toml"):
+        for name in ("gatherer.toml", "demo-exchange.toml", "systemd/gatherer.service"):
             self.assertTrue(any(file.endswith(f"share/gatherer/{name}") for file in self.names), name)
 
     def test_it_is_what_is_tested(self) -> None:

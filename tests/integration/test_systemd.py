@@ -1,0 +1,103 @@
+"""gatherer under a supervisor that speaks systemd's protocol, and the unit under systemd's own checks."""
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
+
+from tests.support.processes import Run, twistd
+from tests.support.supervising import Supervisor
+
+UNIT = Path(__file__).resolve().parents[2] / "conf" / "systemd" / "gatherer.service"
+WATCHDOG = "1500000"
+"""Microseconds between two signs of life."""
+
+
+class SupervisedTests(TestCase):
+    """The demo as a service of `Type=notify`."""
+
+    timeout = 120
+
+    async def start(self) -> tuple[Run, Supervisor]:
+        """Until it is ready."""
+        from twisted.internet import reactor
+
+        supervisor = Supervisor(reactor)
+        supervisor.open()
+        self.addCleanup(supervisor.close)
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        run = twistd(
+            str(folder.resolve()), "--demo", "--demo-markets", "300", "--demo-churn", "0", GATHERER_WEB_LISTEN="",
+            NOTIFY_SOCKET=supervisor.address, WATCHDOG_USEC=WATCHDOG,
+        )  # fmt: skip
+        self.addCleanup(self.end, run)
+        await supervisor.hears("READY=1")
+        return run, supervisor
+
+    async def end(self, run: Run) -> None:
+        """Whatever became of it."""
+        if not run.ended.called:
+            run.transport.signalProcess(signal.SIGKILL)
+            await run.ended
+
+    async def test_a_life(self) -> None:
+        """Patience is asked for, then it is ready with 100 connections; a reload and the end are told, status 0."""
+        run, supervisor = await self.start()
+        self.assertIn("EXTEND_TIMEOUT_USEC=30000000", supervisor.heard[0])
+        self.assertRegex("\n".join(supervisor.heard), r"READY=1\nSTATUS=1\d\d of 150 connections live")
+        await supervisor.hears("WATCHDOG=1")
+        run.transport.signalProcess(signal.SIGHUP)
+        self.assertRegex(await supervisor.hears("RELOADING=1"), r"MONOTONIC_USEC=\d+$")
+        self.assertIn("0 changes", await supervisor.hears("READY=1"))
+        stopping = supervisor.hears("STOPPING=1")
+        run.transport.signalProcess(signal.SIGTERM)
+        await stopping
+        self.assertEqual(await run.ended, 0, run.output)
+        self.assertIn("STOPPING=1", supervisor.heard[-1])
+
+    async def test_a_hang_is_noticed_and_explained(self) -> None:
+        """A process that does not turn gives no sign of life; the signal systemd then sends has it say where it is."""
+        run, supervisor = await self.start()
+        run.transport.signalProcess(signal.SIGSTOP)
+        await supervisor.silence("WATCHDOG=1", 0.2)  # what was on its way
+        self.assertTrue(await supervisor.silence("WATCHDOG=1", int(WATCHDOG) / 1e6))
+        run.transport.signalProcess(signal.SIGABRT)
+        run.transport.signalProcess(signal.SIGCONT)
+        self.assertEqual(await run.ended, -signal.SIGABRT)
+        self.assertIn("Fatal Python error: Aborted", run.output)
+        self.assertIn("in mainLoop", run.output)
+
+
+class UnitTests(SynchronousTestCase):
+    """conf/systemd/gatherer.service, where systemd is installed."""
+
+    def setUp(self) -> None:
+        if which("systemd-analyze") is None:
+            raise SkipTest("systemd-analyze is not installed")
+
+    def analyze(self, *arguments: str) -> Any:
+        """What systemd-analyze says, without asking a running systemd."""
+        return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=60)
+
+    def test_systemd_understands_every_line(self) -> None:
+        """No unknown key and no value it would ignore, with a program that exists here."""
+        path = Path(self.mktemp()).with_suffix(".service").absolute()
+        path.write_text(UNIT.read_text().replace("/opt/gatherer/bin/twistd", sys.executable))
+        verified = self.analyze("verify", "--man=no", str(path))
+        told = [line for line in (verified.stdout + verified.stderr).splitlines() if path.name in line]
+        self.assertEqual(told, [])
+
+    def test_it_is_as_closed_as_the_docs_say(self) -> None:
+        """`systemd-analyze security` gives the figure of docs/running.md."""
+        judged = self.analyze("security", "--offline=true", "--no-pager", str(UNIT))
+        if judged.returncode and "unrecognized option" in judged.stderr:
+            raise SkipTest("this systemd-analyze cannot judge a file")
+        found = re.search(r"Overall exposure level for gatherer.service: ([\d.]+)", judged.stdout)
+        assert found is not None, judged.stdout + judged.stderr
+        self.assertLessEqual(float(found[1]), 1.2)
