@@ -2,25 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from twisted.internet.endpoints import serverFromString
-from twisted.logger import globalLogPublisher
+from twisted.logger import Logger, globalLogPublisher
 
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.core.meters import Meters
-from gatherer.exchange.auth import Signer
+from gatherer.exchange.auth import CurrentSigner, Signer
 from gatherer.exchange.commander import CommandSettings
-from gatherer.exchange.connection import Connection, ConnectionSettings
+from gatherer.exchange.connection import Connection
 from gatherer.exchange.dialing import make_dialer
 from gatherer.exchange.http import make_http_client
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.rest import RestClient
 from gatherer.exchange.session import SessionTools
 from gatherer.exchange.trouble import Trouble
+from gatherer.exchange.tuning import ConnectionSettings
 from gatherer.exchange.websocket import Dialing, WebSocketClient
 from gatherer.manager import ConnectionManager
 from gatherer.ops.listening import ListeningService
@@ -34,6 +35,7 @@ from gatherer.registry import MarketRegistry
 from gatherer.router.segments import SegmentRouter
 from gatherer.service import Gatherer
 from gatherer.settings import Settings
+from gatherer.settings.endpoints import is_remote
 
 START_GRACE = 30.0
 """Seconds on top of what the dials need before too few connections are a failure to start."""
@@ -44,6 +46,8 @@ COMMAND_PAUSE = (1.0, 60.0, 2.0, 0.2)
 class Builder:
     """One gatherer. `random` gives floats from [0, 1); `failed` is told why it cannot do its job."""
 
+    _log = Logger()
+
     def __init__(
         self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
         failed: Callable[[str], None], levels: LevelControl | None = None,
@@ -52,10 +56,13 @@ class Builder:
         self._levels = levels or LevelControl()
         self._meters = Meters()
         self._settings = settings
-        self._signer = signer
+        self._signer = CurrentSigner(signer)
         self._reactor = reactor
         self._random = random
         self._failed = failed
+        self._pacer = DialPacer(reactor, settings.pool.dial_rate)
+        self._trouble = Trouble(reactor)
+        self._backoffs: list[Backoff] = []
 
     def gatherer(self, router: Any = None) -> Gatherer:
         """All parts, wired. Raises `ConfigError` for a URL or file that will not do; nothing is opened yet."""
@@ -70,6 +77,23 @@ class Builder:
         for listener in self._listeners(gatherer, vitals):
             gatherer.add_listener(listener)
         return gatherer
+
+    def apply(self, gatherer: Gatherer, settings: Settings, signer: Signer) -> None:
+        """Give the parts of a gatherer made here what they take while they run: the keys marked so in the settings."""
+        before, self._settings = self._settings, settings
+        self._signer.replace(signer)
+        if settings.pool.dial_rate != before.pool.dial_rate:  # it may have slowed down for a reason
+            self._pacer.set_rate(settings.pool.dial_rate)
+        if settings.log.level != before.log.level:  # somebody may have set another one meanwhile
+            self._levels.set(settings.log.level)
+        registry = cast(MarketRegistry, gatherer.registry)
+        registry.set_intervals(settings.registry.reconcile_interval, settings.registry.status_interval)
+        again = settings.reconnect
+        for backoff in self._backoffs:
+            backoff.change(again.initial_delay, again.max_delay, again.factor, again.jitter)
+        tools, own = self._tools(gatherer.router), self._connection_settings()
+        for connection in gatherer.manager.connections():
+            connection.reconfigure(tools, own)
 
     def router(self) -> SegmentRouter:
         """Where the messages go."""
@@ -116,6 +140,11 @@ class Builder:
         web, manhole = self._settings.web, self._settings.manhole
         parts = (gatherer.manager, gatherer.registry, gatherer.router)
         if web.listen:
+            if is_remote(web.listen, "[web] listen"):
+                self._log.warn(
+                    "[web] listen = {listen}: other machines can reach the pages, which are read-only and ask nobody "
+                    "for a password; put a proxy before them that does", listen=web.listen,
+                )  # fmt: skip
             endpoint = serverFromString(self._reactor, web.listen)
             yield WebService(endpoint, *parts, vitals, self._reactor, globalLogPublisher)
         if manhole.listen:
@@ -150,17 +179,16 @@ class Builder:
 
         dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
         return Dialing(
-            exchange.websocket_url, dialer, sign, DialPacer(self._reactor, pool.dial_rate), self._reactor,
+            exchange.websocket_url, dialer, sign, self._pacer, self._reactor,
             time.time_ns, pool.connect_timeout,
         )  # fmt: skip
 
     def _tools(self, router: Any) -> SessionTools:
         own = self._settings.orderbook
         commands = CommandSettings(own.command_timeout, own.use_yes_price)
-        trouble = Trouble(self._reactor)
         recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout
         return SessionTools(
-            router, trouble, self._reactor, time.time_ns, commands, recover, ping_timeout, self._meters
+            router, self._trouble, self._reactor, time.time_ns, commands, recover, ping_timeout, self._meters
         )  # fmt: skip
 
     def _connection_settings(self) -> ConnectionSettings:
@@ -171,4 +199,6 @@ class Builder:
 
     def _redial_backoff(self) -> Backoff:
         own = self._settings.reconnect
-        return Backoff(own.initial_delay, own.max_delay, own.factor, own.jitter, self._random)
+        backoff = Backoff(own.initial_delay, own.max_delay, own.factor, own.jitter, self._random)
+        self._backoffs.append(backoff)
+        return backoff

@@ -3,23 +3,33 @@
 import gc
 import os
 import random
+import signal
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger
 
 from gatherer import config
 from gatherer.building import Builder
+from gatherer.controls import Controls
 from gatherer.demo import Demo
 from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
+from gatherer.ops.dump import StateDump
+from gatherer.ops.limits import allow_files, files_needed
 from gatherer.ops.logs import LevelControl, is_journal, make_observer
+from gatherer.ops.notify import NotifySocket, SystemdService, notify_address, watchdog_seconds
 from gatherer.options import GathererOptions
 from gatherer.program import OneLineMistakes, Program
+from gatherer.reloading import Reloader
 from gatherer.settings import LogSettings, Settings
-from gatherer.signals import fail, give_up, stop_on_signals
+from gatherer.signals import call_on_signal, explain_crashes, fail, give_up, leave_in_time, stop_on_signals
 
 PROGRAM = "gatherer"
 
@@ -55,23 +65,50 @@ def load(options: GathererOptions) -> Settings:
     return settings
 
 
-def build(options: GathererOptions, settings: Settings, reactor: Any, levels: LevelControl) -> IService:
-    """The service the options ask for. Raises ConfigError; nothing is opened yet."""
+def build(
+    options: GathererOptions, settings: Settings, reactor: Any, levels: LevelControl, controls: Controls
+) -> IService:
+    """The service the options ask for, and what signals do to it. Raises ConfigError; nothing is opened yet."""
 
     def failed(reason: str) -> None:
         Logger(namespace="gatherer").critical("giving up: {reason}", reason=reason)
+        controls.status = 1
         fail(reactor)
 
-    def make_gatherer(settings: Settings, signer: Signer) -> Any:
-        return Builder(settings, signer, reactor, random.random, failed, levels).gatherer()
+    def make_gatherer(
+        settings: Settings, signer: Signer, load: Callable[[], Settings], make_signer: Callable[[Settings], Signer]
+    ) -> Any:
+        builder = Builder(settings, signer, reactor, random.random, failed, levels)
+        return steered(builder, settings, reactor, controls, load, make_signer)
 
     if options["demo"]:
         numbers = (options["demo-markets"], options["demo-rate"], options["demo-churn"])
-        return Demo(reactor, settings, *numbers, make_gatherer)
-    return make_gatherer(settings, _signer(settings))
+        return Demo(reactor, settings, *numbers, partial(load, options), make_gatherer)
+    return make_gatherer(settings, make_signer(settings), partial(load, options), make_signer)
 
 
-def _signer(settings: Settings) -> Signer:
+def steered(
+    builder: Builder, settings: Settings, reactor: Any, controls: Controls, load: Callable[[], Settings],
+    make_signer: Callable[[Settings], Signer],
+) -> Any:  # fmt: skip
+    """A gatherer that signals and systemd can talk to."""
+    gatherer = builder.gatherer()
+    parts = (gatherer.manager, gatherer.registry, gatherer.router)
+    run = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    reloader = Reloader(settings, load, make_signer, partial(builder.apply, gatherer), run)
+    dump = StateDump(lambda: reloader.settings, *parts, reactor, run)
+    reload: Callable[[], Any] = reloader.reload
+    if address := notify_address(os.environ):
+        send, watchdog = NotifySocket(address, reactor), watchdog_seconds(os.environ, os.getpid())
+        systemd = SystemdService(send, watchdog, *parts, reactor, time.monotonic_ns)
+        gatherer.addService(systemd)
+        reload = partial(systemd.around, reload)
+    controls.take(gatherer.hurry, reload, dump.write)
+    return gatherer
+
+
+def make_signer(settings: Settings) -> Signer:
+    """The key of the settings. Raises ConfigError."""
     settings.require_credentials()
     return load_signer(settings.exchange.key_id, settings.exchange.private_key_file)
 
@@ -83,14 +120,21 @@ def makeService(options: GathererOptions) -> IService:
     try:
         settings = load(options)
         levels = LevelControl(settings.log.level)
-        service = build(options, settings, reactor, levels)
+        controls = Controls()
+        service = build(options, settings, reactor, levels, controls)
+        if not options["check-config"]:
+            allow_files(files_needed(settings, options["demo"]))
     except ConfigError as error:
         give_up(PROGRAM, error)
     if options["check-config"]:
         (sys.__stdout__ or sys.stdout).write(f"gatherer: {settings.source} is valid\n")
         raise SystemExit(0)
     gc.freeze()  # what was imported stays: each full collection would walk through it, 20 ms long
-    stop_on_signals(reactor)
+    explain_crashes()
+    stop_on_signals(reactor, controls.hurry)
+    leave_in_time(reactor, lambda: controls.status)
+    call_on_signal(reactor, signal.SIGHUP, controls.reload)
+    call_on_signal(reactor, signal.SIGUSR1, controls.dump)
     program = LoggingProgram(settings.log, options.parent or {}, levels)
     service.setServiceParent(program)
     return program

@@ -1,89 +1,17 @@
 """Tests for `twistd gatherer` as a user meets it: a process, its output and its exit status."""
 
-import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as ec_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from twisted.internet.defer import Deferred
-from twisted.internet.protocol import ProcessProtocol
 from twisted.plugin import getPlugins
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-import gatherer
 from gatherer.router.reading import read_capture
-
-ROOT = Path(gatherer.__file__).parent.parent
-"""Where gatherer is imported from: the checkout, or under tox the installed package."""
-
-
-class Run(ProcessProtocol):
-    """A process: `output` so far, `ended` with its exit status, `saw(text)` when it has printed that."""
-
-    transport: Any
-
-    def __init__(self) -> None:
-        self.output = ""
-        self.ended: Deferred[int] = Deferred()
-        self._waits: list[tuple[str, Deferred[None]]] = []
-
-    def outReceived(self, data: bytes) -> None:
-        """Both streams are one here."""
-        self.output += data.decode("utf-8", "replace")
-        ready = [wait for wait in self._waits if wait[0] in self.output]
-        self._waits = [wait for wait in self._waits if wait not in ready]
-        for _, seen in ready:
-            seen.callback(None)
-
-    errReceived = outReceived
-
-    def saw(self, text: str) -> Deferred[None]:
-        """Fires when the output holds the text."""
-        seen: Deferred[None] = Deferred()
-        self._waits.append((text, seen))
-        self.outReceived(b"")
-        return seen
-
-    def processEnded(self, reason: Failure) -> None:
-        """Exit status; -N for a signal."""
-        value: Any = reason.value
-        self.ended.callback(-value.signal if value.signal else value.exitCode)
-
-
-def twistd(folder: str, *arguments: str, **environment: str) -> Run:
-    """`twistd --nodaemon gatherer ...` in a folder, with nothing of our own environment that matters."""
-    from twisted.internet import reactor
-
-    run = Run()
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("GATHERER_")}
-    environ.update(environment, PYTHONPATH=os.pathsep.join([str(ROOT), environ.get("PYTHONPATH", "")]))
-    command = [
-        sys.executable,
-        "-c",
-        "from twisted.scripts.twistd import run; run()",
-        "--nodaemon",
-        "gatherer",
-        *arguments,
-    ]
-    spawn: Any = reactor
-    spawn.spawnProcess(run, sys.executable, command, env=environ, path=folder)
-    return run
-
-
-def write_key(folder: Path, key: Any = None, mode: int = 0o600) -> Path:
-    """A private key made for this test."""
-    pem = (key or Ed25519PrivateKey.generate()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path = folder / "key.pem"
-    path.write_bytes(pem)
-    path.chmod(mode)
-    return path
+from tests.support.processes import Run, python, twistd, write_key
 
 
 class PluginTests(SynchronousTestCase):
@@ -188,17 +116,12 @@ class CommandLineTests(TestCase):
 
     async def test_a_running_service_can_end_with_status_1(self) -> None:
         """`fail` stops the reactor in good order; twistd would make that status 0."""
-        from twisted.internet import reactor
-
         script = (
             "from twisted.internet import reactor; from gatherer.signals import fail\n"
             "reactor.addSystemEventTrigger('during', 'shutdown', print, 'in good order')\n"
             "reactor.callWhenRunning(fail, reactor); reactor.run()"
         )
-        run = Run()
-        spawn: Any = reactor
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        spawn.spawnProcess(run, sys.executable, [sys.executable, "-c", script], env=environ)
+        run = python(self.directory, script)
         self.assertEqual((await run.ended, run.output), (1, "in good order\n"))
 
 

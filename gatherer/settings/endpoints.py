@@ -33,9 +33,14 @@ def server_endpoint(text: str, where: str) -> Any:
     return endpoint
 
 
-def require_loopback(text: str, where: str) -> None:
-    """ConfigError for a TCP endpoint that other machines can reach; of others (unix, systemd) the owner decides."""
+def is_remote(text: str, where: str) -> bool:
+    """Whether other machines can reach a TCP endpoint; of others (unix, systemd) the owner decides, and it is False."""
     endpoint = server_endpoint(text, where)
-    # The attribute is private to Twisted; were it gone, each endpoint would be refused, none let through.
-    if isinstance(endpoint, _TCP) and not is_loopback(getattr(endpoint, "_interface", "")):
+    # The attribute is private to Twisted; were it gone, each endpoint would count as remote, none as loopback.
+    return isinstance(endpoint, _TCP) and not is_loopback(getattr(endpoint, "_interface", ""))
+
+
+def require_loopback(text: str, where: str) -> None:
+    """ConfigError for an endpoint that other machines can reach."""
+    if is_remote(text, where):
         raise ConfigError(f"{where} may be reached from this machine only: end it with :interface=127.0.0.1")

@@ -1,0 +1,42 @@
+"""What others can reach and read: ports, key material."""
+
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel, capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.building import Builder
+from gatherer.exchange.auth import Signer
+from gatherer.router.memory import MemoryRouter
+from gatherer.settings import Settings, WebSettings
+
+
+class WebExposureTests(SynchronousTestCase):
+    """`[web] listen` elsewhere than on this machine."""
+
+    def warnings(self, listen: str) -> list[str]:
+        """What a gatherer with that setting says before it starts."""
+        settings = replace(Settings(), web=WebSettings(listen=listen))
+        signer = Signer("id", Ed25519PrivateKey.generate())
+        with capturedLogs() as events:
+            Builder(settings, signer, MemoryReactorClock(), lambda: 0.5, self.fail).gatherer(MemoryRouter())
+        return [str(event["log_format"]) for event in events if event["log_level"] is LogLevel.warn]
+
+    def test_the_default_says_nothing(self) -> None:
+        """Nor does any other address of this machine, or a socket in the file system."""
+        for listen in (
+            WebSettings().listen,
+            "tcp6:1:interface=\\:\\:1",
+            "unix:/tmp/x",
+            "tcp:1:interface=localhost",
+            "",
+        ):
+            self.assertEqual(self.warnings(listen), [], listen)
+
+    def test_every_other_address_is_told(self) -> None:
+        """All interfaces, which is Twisted's default, and each that is not loopback."""
+        for listen in ("tcp:9090", "tcp:9090:interface=0.0.0.0", "tcp:9090:interface=192.0.2.1", "tcp6:9090"):
+            (line,) = self.warnings(listen)
+            self.assertIn("read-only", line)
