@@ -10,7 +10,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "gatherer" / "__init__.py
 if VERSION is None:
     raise SystemExit("gatherer/__init__.py does not say __version__")
 
-TEST_REQUIRES = ["hypothesis>=6.100", "pytest>=8", "pytest-twisted>=1.14", "duckdb>=1", "pykalshi>=1"]
+TEST_REQUIRES = ["hypothesis>=6.100", "pytest>=8", "pytest-twisted>=1.14", "duckdb>=1", "pykalshi>=1", "selenium>=4.20"]
 # What the message path is compared with; nothing of it is needed to run.
 BENCH_REQUIRES = ["picows>=2.3", "websockets>=15", "aiohttp>=3.14", "uvloop>=0.21"]
 

@@ -1,6 +1,8 @@
 """What gets installed is complete, and twistd finds it."""
 
+import re
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
 from pathlib import Path
 
 import twisted
@@ -56,6 +58,16 @@ class InstalledTests(SynchronousTestCase):
         self.assertIn("gatherer/py.typed", self.names)
         for name in ("gatherer.toml", "demo-exchange.toml", "systemd/gatherer.service"):
             self.assertTrue(any(file.endswith(f"share/gatherer/{name}") for file in self.names), name)
+
+    def test_it_holds_the_status_page(self) -> None:
+        """Every file of the page is there: index, style, scripts and icons, which the page itself names."""
+        page = {name.removeprefix("gatherer/ops/page/") for name in self.names if name.startswith("gatherer/ops/page/")}
+        folder = files("gatherer.ops").joinpath("page")
+        texts = [folder.joinpath(name).read_text("utf-8") for name in page if not name.endswith(".svg")]
+        named = {name for text in texts for name in re.findall(r"""["'](?:/page|\.)/([\w-]+\.\w+)["']""", text)}
+        self.assertGreater(len(named), 8)
+        self.assertEqual(named - page, set())
+        self.assertEqual(page - named, {"index.html"})
 
     def test_it_is_what_is_tested(self) -> None:
         """`import gatherer` gives the installed files, not those of a checkout nearby."""

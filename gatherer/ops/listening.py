@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import (
     IAddress,
@@ -102,7 +103,7 @@ class ListeningService(Service):
 
     def _listens(self, port: IListeningPort) -> None:
         self._port = port
-        self._log.info("[{table}] listening on {address}", table=self._table, address=str(port.getHost()))
+        self._log.info("[{table}] listening on {address}", table=self._table, address=_readable(port.getHost()))
         self._tell(port.getHost())
 
     def _refused(self, failure: Failure) -> None:
@@ -121,3 +122,11 @@ class ListeningService(Service):
 
     def _bug(self, failure: Failure) -> None:
         self._log.failure("a bug while listening", failure)
+
+
+def _readable(address: Any) -> str:
+    """`127.0.0.1:9090`, or whatever the address says of itself."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
+        return f"{host}:{address.port}"
+    return str(address)

@@ -11,6 +11,7 @@ from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRou
 from gatherer.ops.journal import COLUMNS, Journal
 from gatherer.ops.metrics import make_registry
 from gatherer.ops.serving import Answer, QueryError, as_json, problem
+from gatherer.ops.story import tell, verdict
 from gatherer.ops.verdicts import readiness
 from gatherer.ops.vitals import Vitals
 
@@ -57,7 +58,11 @@ class Pages:
         explained = self._manager.explain(name)
         if explained.get("registry") is None and explained.get("connection") is None and not explained.get("unplaced"):
             return problem(404, f"no market {name!a}: neither a walk nor a lifecycle event ever named it")
-        return as_json(200, {"ticker": name, "explained": explained})
+        now = self._clock.seconds()
+        _, *lines, _ = tell(explained, now)
+        return as_json(
+            200, {"ticker": name, "verdict": verdict(explained, now), "story": lines, "explained": explained}
+        )
 
     def connection(self, request: Request, id: str) -> Answer:
         """One connection: its status, why its latest socket failed, its events, some of its markets."""

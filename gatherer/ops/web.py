@@ -62,7 +62,16 @@ class DeadlineChannel(HTTPChannel):
     """A request has to be whole in time. twisted.web would wait anew after every byte, so that a byte now and then
     keeps a connection for ever."""
 
-    abortTimeout = FLUSH_TIMEOUT
+    def timeoutConnection(self) -> None:
+        """Its time is up. That is no event: twisted.web would log a line for every browser that goes."""
+        self._abortingCall = self.callLater(FLUSH_TIMEOUT, self.forceAbortClient)
+        self.loseConnection()
+
+    def forceAbortClient(self) -> None:
+        """Nor is this."""
+        self._abortingCall = None
+        transport: Any = self.transport
+        transport.abortConnection()
 
     def resetTimeout(self) -> None:
         """Bytes buy no time; the end of a request does, by `setTimeout`."""

@@ -22,6 +22,7 @@ from gatherer.ops import web
 from gatherer.ops.broadcast import Broadcast
 from gatherer.ops.journal import Journal
 from gatherer.ops.pages import Pages
+from gatherer.ops.story import tell, verdict
 from gatherer.ops.web import WebService, make_site
 from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, make_vitals
 
@@ -134,7 +135,10 @@ class PagesTests(SynchronousTestCase):
         self.assertEqual(self.get("/explain?ticker=KXNEVER")[0], 404)
         self.manager.known = {"KXKNOWN"}
         code, _, body = self.get("/explain?ticker=kxknown")
-        self.assertEqual((code, json.loads(body)["ticker"]), (200, "KXKNOWN"))
+        page = json.loads(body)
+        self.assertEqual((code, page["ticker"]), (200, "KXKNOWN"))
+        self.assertEqual(page["verdict"], verdict(page["explained"], 0.0))
+        self.assertEqual(page["story"], tell(page["explained"], 0.0)[1:-1])
 
     def test_connection(self) -> None:
         """A connection of the plan has a page; another number is 404, and what is no number 400."""

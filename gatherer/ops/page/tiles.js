@@ -20,7 +20,7 @@ export function condition(connection) {
 }
 
 function line(connection, kind) {
-  if (kind === "waiting") return connection.dial_in === null ? "waiting" : `redial ${seconds(connection.dial_in)}`;
+  if (kind === "waiting") return connection.dial_in === null ? "waiting" : `redial ${seconds(Math.ceil(connection.dial_in))}`;
   if (kind === "loading") return `${count(connection.owed)} due`;
   if (kind !== "live") return connection.state;
   return connection.role === "orderbook_delta" ? count(connection.held) : `${rate(connection.rate)}/s`;
@@ -58,7 +58,7 @@ class Tile {
     setAttribute(this.button, "aria-label", name(connection, kind));
     this.button.classList.toggle("fresh", now - this.gapped < FRESH);
     setSymbol(this.symbol, kind);
-    setText(this.age, connection.age === null ? "" : seconds(connection.age));
+    setText(this.age, connection.age === null ? "" : seconds(Math.floor(connection.age)));
     setText(this.what, line(connection, kind));
     setText(this.gaps, connection.gaps ? `${count(connection.gaps)} gap${connection.gaps === 1 ? "" : "s"}` : "");
     this.bar.style.transform = `scaleX(${busiest ? Math.min(1, connection.rate / busiest).toFixed(3) : 0})`;
@@ -107,7 +107,7 @@ export class Tiles {
 
   group(role) {
     if (!this.groups.has(role)) {
-      const group = make("section", "group");
+      const group = make("div", "group");
       group.dataset.role = role;
       const head = make("h3", "", (ROLES.get(role) ?? [role])[0]);
       head.id = `role-${role}`;

@@ -1,0 +1,93 @@
+"""The picture in the README: `python -m tests.browser.screenshot [FOLDER]`, by default `docs`.
+
+A whole plan of 150 connections on an exchange of its own, with faults on the way, for `SECONDS` (90). With `--all` it
+makes one of each look: desktop, phone, dark, light, a story.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from gatherer.settings import PoolSettings
+from tests.browser.chrome import missing
+from tests.browser.stage import Stage
+
+SECONDS = float(os.environ.get("SECONDS", "90"))
+
+
+async def scenes(stage: Stage, folder: Path, everything: bool) -> None:
+    """What happens, and when the picture is taken."""
+    chrome, faults = stage.chrome, stage.exchange.faults
+    await chrome.open(stage.url, 1440, 1000, dark=True)
+    await chrome.until("document.body.dataset.ready")
+    await stage.pause(SECONDS * 0.3)
+    faults.cut(session=stage.session(23))
+    stage.simulator.rate *= 1.6
+    await stage.pause(SECONDS * 0.3)
+    faults.skip_seq(times=2, count=3)
+    stage.simulator.rate /= 1.3
+    await stage.pause(SECONDS * 0.35)
+    faults.refuse_upgrade(503, times=4)
+    faults.cut(session=stage.session(41))
+    await chrome.until("(document.querySelector('[data-id=\"41\"] .what')?.textContent ?? '').match(/redial [2-9]/)")
+    await chrome.picture(str(folder / "status-page.png"))
+    if everything:
+        await looks(stage, folder)
+
+
+async def looks(stage: Stage, folder: Path) -> None:
+    """The others, for who works on the page."""
+    chrome = stage.chrome
+    await chrome.shape(1440, 1000)
+    await chrome.picture(str(folder / "desktop-light.png"))
+    await chrome.run("location.hash = 'connection=41'")
+    await chrome.until("document.querySelector('#story-body .facts')")
+    await chrome.picture(str(folder / "connection-light.png"))
+    ticker = sorted(stage.carried())[0]
+    await chrome.run(f"location.hash = 'market={ticker}'")
+    await chrome.until("document.querySelector('#story-body .lines')")
+    await chrome.shape(1440, 1000, dark=True)
+    await chrome.picture(str(folder / "market-dark.png"))
+    await chrome.run("document.getElementById('story').close()")
+    for dark in (False, True):
+        await chrome.shape(360, 800, dark)
+        await stage.pause(0.5)
+        await chrome.picture(str(folder / f"phone-{'dark' if dark else 'light'}.png"))
+    await chrome.run("document.getElementById('connections').scrollIntoView()")
+    await chrome.picture(str(folder / "phone-tiles.png"))
+    await chrome.shape(820, 1100)
+    await chrome.run("scrollTo(0, 0)")
+    await chrome.picture(str(folder / "tablet-light.png"))
+    await stage.unserve()
+    await chrome.until("document.body.dataset.stale === 'true'")
+    await chrome.shape(1440, 1000)
+    await stage.pause(4)
+    await chrome.picture(str(folder / "stale-light.png"))
+    for line in await chrome.complaints():
+        sys.stdout.write(f"console: {line}\n")
+
+
+async def main(reactor: Any, *arguments: str) -> None:
+    """Make the world, take the pictures."""
+    folders = [name for name in arguments if not name.startswith("-")]
+    folder = Path(folders[0] if folders else "docs")
+    pool = PoolSettings(dial_rate=200.0, min_healthy=150)
+    with tempfile.TemporaryDirectory() as capture:
+        stage = Stage(reactor, capture, 5_000, 1_500.0, pool)
+        try:
+            await stage.open()
+            await scenes(stage, folder, "--all" in arguments)
+        finally:
+            await stage.close()
+
+
+if __name__ == "__main__":
+    why = missing()
+    if why:
+        raise SystemExit(why)
+    react(lambda reactor, *arguments: Deferred.fromCoroutine(main(reactor, *arguments)), sys.argv[1:])

@@ -1,0 +1,245 @@
+"""The status page as people meet it: a whole gatherer on a simulated exchange, faults, and Chromium."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SkipTest, TestCase
+
+from gatherer.settings import PoolSettings
+from tests.browser.chrome import missing
+from tests.browser.stage import Stage
+from tests.support.world import run
+
+POOL = PoolSettings(ticker=2, trade=2, lifecycle=2, orderbook=24, dial_rate=200.0, min_healthy=29)
+TILE = "document.querySelector('[data-id=\"%d\"]')"
+ARROWS = {"right": "\ue014", "left": "\ue012", "down": "\ue015", "up": "\ue013"}
+ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
+CHECKS = (Path(__file__).parent / "checks.js").read_text(encoding="utf-8")
+BAD = """
+    const add = (name, id, style) => {
+      const node = Object.assign(document.createElement(name), {id});
+      Object.assign(node.style, style);
+      document.querySelector('main').append(node);
+      return node;
+    };
+    add('button', 'bad-button', {});
+    add('p', 'bad-reference', {}).setAttribute('aria-labelledby', 'bad-id');
+    add('p', 'bad-colour', {color: getComputedStyle(document.body).backgroundColor}).textContent = 'unreadable';
+    add('p', 'bad-width', {position: 'absolute', left: 0, width: '9999px'});
+"""
+"""One of each kind of fault."""
+
+
+class PageTests(TestCase):
+    """Each test is one visit."""
+
+    timeout = 240
+
+    def setUp(self) -> None:
+        why = missing()
+        if why:
+            raise SkipTest(why)
+
+    def visit(self, scenario: Any, width: int = 1440, height: int = 900, dark: bool = False) -> Deferred[Any]:
+        """Open the page on a running feed, do what the scenario does; in the end the browser had nothing to complain
+        of but what the scenario took."""
+
+        async def scene() -> None:
+            stage = Stage(reactor, self.mktemp(), 500, 500.0, POOL)
+            try:
+                await stage.open()
+                await stage.chrome.open(stage.url, width, height, dark)
+                await stage.chrome.until("document.body.dataset.ready")
+                await scenario(stage)
+                self.assertEqual(await stage.chrome.complaints(), [])
+            finally:
+                await stage.close()
+
+        return run(scene())
+
+    def test_tiles_tell_what_happens(self) -> Deferred[Any]:
+        """A connection that is cut turns into one that counts down, by text and by colour, with an event that names
+        it, and is live again when it is back; a gap shows on the tile; nobody else's tile is made anew meanwhile."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await chrome.until("document.querySelectorAll('.tile[data-kind=live]').length === 30")
+            await chrome.run("window.kept = [...document.querySelectorAll('.tile')]")
+            calm = await chrome.run(f"return getComputedStyle({TILE % 10}).backgroundColor")
+            stage.exchange.faults.refuse_upgrade(503, times=2)
+            stage.exchange.faults.cut(session=stage.session(10))
+            await chrome.until(f"{TILE % 10}.dataset.kind === 'waiting'")
+            await chrome.until(rf"/^redial \d+\ss$/.test({TILE % 10}.querySelector('.what').textContent)")
+            self.assertNotEqual(await chrome.run(f"return getComputedStyle({TILE % 10}).backgroundColor"), calm)
+            self.assertIn("waiting to redial", await chrome.run(f"return {TILE % 10}.ariaLabel"))
+            await chrome.until("document.querySelector('#verdict span').textContent.includes('29 of 30 live')")
+            await chrome.until("document.querySelector('#events').textContent.includes('orderbook_delta-10 lost')")
+            await chrome.until("document.querySelector('#said').textContent.includes('Connection 10 lost')")
+            await chrome.until(f"{TILE % 10}.dataset.kind === 'live'")
+            await chrome.until(
+                "document.querySelector('#events').textContent.includes('orderbook_delta-10 is live again')"
+            )
+            stage.exchange.faults.skip_seq(times=1, count=3)
+            await chrome.until("document.querySelectorAll('.tile.fresh').length === 1")
+            self.assertEqual(
+                await chrome.run("return document.querySelector('.tile.fresh .gaps').textContent"), "1 gap"
+            )
+            kept = "[...document.querySelectorAll('.tile')].every((tile, index) => tile === window.kept[index])"
+            self.assertTrue(await chrome.run(f"return {kept}"))
+
+        return self.visit(scenario)
+
+    def test_figures_and_plots_follow_the_feed(self) -> Deferred[Any]:
+        """Rates, coverage and plots are those of the feed, and every plot is told in words."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await chrome.until("document.querySelectorAll('.plot .line')[1].getAttribute('d')?.split('L').length > 2")
+            await chrome.until(
+                "Number(document.querySelectorAll('.card .value')[1].textContent.replace(',', '')) > 100"
+            )
+            self.assertEqual(
+                await chrome.run("return document.querySelector('.card .value').textContent"), "100\u00a0%"
+            )
+            labels = await chrome.run("return [...document.querySelectorAll('.plot')].map((plot) => plot.ariaLabel)")
+            self.assertEqual(len(labels), 6)
+            self.assertTrue(all("last 10 minutes" in label for label in labels), labels)
+            self.assertRegex(labels[1], r"^Messages / s, last 10 minutes: now [\d,]+, lowest")
+            known = await chrome.run("return document.querySelector('#registry dd').textContent")
+            self.assertEqual(int(known), stage.gatherer.registry.status()["markets_total"])
+
+        return self.visit(scenario)
+
+    def test_a_search_opens_a_story(self) -> Deferred[Any]:
+        """A slash leads to the search, a ticker in small letters to its story, with an address that can be passed on;
+        Escape closes it. A ticker nobody has heard of is said to be so."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            ticker = min(stage.carried())
+            await chrome.press("/")
+            self.assertEqual(await chrome.run("return document.activeElement.id"), "ticker")
+            await chrome.press(ticker.lower(), ENTER)
+            await chrome.until("document.querySelector('#story').open && document.querySelector('#story .lines li')")
+            self.assertEqual(await chrome.run("return document.querySelector('#story-title').textContent"), ticker)
+            await chrome.until("document.querySelector('#story-verdict').textContent.startsWith('held on sid')")
+            self.assertEqual(await chrome.run("return location.hash"), f"#market={ticker.lower()}")
+            await chrome.press(ESCAPE)
+            await chrome.until("!document.querySelector('#story').open && location.hash === ''")
+            await chrome.open(f"{stage.url}#market={ticker}", 1440, 900)
+            await chrome.until("document.querySelector('#story .lines li')")
+            await chrome.run("location.hash = 'market=KXNOBODY'")
+            await chrome.until("document.querySelector('#story-verdict').textContent.includes('no market')")
+            (complaint,) = await chrome.complaints()
+            self.assertIn("404", complaint)
+
+        return self.visit(scenario)
+
+    def test_everything_works_from_the_keyboard(self) -> Deferred[Any]:
+        """The tiles are one stop of Tab; arrows move among them, also from line to line; Enter opens the connection;
+        Escape closes it and the focus is where it was; whatever has the focus can be seen to have it."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await chrome.press(TAB)
+            self.assertEqual(await chrome.run("return document.activeElement.className"), "skip")
+            await chrome.press(ENTER, TAB)
+            self.assertEqual(await self.focus(chrome), "1")
+            self.assertNotEqual(
+                await chrome.run("return getComputedStyle(document.activeElement).outlineStyle"), "none"
+            )
+            await chrome.press(ARROWS["right"], ARROWS["right"])
+            self.assertEqual(await self.focus(chrome), "3")
+            await chrome.press(ARROWS["down"])
+            below = int(await self.focus(chrome))
+            self.assertGreater(below, 6)
+            await chrome.press(ARROWS["up"], ARROWS["left"])
+            self.assertLess(int(await self.focus(chrome)), 6)
+            await chrome.press("\ue010")
+            self.assertEqual(await self.focus(chrome), "30")
+            stops = await chrome.run("return document.querySelectorAll('.tile[tabindex=\"0\"]').length")
+            self.assertEqual(stops, 1)
+            await chrome.press(ENTER)
+            await chrome.until("document.querySelector('#story .markets a')")
+            self.assertEqual(await chrome.run("return location.hash"), "#connection=30")
+            self.assertTrue(
+                await chrome.run("return document.querySelector('#story').contains(document.activeElement)")
+            )
+            await chrome.press(ESCAPE)
+            await chrome.until("!document.querySelector('#story').open")
+            self.assertEqual(await self.focus(chrome), "30")
+
+        return self.visit(scenario)
+
+    async def check(self, chrome: Any, name: str) -> Any:
+        """What a function of checks.js finds wrong."""
+        return await chrome.run(f"{CHECKS}; return {name}()")
+
+    async def focus(self, chrome: Any) -> str:
+        """The tile that has it."""
+        return str(await chrome.run("return document.activeElement.dataset.id ?? document.activeElement.outerHTML"))
+
+    def test_it_fits_and_can_be_read(self) -> Deferred[Any]:
+        """From 360 pixels to a wide screen nothing sticks out, in the dark and in the light every text has its
+        contrast, and everything that can be operated has a name."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            stage.exchange.faults.refuse_upgrade(503, times=6)
+            stage.exchange.faults.cut(session=stage.session(10))
+            stage.exchange.faults.skip_seq(times=1, count=3)
+            await chrome.until("document.querySelector('.tile.fresh') && document.querySelector('[data-kind=waiting]')")
+            for width in (360, 600, 820, 1440, 2560):
+                for dark in (False, True):
+                    await chrome.shape(width, 800, dark, still=True)
+                    for check in ("wider", "faint"):
+                        self.assertEqual(await self.check(chrome, check), [], (check, width, dark))
+            self.assertEqual(await self.check(chrome, "unnamed"), [])
+            self.assertEqual(await self.check(chrome, "broken"), [])
+            await chrome.shape(360, 800, still=True)
+            await chrome.run("location.hash = 'connection=10'")
+            await chrome.until("document.querySelector('#story .facts')")
+            inside = "document.querySelector('#story').scrollWidth <= document.querySelector('#story').clientWidth"
+            self.assertTrue(await chrome.run(f"return {inside}"))
+            self.assertEqual(await self.check(chrome, "unnamed"), [])
+
+        return self.visit(scenario, width=360)
+
+    def test_the_checks_find_what_they_are_for(self) -> Deferred[Any]:
+        """A nameless button, a broken reference, faint and overlong text are found: finding nothing means something."""
+
+        async def scenario(stage: Stage) -> None:
+            await stage.chrome.run(BAD)
+            for check in ("unnamed", "broken", "faint", "wider"):
+                found = await self.check(stage.chrome, check)
+                self.assertEqual(["bad-" in each for each in found], [True], check)
+
+        return self.visit(scenario)
+
+    def test_it_says_when_there_is_no_news_and_comes_back(self) -> Deferred[Any]:
+        """While the pages are down it says for how long nothing came; when they are back it goes on by itself."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await stage.unserve()
+            await chrome.until(r"/^no news for \d+\ss$/.test(document.querySelector('#news').textContent)")
+            self.assertEqual(await chrome.run("return document.body.dataset.stale"), "true")
+            await stage.serve()
+            await chrome.until("document.querySelector('#news').textContent === 'up to date'")
+            for complaint in await chrome.complaints():
+                self.assertIn("/live", complaint)
+
+        return self.visit(scenario)
+
+    def test_nothing_comes_from_elsewhere(self) -> Deferred[Any]:
+        """Every request of the page goes to the gatherer itself."""
+
+        async def scenario(stage: Stage) -> None:
+            names = await stage.chrome.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+            self.assertGreater(len(names), 5)
+            self.assertEqual([name for name in names if not name.startswith(stage.url)], [], json.dumps(names))
+
+        return self.visit(scenario)
