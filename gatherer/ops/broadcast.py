@@ -13,7 +13,6 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gatherer import __version__
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
 from gatherer.ops import history, journal
 from gatherer.ops.changes import changes
@@ -156,11 +155,9 @@ class Broadcast(Service):
         if not watched:
             return b""
         registry = self._registry.status()
+        verdict = health(manager, registry, router, self._vitals.report())
         return event("tick", {
-            **tick(now, manager, registry, router, self._rates),
-            "version": __version__,
-            "health": health(manager, registry, router, self._vitals.report()),
-            "ready": readiness(manager, registry),
+            **tick(now, manager, registry, router, self._rates, verdict, readiness(manager, registry)),
             "sample": self._history.latest(),
             "events": self.journal.since(self._told, journal.MOST_BYTES // 4),
         })  # fmt: skip

@@ -5,6 +5,7 @@
 
 from typing import Any
 
+from gatherer import __version__
 from gatherer.ops.rates import Rates
 
 Status = dict[str, Any]
@@ -22,18 +23,26 @@ ROUTER = (
     "received", "written", "dropped", "backlog", "buffer_messages", "bytes_written", "segments", "segment",
     "write_errors", "trouble",
 )  # fmt: skip
+HEALTH = ("ok", "status", "pause")
+MOST_TEXTS = 10
+"""Of each kind that the verdicts give."""
 MOST_TEXT = 300
 """Characters of any text in it."""
 MOST_KINDS = 20
 """Entries of a count by kind; those with the highest count."""
 
 
-def tick(now: float, manager: Status, registry: Status, router: Status, rates: Rates) -> Status:
+def tick(
+    now: float, manager: Status, registry: Status, router: Status, rates: Rates, health: Status, ready: Status
+) -> Status:
     """`now` in Unix seconds. Bounded: under 30 KB as JSON for 150 connections, whatever the exchange sends."""
     connections = manager["connections"]
     live = sum(each["state"] == "live" for each in connections)
     return {
         "at": round(now, 1),
+        "version": __version__,
+        "health": {**_chosen(health, HEALTH), **_texts(health, "problems", "warnings")},
+        "ready": {"ok": ready["ok"], **_texts(ready, "missing")},
         "pool": {
             "connections": len(connections),
             "live": live,
@@ -63,6 +72,10 @@ def _row(now: float, each: Status, rates: Rates) -> list[Any]:
 
 def _chosen(status: Status, names: tuple[str, ...]) -> Status:
     return {name: _bounded(status.get(name)) for name in names}
+
+
+def _texts(verdict: Status, *names: str) -> Status:
+    return {name: [_bounded(text) for text in verdict[name][:MOST_TEXTS]] for name in names}
 
 
 def _bounded(value: Any) -> Any:

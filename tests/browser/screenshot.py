@@ -63,7 +63,7 @@ async def looks(stage: Stage, folder: Path) -> None:
     await chrome.shape(820, 1100)
     await chrome.run("scrollTo(0, 0)")
     await chrome.picture(str(folder / "tablet-light.png"))
-    await stage.unserve()
+    await stage.web.stopService()
     await chrome.until("document.body.dataset.stale === 'true'")
     await chrome.shape(1440, 1000)
     await stage.pause(4)

@@ -224,10 +224,10 @@ class PageTests(TestCase):
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
-            await stage.unserve()
+            await stage.web.stopService()
             await chrome.until(r"/^no news for \d+\ss$/.test(document.querySelector('#news').textContent)")
             self.assertEqual(await chrome.run("return document.body.dataset.stale"), "true")
-            await stage.serve()
+            stage.web.startService()
             await chrome.until("document.querySelector('#news').textContent === 'up to date'")
             for complaint in await chrome.complaints():
                 self.assertIn("/live", complaint)

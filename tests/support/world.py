@@ -32,6 +32,9 @@ DATA = b'"data":'
 class World:
     """Everything a test can touch: `exchange`, `gatherer`, and after `close` the capture in `sessions`."""
 
+    web_listen = ""
+    """Where the pages are; nowhere."""
+
     def __init__(self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings) -> None:
         self.reactor = reactor
         self.directory = directory
@@ -65,7 +68,7 @@ class World:
             pool=self._pool,
             registry=RegistrySettings(),
             router=RouterSettings(directory=self.directory, buffer_messages=100_000),
-            web=replace(WebSettings(), listen=""),
+            web=replace(WebSettings(), listen=self.web_listen),
         )
         builder = Builder(settings, Signer("test", self._key), self.reactor, lambda: 0.5, self.failures.append)
         self.gatherer = builder.gatherer()

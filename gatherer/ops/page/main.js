@@ -49,22 +49,22 @@ class Page {
     }
     const connections = value.connections.map((row) => named(value.columns, row));
     const changed = this.tiles.show(connections, value.at);
-    const { level, told } = verdict(value);
+    const { level, word, told } = verdict(value);
     legend(byId("legend"), this.tiles.kinds.values());
     this.cards.show({ ...value, sample }, this.samples, value.at);
     registry(value.registry, value.pool, value.at);
     capture(value.router);
     this.events.add(value.events.map((row) => named(this.eventColumns, row)));
     setText(byId("version"), value.version);
-    this.say(changed, level, told);
+    this.say(changed, level, word, told);
     setAttribute(document.body, "data-ready", "true");
   }
 
   // Only what changed, and only that it changed: a figure a second would drown everything else.
-  say(changed, level, told) {
+  say(changed, level, word, told) {
     const sentences = [];
     if (this.level !== null && this.level !== level) {
-      sentences.push(level === "ok" ? "The gatherer is healthy again." : told.join(". "));
+      sentences.push([word, ...told].join(". "));
     }
     this.level = level;
     const lost = changed.filter(([, before, after]) => up(before) && !up(after)).map(([id]) => id);

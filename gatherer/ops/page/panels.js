@@ -45,22 +45,30 @@ export class Cards {
 // Whether something was counted in the last minute.
 const recent = (rows, column) => rows.slice(-30).some((row) => row[column] > 0);
 
-const LEVELS = { ok: "live", warn: "warn", bad: "waiting" };
+const LEVELS = { ok: "live", busy: "loading", warn: "warn", bad: "waiting" };
+const VERDICTS = {
+  failing: ["bad", "Failing"],
+  degraded: ["warn", "Degraded"],
+  starting: ["busy", "Starting"],
+  ok: ["ok", "Healthy"],
+};
 
 export function verdict({ health, ready, pool }) {
-  const level = !health.ok ? "bad" : ready.ok ? "ok" : "warn";
-  const word = { ok: "Healthy", warn: "Not ready", bad: "Not healthy" }[level];
+  const known = VERDICTS[health.status] ?? VERDICTS.degraded;
+  const [level, word] = health.status === "ok" && !ready.ok ? ["warn", "Healthy, but not ready"] : known;
   const node = byId("verdict");
   setAttribute(node, "data-level", level);
   setSymbol(node.firstElementChild, LEVELS[level]);
   setText(node.lastElementChild, `${word}, ${pool.live} of ${pool.connections} live`);
-  const told = [...(health.problems ?? []), ...(ready.missing ?? []), ...(pool.alarm ? [pool.alarm] : [])];
-  patchList(byId("problems"), told.slice(0, 10), (text) => text, (text) => make("li", "", text));
+  const pause = health.pause ? [`A pause of the exchange: ${health.pause}`] : [];
+  const told = [...new Set([...health.problems, ...health.warnings, ...pause, ...ready.missing])].slice(0, 10);
+  patchList(byId("problems"), told.map((text, index) => ({ text, index })), ({ index }) => index, () => make("li"));
+  told.forEach((text, index) => setText(byId("problems").children[index], text));
   byId("problems").hidden = told.length === 0;
   setAttribute(byId("problems"), "data-level", level);
   setAttribute(byId("icon"), "href", level === "bad" ? "/page/icon-bad.svg" : "/page/icon.svg");
   document.title = `${pool.live}/${pool.connections}${level === "ok" ? "" : ` ${word.toLowerCase()}`} · gatherer`;
-  return { level, told };
+  return { level, word, told };
 }
 
 const yes = (value) => (value === null || value === undefined ? "not known" : value ? "yes" : "no");
