@@ -2,16 +2,18 @@
 
 Run: python -m benchmarks.ingest; `--quick` for a look while developing. Rounds take the clients in turn, ratios are
 those of one round, and what is printed are medians: other programs of a busy machine are in all of them alike.
-Clients: autobahn, websockets, aiohttp, picows and gatherer. picows@uvloop keeps to uvloop's own transports, and
-gatherer@epoll, gatherer@asyncio and gatherer@uvloop name the reactor.
+Clients: autobahn, websockets, aiohttp, picows and gatherer. picows@uvloop keeps to uvloop's own transports;
+gatherer@epoll, gatherer@asyncio and gatherer@uvloop name the reactor; bare is no real client but what is left without a
+framework. Before them all, in each round, a process that only discards shows what the generator can send at most.
 """
 
 import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,7 +27,8 @@ from benchmarks.load.jobs import Blast
 from benchmarks.load.messages import DELTA, SNAPSHOT
 from benchmarks.tables import markdown
 
-BASE = "picows"
+BASE, OURS = "picows", "gatherer"
+DEFAULT = ("autobahn", "websockets", "aiohttp", "picows", "picows@uvloop", "gatherer", "bare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,16 @@ class Run:
     busy: float
     """Share of that time in which the generator used its core; 1 means that it was the bottleneck."""
 
+    @property
+    def thousands(self) -> float:
+        """The rate as tables have it."""
+        return self.rate / 1000
+
+
+Runs = defaultdict[str, list[Run]]
+"""Of one case, by client, in the order of the rounds."""
+COST, RATE = attrgetter("cost"), attrgetter("thousands")
+
 
 def run(client: str, case: Case, certificates: Path) -> Run:
     """One process of the client against one of the generator. SystemExit when a message is lost or altered."""
@@ -80,28 +93,51 @@ def check(client: str, case: Case, account: dict[str, Any]) -> None:
         raise SystemExit(f"{client}, {case.name}: got {got}, not {wanted}")
 
 
-def measure(cases: list[Case], clients: list[str], rounds: int, certificates: Path) -> Iterator[list[Any]]:
-    """A row of the table for each case."""
+def measure(cases: list[Case], clients: list[str], rounds: int, certificates: Path) -> Iterator[tuple[Case, Runs]]:
+    """All rounds of each case, as they are done."""
     for case in cases:
-        results: defaultdict[str, list[Run]] = defaultdict(list)
+        results: Runs = defaultdict(list)
         for turn in range(rounds):
             for client in [DISCARD, *clients]:
                 results[client].append(result := run(client, case, certificates))
-                told = f"{result.cost:6.2f} µs, {result.rate:9,.0f}/s, generator {result.busy:4.0%} busy"
+                told = f"{result.cost:6.2f} µs, {result.rate:10,.0f}/s, generator {result.busy:4.0%} busy"
                 print(f"{case.name:22} {turn + 1}/{rounds} {client:16} {told}", flush=True)
-        yield [case.name, f"{median(result.rate for result in results[DISCARD]):,.0f}/s", *_cells(results, clients)]
+        yield case, results
 
 
-def _cells(results: dict[str, list[Run]], clients: list[str]) -> Iterator[str]:
-    """Cost and rate, each with its ratio to the base: by how much dearer, and how many times as fast."""
+def tables(measured: list[tuple[Case, Runs]], clients: list[str]) -> str:
+    """Processor time, rates, and what gatherer is held against. In brackets: as a multiple of picows'."""
+    first = "transport, connections, size"
+    costs = [[case.name, *_cells(runs, clients, COST, "{:.2f}")] for case, runs in measured]
+    rates = [
+        [case.name, *_cells(runs, clients, RATE, "{:,.0f}"), f"{median(map(RATE, runs[DISCARD])):,.0f}"]
+        for case, runs in measured
+    ]
+    parts = [
+        "Processor time a message, µs:", markdown([first, *clients], costs),
+        "Thousand messages a second:", markdown([first, *clients, "generator alone"], rates),
+    ]  # fmt: skip
+    if {OURS, BASE, "autobahn"} <= set(clients):
+        head = [first, "rate, picows = 1", "CPU, picows = 1", "CPU, gatherer = 1: autobahn"]
+        parts += ["gatherer:", markdown(head, [[case.name, *_standing(runs)] for case, runs in measured])]
+    return "\n\n".join(parts)
+
+
+def _cells(runs: Runs, clients: list[str], key: Callable[[Run], float], form: str) -> Iterator[str]:
     for client in clients:
-        runs, bases = results[client], results.get(BASE, [])
-        text = f"{median(r.cost for r in runs):.2f} µs, {median(r.rate for r in runs) / 1000:,.0f} k/s"
-        if bases:
-            cost = median(r.cost / base.cost for r, base in zip(runs, bases, strict=True))
-            rate = median(r.rate / base.rate for r, base in zip(runs, bases, strict=True))
-            text += f" ({cost:.2f}, {rate:.2f})"
-        yield text
+        text = form.format(median(map(key, runs[client])))
+        yield text if client == BASE or BASE not in clients else f"{text} ({_ratio(runs, client, BASE, key):.2f})"
+
+
+def _standing(runs: Runs) -> Iterator[str]:
+    pairs = ((OURS, BASE, RATE), (OURS, BASE, COST), ("autobahn", OURS, COST))
+    for client, base, key in pairs:
+        yield f"{_ratio(runs, client, base, key):.2f}"
+
+
+def _ratio(runs: Runs, client: str, base: str, key: Callable[[Run], float]) -> float:
+    """The median of the ratios of each round: a round is one stretch of time on a busy machine."""
+    return median(key(one) / key(other) for one, other in zip(runs[client], runs[base], strict=True))
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -115,11 +151,11 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 def parse(command_line: list[str]) -> argparse.Namespace:
     """The options. SystemExit for a client nobody knows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", nargs="+", default=list(CLIENTS))
+    parser.add_argument("--clients", nargs="+", default=list(DEFAULT))
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 20, 150])
     parser.add_argument("--sizes", nargs="+", type=int, default=[DELTA, SNAPSHOT], help="bytes of a message")
     parser.add_argument("--messages", type=int, default=300_000, help="in all, of small ones (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds (default: %(default)s)")
     parser.add_argument("--plain", action="store_true", help="plain TCP only")
     parser.add_argument("--tls", action="store_true", help="TLS only")
     parser.add_argument("--quick", action="store_true", help="under half a minute: 20 connections, deltas, one round")
@@ -141,9 +177,9 @@ def main() -> None:
         print(f"{name} is left out: its packages are not installed")
     with tempfile.TemporaryDirectory() as folder:
         make_certificates(Path(folder))
-        rows = list(measure(list(cases(options)), clients, options.repeat, Path(folder)))
+        measured = list(measure(list(cases(options)), clients, options.repeat, Path(folder)))
     if options.markdown:
-        print(markdown(["transport, connections, size", "generator alone", *clients], rows))
+        print(tables(measured, clients))
 
 
 if __name__ == "__main__":

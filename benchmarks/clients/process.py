@@ -15,6 +15,7 @@ MODULES = {
     "aiohttp": ("with_aiohttp", ("aiohttp", "uvloop")),
     "picows": ("with_picows", ("picows", "uvloop")),
     "gatherer": ("with_gatherer", ()),
+    "bare": ("bare", ()),
     DISCARD: ("discard", ()),
 }
 """Module of each client, and the packages it needs."""

@@ -1,0 +1,55 @@
+"""A WebSocket with nothing around it: for the client that discards and the one that does the bare minimum."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from benchmarks.clients.work import Task
+
+READ = 1 << 16  # from twice as much on, malloc maps and faults pages for every read
+_REQUEST = (
+    b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def dial(task: Task) -> tuple[socket.socket, Callable[[bytes], bytes]]:
+    """Upgraded; with what makes clear bytes of received ones. Blocks."""
+    sock = socket.create_connection(("127.0.0.1", task.port))
+    request = _REQUEST % urlsplit(task.url).path.encode()
+    if task.ca_file is None:
+        sock.sendall(request)
+        _require_answer(sock.recv(READ))
+        return sock, bytes
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context(cafile=task.ca_file).wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    for step in (tls.do_handshake, lambda: tls.write(request), lambda: _require_answer(tls.read(READ))):
+        while not _try(step):
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(READ))
+        sock.sendall(outgoing.read())
+
+    def unwrap(data: bytes) -> bytes:
+        incoming.write(data)
+        pieces, read = [], tls.read
+        try:
+            while True:
+                pieces.append(read(READ))
+        except ssl.SSLWantReadError:
+            return b"".join(pieces)
+
+    return sock, unwrap
+
+
+def _try(step: Callable[[], object]) -> bool:
+    try:
+        step()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def _require_answer(data: bytes) -> None:
+    if not data.startswith(b"HTTP/1.1 101"):
+        raise SystemExit(f"no upgrade: {data[:80]!r}")
