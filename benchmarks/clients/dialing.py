@@ -29,17 +29,23 @@ def dial(task: Task) -> tuple[socket.socket, Callable[[bytes], bytes]]:
             sock.sendall(outgoing.read())
             incoming.write(sock.recv(READ))
         sock.sendall(outgoing.read())
+    return sock, reader_of(tls, incoming)
+
+
+def reader_of(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> Callable[[bytes], bytes]:
+    """What makes clear bytes of received ones: all the records that are complete."""
+    read = tls.read
 
     def unwrap(data: bytes) -> bytes:
         incoming.write(data)
-        pieces, read = [], tls.read
+        pieces = []
         try:
             while True:
                 pieces.append(read(READ))
         except ssl.SSLWantReadError:
             return b"".join(pieces)
 
-    return sock, unwrap
+    return unwrap
 
 
 def _try(step: Callable[[], object]) -> bool:

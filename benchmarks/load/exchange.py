@@ -68,6 +68,14 @@ class Market:
         return _BODY % (self.ticker, self.id, price, sign, int(chance.paretovariate(1.0)) % 100_000, side)
 
 
+def varied(count: int, markets: int = 1000) -> list[bytes]:
+    """Changes as an exchange of so many markets sends them within a moment: for what depends on what they say."""
+    chance = random.Random(1)
+    bodies = [body for number in range(markets) for body in Market(number, chance).bodies]
+    chosen = enumerate(chance.choices(bodies, k=count), start=1)
+    return [_DELTA % (seq, body, b"2026-11-24T12:00:00", seq * 7 % 1_000_000, 1795521600000) for seq, body in chosen]
+
+
 class Book:
     """One socket with order books."""
 
