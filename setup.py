@@ -27,6 +27,8 @@ setup(
     data_files=[
         ("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"]),
         ("share/gatherer/systemd", ["conf/systemd/gatherer.service"]),
+        ("share/gatherer/prometheus", [f"conf/prometheus/{name}.yml" for name in ("alerts", "alerts_test", "inhibit")]),
+        ("share/gatherer/grafana", ["conf/grafana/gatherer.json"]),
     ],
     zip_safe=False,
     # "compat" puts the checkout itself on the path: only so does twistd find the plugins, and trial the tests.

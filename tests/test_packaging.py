@@ -56,7 +56,10 @@ class InstalledTests(SynchronousTestCase):
         for path in package.rglob("*.py"):
             self.assertIn(f"gatherer/{path.relative_to(package).as_posix()}", self.names)
         self.assertIn("gatherer/py.typed", self.names)
-        for name in ("gatherer.toml", "demo-exchange.toml", "systemd/gatherer.service"):
+        for name in (
+            "gatherer.toml", "demo-exchange.toml", "systemd/gatherer.service", "prometheus/alerts.yml",
+            "prometheus/alerts_test.yml", "prometheus/inhibit.yml", "grafana/gatherer.json",
+        ):  # fmt: skip
             self.assertTrue(any(file.endswith(f"share/gatherer/{name}") for file in self.names), name)
 
     def test_it_holds_the_status_page(self) -> None:

@@ -164,7 +164,9 @@ def _sockets(connections: list[Status]) -> Iterator[Metric]:
 
 def _each_connection(connections: list[Status], ages: dict[int, float]) -> Iterator[Metric]:
     labels = ["conn_id", "role"]
-    reconnects = CounterMetricFamily("conn_manager_reconnects_total", "Sockets opened after the first", labels=labels)
+    reconnects = CounterMetricFamily(
+        "conn_manager_reconnects_total", "Open sockets lost, each of them dialled again", labels=labels
+    )
     live = GaugeMetricFamily("conn_manager_connection_live", "1 when the connection does its work", labels=labels)
     markets = GaugeMetricFamily("conn_manager_connection_markets", "Markets the connection is to carry", labels=labels)
     message = GaugeMetricFamily(

@@ -38,6 +38,7 @@ class Vitals(Service):
         router: Any, frozen_after: float,
     ) -> None:  # fmt: skip
         """`frozen_after`: see `FeedWatch`. `monotonic` gives seconds since whenever."""
+        self.setName("vitals")
         self._clock = clock
         self._monotonic = monotonic
         self.meters = meters
