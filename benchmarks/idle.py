@@ -5,6 +5,7 @@ Run: python -m benchmarks.idle. Markets are subscribed and their books here, the
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.cores import surroundings
 from benchmarks.load.exchange import HEARTBEAT
 from benchmarks.tables import markdown
 from benchmarks.turntimes import timed_turns
-from benchmarks.whole import build, capture_directory, exchange, settled
+from benchmarks.whole import Place, build, exchange, settled
 
 COLUMNS = ("connections", "markets", "pings", "CPU s an hour", "core", "RSS", "longest turn")
 
@@ -34,8 +35,8 @@ async def measure(reactor: Any, generator: Any, options: argparse.Namespace) -> 
     """Start, subscribe, wait; the row of the table."""
     from twisted.internet.task import deferLater
 
-    with capture_directory() as directory, timed_turns(reactor) as turns:
-        gatherer = build(reactor, generator.port, directory, options.connections, "tcp:0:interface=127.0.0.1")
+    with tempfile.TemporaryDirectory() as directory, timed_turns(reactor) as turns:
+        gatherer = build(reactor, Place(generator.port), directory, options.connections, "tcp:0:interface=127.0.0.1")
         gatherer.startService()
         await settled(reactor, gatherer, options.markets)
         await deferLater(reactor, min(HEARTBEAT, options.seconds))  # the books are written, the connections healthy

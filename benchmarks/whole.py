@@ -2,9 +2,10 @@
 
 import gc
 import random
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -12,33 +13,53 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.internet.task import deferLater
 
 from benchmarks.cores import CLIENT, pin
+from benchmarks.load.certificates import AUTHORITY
 from benchmarks.load.live import Live
 from benchmarks.load.process import Generator
 from gatherer.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 
 PATIENCE = 120.0
+DIAL_RATE = 200.0
+"""Dials a second: this exchange does not mind."""
 LOOK = 0.2
 """Seconds between two looks at whether everything is subscribed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the exchange is, and the authority of its certificate when it has one."""
+
+    port: int
+    certificates: Path | None = None
+
+    @property
+    def ca_file(self) -> str:
+        """Path, "" for plain TCP."""
+        return "" if self.certificates is None else str(self.certificates / AUTHORITY)
+
+    def url(self, scheme: str) -> str:
+        """Of the WebSockets ("ws") or of REST ("http")."""
+        secure, path = "s" if self.certificates else "", "ws/v2" if scheme == "ws" else "v2"
+        return f"{scheme}{secure}://127.0.0.1:{self.port}/trade-api/{path}"
+
+
 @contextmanager
-def exchange(markets: int) -> Iterator[Generator]:
+def exchange(markets: int, certificates: Path | None = None) -> Iterator[Generator]:
     """The generator on its core, then this process on the other."""
-    with Generator(Live(markets)) as generator:
+    with Generator(Live(markets, certificates)) as generator:
         pin(CLIENT)
         yield generator
 
 
-def build(reactor: Any, port: int, directory: str, connections: int, web: str = "", dial_rate: float = 200.0) -> Any:
+def build(reactor: Any, place: Place, directory: str, connections: int, web: str = "") -> Any:
     """The gatherer, not started. All settings that matter are the defaults."""
     from gatherer.building import Builder  # imports autobahn, which imports the reactor
     from gatherer.exchange.auth import Signer
 
     pairs = 2 if connections > 6 else 0
-    url = f"127.0.0.1:{port}/trade-api"
     settings = Settings(
-        exchange=ExchangeSettings(f"ws://{url}/ws/v2", f"http://{url}/v2", "bench"),
-        pool=PoolSettings(pairs, pairs, pairs, connections - 3 * pairs, min_healthy=connections, dial_rate=dial_rate),
+        exchange=ExchangeSettings(place.url("ws"), place.url("http"), "bench", ca_file=place.ca_file),
+        pool=PoolSettings(pairs, pairs, pairs, connections - 3 * pairs, min_healthy=connections, dial_rate=DIAL_RATE),
         router=RouterSettings(directory=directory),
         web=WebSettings(listen=web),
     )
@@ -59,10 +80,3 @@ async def settled(reactor: Any, gatherer: Any, markets: int) -> None:
         await deferLater(reactor, LOOK)
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def capture_directory() -> Iterator[str]:
-    """A folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield folder

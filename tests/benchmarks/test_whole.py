@@ -172,6 +172,30 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual(clock.getDelayedCalls(), [])
 
 
+class VerdictTests(SynchronousTestCase):
+    """Which rates count as held."""
+
+    def verdict(self, sent: int, received: int, dropped: int = 0, waiting: int = 0) -> str:
+        """Of 1,000 a second when 10,000 were due."""
+        before, after = [capture.Look(at, 0.0, 0.0, 0, 0, lost, 0, 0) for at, lost in ((0.0, 5), (10.0, 5 + dropped))]
+        told = {"due": 10_000, "sent": sent, "waiting": waiting, "busy": 0.5}
+        return capture.Result(1000, before, after, told, received, 0.0).verdict
+
+    def test_everything_taken_is_held(self) -> None:
+        """A quarter of a second's messages may be under way."""
+        self.assertEqual(self.verdict(10_000, 9_750), "yes")
+
+    def test_losses_and_backlogs_are_not_held(self) -> None:
+        """One message dropped, sockets that run full, and messages the sockets never got are each enough."""
+        self.assertEqual(self.verdict(10_000, 10_000, dropped=1), "no")
+        self.assertEqual(self.verdict(10_000, 9_749), "no")
+        self.assertEqual(self.verdict(9_000, 9_000, waiting=1), "no")
+
+    def test_a_slow_generator_proves_nothing(self) -> None:
+        """What was not sent although the sockets were free says nothing of the service."""
+        self.assertEqual(self.verdict(9_000, 9_000), "not sent")
+
+
 class WholeTests(TestCase):
     """The service of both benchmarks runs, on loopback."""
 
