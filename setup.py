@@ -35,7 +35,7 @@ setup(
     options={"editable_wheel": {"mode": "compat"}},
     install_requires=[
         "twisted[tls,conch]>=25.5",
-        "autobahn>=24.4",
+        "autobahn>=26.10",
         "treq>=24.9",
         "zope.interface>=7",
         "msgspec>=0.19",

@@ -180,7 +180,7 @@ class Builder:
         dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
         return Dialing(
             exchange.websocket_url, dialer, sign, self._pacer, self._reactor,
-            time.time_ns, pool.connect_timeout,
+            time.time_ns, pool.connect_timeout, exchange.compression,
         )  # fmt: skip
 
     def _tools(self, router: Any) -> SessionTools:

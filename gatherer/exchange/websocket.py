@@ -17,6 +17,7 @@ from zope.interface import implementer
 from gatherer import __version__
 from gatherer.core.backoff import Backoff
 from gatherer.errors import GathererError, LocalProtocolError, UpgradeRefused
+from gatherer.exchange import compression
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
@@ -55,6 +56,8 @@ class Dialing:
     """Unix time in nanoseconds."""
     connect_timeout: float
     """Seconds from the dial to the finished upgrade."""
+    compression: bool = False
+    """Whether permessage-deflate is offered."""
 
 
 @implementer(IWebSocketClient)
@@ -72,6 +75,7 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         self.setProtocolOptions(
             openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0,
             failByDrop=False, maxFramePayloadSize=LARGEST_MESSAGE, maxMessagePayloadSize=LARGEST_MESSAGE,
+            **compression.options(dialing.compression),
         )  # fmt: skip
         self._listener = IWebSocketListener(listener)
         self._dialing = dialing

@@ -44,6 +44,11 @@ class ExchangeSettings:
         "for exchanges of your own, with certificates of your own",
         Form.PATH,
     )
+    compression: bool = switch(
+        False,
+        "whether the exchange may compress messages (permessage-deflate)",
+        "it saves bandwidth and costs many times the CPU time of a plain message; for a thin line, not for a busy core",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,10 @@ class SimulatorOptions(Options):
         _real("rest-tokens", 200.0, "REST tokens per second and key; a request costs 10", 0.001),
         _real("rest-burst", None, "most REST tokens saved up (default: three seconds' worth)", 10),
     ]
-    optFlags: ClassVar[list[list[Any]]] = [["rest-auth", None, "refuse REST requests that are not signed"]]
+    optFlags: ClassVar[list[list[Any]]] = [
+        ["rest-auth", None, "refuse REST requests that are not signed"],
+        ["compression", None, "grant permessage-deflate to clients that offer it"],
+    ]
 
     def __init__(self) -> None:
         super().__init__()

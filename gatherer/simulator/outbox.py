@@ -9,12 +9,14 @@ from zope.interface import implementer
 
 TEXT, BINARY = 1, 2
 """Opcodes of RFC 6455."""
+COMPRESSED = 0x40
+"""The reserved bit that permessage-deflate uses (RFC 7692)."""
 CHUNK = 1 << 18
 """Bytes joined for one write."""
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """A complete server frame: unmasked, in one piece, not compressed."""
+    """A complete server frame: unmasked, in one piece."""
     size = len(payload)
     if size < 126:
         return pack(">BB", 0x80 | opcode, size) + payload

@@ -48,6 +48,7 @@ class SimulatorService(MultiService):
         rest_tokens: float = 200.0,
         rest_burst: float | None = None,
         rest_must_sign: bool = False,
+        compression: bool = False,
         faults: Sequence[TimedFault] = (),
     ) -> None:
         super().__init__()
@@ -59,7 +60,8 @@ class SimulatorService(MultiService):
         self._faults = faults
         ring = KeyRing(keys)
         buckets = Buckets(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
-        self._factory = SimulatorFactory(reactor, exchange, ring, SocketSettings(heartbeat, connections, buffer_bytes))
+        own = SocketSettings(heartbeat, connections, buffer_bytes, compression)
+        self._factory = SimulatorFactory(reactor, exchange, ring, own)
         self._site = RestFactory(RestResource(reactor, exchange, ring, buckets, rest_must_sign), reactor)
         self._ports: list[IListeningPort] = []
         self._closing: Deferred[None] = succeed(None)

@@ -83,6 +83,7 @@ def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
         rest_tokens=options["rest-tokens"],
         rest_burst=options["rest-burst"],
         rest_must_sign=bool(options["rest-auth"]),
+        compression=bool(options["compression"]),
         faults=options.faults,
     )
 

@@ -1,11 +1,12 @@
 """The exchange's WebSocket: handshake, heartbeat, frames. Whatever it means is the session's business."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
+from autobahn.websocket.compress import PerMessageDeflateOffer, PerMessageDeflateOfferAccept
 from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
@@ -16,7 +17,7 @@ from twisted.web.http import datetimeToString
 
 from gatherer.simulator.auth import KEY, KeyRing
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.outbox import BINARY, Outbox, frame
+from gatherer.simulator.outbox import BINARY, COMPRESSED, TEXT, Outbox, frame
 from gatherer.simulator.session import Session
 from gatherer.simulator.wire import encode
 
@@ -38,6 +39,8 @@ class SocketSettings:
     """Sockets a key may have open at once; HTTP 429 above it."""
     buffer_bytes: int = 16 * 1024 * 1024
     """Bytes that may wait for a slow reader before its order books end with error 25."""
+    compression: bool = False
+    """Whether permessage-deflate is granted to clients that offer it."""
 
 
 class SimulatorProtocol(WebSocketServerProtocol):
@@ -93,9 +96,10 @@ class SimulatorProtocol(WebSocketServerProtocol):
         """The upgrade succeeded: a session begins."""
         outbox = self._outbox = Outbox(self.transport, self.factory.settings.buffer_bytes, self._overflowed)
         self.transport.registerProducer(outbox, True)
+        pack = compressor(self.websocket_extensions_in_use)
         self._session = self.factory.exchange.open_session(
-            lambda payload: outbox.write(frame(payload)),
-            send_binary=lambda payload: outbox.write(frame(payload, BINARY)),
+            lambda payload: outbox.write(pack(payload, TEXT)),
+            send_binary=lambda payload: outbox.write(pack(payload, BINARY)),
             cut=self.transport.abortConnection,
             crowded=outbox.crowded,
         )
@@ -167,6 +171,27 @@ class SimulatorProtocol(WebSocketServerProtocol):
             self.transport.unregisterProducer()
 
 
+def compressor(extensions: Sequence[Any]) -> Callable[[bytes, int], bytes]:
+    """What makes frames on a socket that these extensions were agreed for: one, permessage-deflate, or none."""
+    if not extensions:
+        return frame
+    deflate = extensions[0]
+
+    def pack(payload: bytes, opcode: int) -> bytes:
+        deflate.start_compress_message()
+        return frame(deflate.compress_message_data(payload) + deflate.end_compress_message(), COMPRESSED | opcode)
+
+    return pack
+
+
+def grant(offers: Sequence[Any]) -> PerMessageDeflateOfferAccept | None:
+    """Take the first offer of permessage-deflate, with what it asks for."""
+    for offer in offers:
+        if isinstance(offer, PerMessageDeflateOffer):
+            return PerMessageDeflateOfferAccept(offer)
+    return None
+
+
 def _phrase(code: int) -> str:
     return HTTPStatus(code).phrase if code in set(HTTPStatus) else "Refused"
 
@@ -179,6 +204,8 @@ class SimulatorFactory(WebSocketServerFactory):
     def __init__(self, reactor: IReactorTime, exchange: Exchange, keys: KeyRing, settings: SocketSettings) -> None:
         super().__init__(reactor=reactor, server="kalshi-simulator")
         self.setProtocolOptions(webStatus=False, maxMessagePayloadSize=LARGEST_COMMAND)
+        if settings.compression:
+            self.setProtocolOptions(perMessageCompressionAccept=grant)
         self.exchange = exchange
         self.settings = settings
         self.sockets: set[SimulatorProtocol] = set()

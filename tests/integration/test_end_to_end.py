@@ -23,12 +23,15 @@ class EndToEndTests(TestCase):
 
     timeout = 120 + SECONDS
 
-    def world(self, scenario: Callable[[World], Any], markets: int, rate: float) -> Deferred[World]:
+    def world(
+        self, scenario: Callable[[World], Any], markets: int, rate: float, pool: PoolSettings = POOL,
+        compression: bool = False,
+    ) -> Deferred[World]:  # fmt: skip
         """Run a scenario in an open world, and close it whatever happens."""
         from twisted.internet import reactor
 
         async def scene() -> World:
-            world = World(reactor, self.mktemp(), markets, rate, POOL)
+            world = World(reactor, self.mktemp(), markets, rate, pool, compression)
             try:
                 await world.open()
                 await scenario(world)
@@ -91,3 +94,20 @@ class EndToEndTests(TestCase):
             self.assertEqual(markers["session_down"], 150)
 
         return self.world(scenario, markets=2_000, rate=2_000.0).addCallback(compare)
+
+    def test_compressed_messages_are_captured_as_they_were(self) -> Deferred[Any]:
+        """With permessage-deflate on both sides every message is in the capture, once, in order, byte for byte."""
+
+        async def scenario(world: World) -> None:
+            await world.pause(1.0)
+            await world.calm()
+            sockets = world.simulator._factory.sockets
+            self.assertEqual({len(socket.websocket_extensions_in_use) for socket in sockets}, {1})
+
+        def compare(world: World) -> None:
+            captured = Counter(b"\n".join(messages) for messages in world.captured() if messages)
+            self.assertEqual(captured, Counter(b"\n".join(messages) for messages in world.written.values()))
+            self.assertGreater(sum(map(len, world.written.values())), 1_500)
+
+        pool = PoolSettings(orderbook=10, dial_rate=200.0, min_healthy=16)
+        return self.world(scenario, 500, 1_000.0, pool, compression=True).addCallback(compare)

@@ -48,6 +48,7 @@ class OptionsTests(SynchronousTestCase):
         """Numbers are converted, faults add up."""
         options = parsed("--markets", "7", "--rate=2.5", "--fault", "cut=1@3", "--fault=lose_replies=2", "--rest-auth")
         self.assertEqual((options["markets"], options["rate"], options["rest-auth"]), (7, 2.5, 1))
+        self.assertEqual((options["compression"], parsed("--compression")["compression"]), (0, 1))
         self.assertEqual([fault.after for fault in options.faults], [3.0, 0.0])
 
     def test_mistakes_name_the_option(self) -> None:

@@ -112,14 +112,14 @@ class LosingTransport(StringTransport):
 class Rig:
     """One client, its listener, and a clock."""
 
-    def __init__(self, backoff: Backoff | None = None) -> None:
+    def __init__(self, backoff: Backoff | None = None, compression: bool = False) -> None:
         self.clock = Clock()
         self.clock.advance(1_800_000_000.0)
         self.listener = RecordingListener()
         self.connectors: list[FakeConnector] = []
         self.signatures = 0
         self.pacer = DialPacer(self.clock, 10.0)
-        dialing = Dialing(URL, self._connect, self._sign, self.pacer, self.clock, self._wall, 10.0)
+        dialing = Dialing(URL, self._connect, self._sign, self.pacer, self.clock, self._wall, 10.0, compression)
         self.client = WebSocketClient(self.listener, dialing, backoff or Backoff(1.0, 300.0, 2.0, 0.0, lambda: 0.5))
 
     def _connect(self, factory: Any) -> Any:
@@ -137,16 +137,16 @@ class Rig:
     def connector(self) -> FakeConnector:
         return self.connectors[-1]
 
-    def open(self) -> ExchangeProtocol:
+    def open(self, extensions: str = "") -> ExchangeProtocol:
         """Dial, connect and finish the upgrade."""
         self.client.start()
         self.clock.advance(0)
-        return self.upgrade()
+        return self.upgrade(extensions)
 
-    def upgrade(self) -> ExchangeProtocol:
-        """The dial that is under way succeeds."""
+    def upgrade(self, extensions: str = "") -> ExchangeProtocol:
+        """The dial that is under way succeeds; the exchange grants these extensions."""
         protocol = self.connector.accept()
-        protocol.dataReceived(acceptance(protocol))
+        protocol.dataReceived(acceptance(protocol, extensions))
         return protocol
 
     def refuse(self, response: bytes) -> None:
@@ -155,11 +155,13 @@ class Rig:
         self.clock.advance(0)
 
 
-def acceptance(protocol: ExchangeProtocol) -> bytes:
+def acceptance(protocol: ExchangeProtocol, extensions: str = "") -> bytes:
     """The 101 that answers this protocol's request (RFC 6455 section 4.2.2)."""
     from base64 import b64encode
     from hashlib import sha1
 
     digest = sha1(protocol.websocket_key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    if extensions:
+        head += f"Sec-WebSocket-Extensions: {extensions}\r\n".encode()
     return head + b"Sec-WebSocket-Accept: " + b64encode(digest) + b"\r\n\r\n"

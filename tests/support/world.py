@@ -35,7 +35,9 @@ class World:
     web_listen = ""
     """Where the pages are; nowhere."""
 
-    def __init__(self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings) -> None:
+    def __init__(
+        self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings, compression: bool = False
+    ) -> None:
         self.reactor = reactor
         self.directory = directory
         self.failures: list[str] = []
@@ -43,14 +45,16 @@ class World:
         """What the exchange wrote, by its session, in order; command replies left out."""
         self._markets = markets
         self._pool = pool
+        self._compression = compression
         self._key = Ed25519PrivateKey.generate()
         self.exchange = Exchange(markets, seed=11, now=reactor.seconds(), multivariate=3, unopened=20, clock=reactor)
         self.exchange.on_sent = self._wrote
         endpoints = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
         keys = {"test": self._key.public_key()}
         self.simulator = SimulatorService(
-            reactor, self.exchange, endpoints[0], endpoints[1], keys, rate, rest_tokens=50_000.0
-        )
+            reactor, self.exchange, endpoints[0], endpoints[1], keys, rate, rest_tokens=50_000.0,
+            compression=compression,
+        )  # fmt: skip
         self.gatherer: Any = None
 
     def _wrote(self, session: int, payload: bytes) -> None:
@@ -63,7 +67,10 @@ class World:
         websocket, rest = await self.simulator.when_listening()
         settings = Settings(
             exchange=ExchangeSettings(
-                f"ws://127.0.0.1:{websocket}/trade-api/ws/v2", f"http://127.0.0.1:{rest}/trade-api/v2", "test"
+                f"ws://127.0.0.1:{websocket}/trade-api/ws/v2",
+                f"http://127.0.0.1:{rest}/trade-api/v2",
+                "test",
+                compression=self._compression,
             ),
             pool=self._pool,
             registry=RegistrySettings(),
