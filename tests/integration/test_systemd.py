@@ -94,10 +94,16 @@ class UnitTests(SynchronousTestCase):
         self.assertEqual(told, [])
 
     def test_it_is_as_closed_as_the_docs_say(self) -> None:
-        """`systemd-analyze security` gives the figure of docs/running.md."""
+        """`systemd-analyze security` gives the figure of docs/running.md, or a like one where it is another version."""
         judged = self.analyze("security", "--offline=true", "--no-pager", str(UNIT))
         if judged.returncode and "unrecognized option" in judged.stderr:
             raise SkipTest("this systemd-analyze cannot judge a file")
         found = re.search(r"Overall exposure level for gatherer.service: ([\d.]+)", judged.stdout)
         assert found is not None, judged.stdout + judged.stderr
-        self.assertLessEqual(float(found[1]), 1.2)
+        self.assertLessEqual(float(found[1]), 1.5)
+        if self.analyze("--version").stdout.startswith("systemd 252"):
+            self.assertIn(found[0], (UNIT.parents[2] / "docs" / "running.md").read_text())
+
+    def test_memory_may_be_written_and_executed(self) -> None:
+        """However good it looks: with MemoryDenyWriteExecute cffi has no callbacks, so pyOpenSSL no TLS."""
+        self.assertNotIn("MemoryDenyWriteExecute=yes", UNIT.read_text().splitlines())
