@@ -36,8 +36,10 @@ class World:
     """Where the pages are; nowhere."""
 
     def __init__(
-        self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings, compression: bool = False
-    ) -> None:
+        self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings, compression: bool = False,
+        key: Any = None,
+    ) -> None:  # fmt: skip
+        """`key` is the private key to sign with; without it one is made for this world."""
         self.reactor = reactor
         self.directory = directory
         self.failures: list[str] = []
@@ -46,7 +48,7 @@ class World:
         self._markets = markets
         self._pool = pool
         self._compression = compression
-        self._key = Ed25519PrivateKey.generate()
+        self._key = Ed25519PrivateKey.generate() if key is None else key
         self.exchange = Exchange(markets, seed=11, now=reactor.seconds(), multivariate=3, unopened=20, clock=reactor)
         self.exchange.on_sent = self._wrote
         endpoints = [TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2)]
