@@ -105,7 +105,9 @@ class LogTests(TestCase):
         for record in records:
             self.assertEqual(set(record) - {"fields", "traceback"}, {"time", "level", "component", "event"})
             self.assertIn(record["level"], ("debug", "info", "warn", "error", "critical"))
-            self.assertTrue(record["component"].startswith(("gatherer.", "twisted.", "autobahn.", "log_legacy", "-")), record)
+            self.assertTrue(
+                record["component"].startswith(("gatherer.", "twisted.", "autobahn.", "log_legacy", "-")), record
+            )
         lost = [record for record in records if "lost:" in record["event"]]
         self.assertLessEqual(len(lost), FEW + 2)
         self.assertGreater(len(lost), 1)
