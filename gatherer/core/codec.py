@@ -9,7 +9,14 @@ from gatherer.errors import LocalProtocolError, RemoteProtocolError
 
 CONTROL_TYPES = frozenset({"subscribed", "ok", "unsubscribed", "error"})
 """Messages that answer or end something. All others are market data, even those that carry an id."""
-
+KNOWN_TYPES = frozenset(
+    {
+        "orderbook_snapshot", "orderbook_delta", "ticker", "trade", "market_lifecycle_v2",
+        "event_lifecycle", "event_fee_update", "multivariate_market_lifecycle",
+    }
+)  # fmt: skip
+SHORTEST_RUN = 8
+"""Messages of a read from which it pays to see whether they are all alike."""
 
 NOT_READABLE = (msgspec.DecodeError, RecursionError)
 """What decoding fails with. Brackets nested some thousand deep are legal JSON, but nothing reads them."""
@@ -72,6 +79,37 @@ _decode_control = msgspec.json.Decoder(Control).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
 _decode_stamped = msgspec.json.Decoder(_StampedMessage).decode
 _decode_book = msgspec.json.Decoder(_BookMessage).decode
+
+
+def decode_envelopes(payloads: list[bytes]) -> list[Envelope | None]:
+    """The envelope of each message; None for one that cannot be read. Never raises."""
+    try:
+        return list(map(decode_envelope, payloads))
+    except NOT_READABLE:
+        return [None if why_unreadable(data) else decode_envelope(data) for data in payloads]
+
+
+def why_unreadable(data: bytes) -> str:
+    """What is wrong with an envelope, or "" when it can be read."""
+    try:
+        decode_envelope(data)
+    except NOT_READABLE as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def run_of_deltas(envelopes: list[Envelope | None]) -> int:
+    """The sid that all these are order book deltas of; 0 when they are not, or when there is none.
+
+    List operations see that in a third of the time that a loop takes, and under load nearly every read is like that.
+    """
+    try:
+        sids = [envelope.sid for envelope in envelopes]  # type: ignore[union-attr]
+        kinds = [envelope.type for envelope in envelopes]  # type: ignore[union-attr]
+    except AttributeError:  # one of them could not be read
+        return 0
+    alike = kinds.count("orderbook_delta") == sids.count(sids[0]) == len(sids) if sids else False
+    return sids[0] if alike else 0
 
 
 def is_json(data: bytes) -> bool:

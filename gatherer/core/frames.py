@@ -5,26 +5,30 @@ This one knows a single shape, which is nearly all of the traffic: final, unmask
 text frames with a minimal length. At anything else it stops and says where.
 """
 
+from struct import Struct
+
 FINAL_TEXT = 0x81
+_MEDIUM_TEXT = FINAL_TEXT << 8 | 126
+"""The first two bytes of a final, unmasked text frame of 126 to 65,535 bytes: nearly every message."""
+_header = Struct(">HH").unpack_from
 
 
 def scan(data: bytes, limit: int, found: list[bytes]) -> int:
     """Append the payload of each leading text frame to `found`; return where the first other byte is.
 
-    It stops at a frame that is incomplete, of another kind, above `limit` bytes or not valid UTF-8.
+    It stops at a frame that is incomplete, of another kind, above `limit` bytes or not valid UTF-8, and before
+    the last three bytes: no message is that short.
     """
     start, end = 0, len(data)
-    while end - start >= 2 and data[start] == FINAL_TEXT:
-        short = data[start + 1]
-        if short < 126:
-            body = start + 2
-            stop = body + short
-        elif short == 126 and end - start > 4 and data[start + 2]:  # inlined: nearly every message is of this size
+    while end - start > 3:
+        kind, size = _header(data, start)
+        if kind == _MEDIUM_TEXT and size > 125:
             body = start + 4
-            stop = body + (data[start + 2] << 8 | data[start + 3])
+            stop = body + size
         else:
             body, stop = _extent(data, start, end)
-        if not body or stop > end or stop - body > limit:
+            size = stop - body
+        if not body or stop > end or size > limit:
             return start
         payload = data[body:stop]
         if not payload.isascii() and not _is_utf8(payload):
@@ -50,14 +54,15 @@ def frame_size(data: bytes, start: int) -> int:
 
 def text_frame_size(data: bytes, limit: int) -> int:
     """Size of the text frame that starts `data` and is cut off, if it is one `scan` will take; else 0."""
-    if len(data) < 2 or data[0] != FINAL_TEXT or data[1] > 127:
-        return 0
     body, stop = _extent(data, 0, len(data))
     return stop if body and stop - body <= limit else 0
 
 
 def _extent(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """Where the payload of a text frame begins and ends; (0, 0) if masked, not minimal, or header incomplete."""
+    """Where the payload of a final, unmasked text frame begins and ends; (0, 0) for any other frame, for a length
+    that is not minimal and for a header that is incomplete."""
+    if end - start < 2 or data[start] != FINAL_TEXT:
+        return 0, 0
     short = data[start + 1]
     if short < 126:
         return start + 2, start + 2 + short

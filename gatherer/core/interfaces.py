@@ -58,6 +58,10 @@ class ISequenceTracker(Interface):
     def observe(sid, seq):
         """How many numbers were skipped before this one: 0 in order, 0 for a repeat, never negative."""
 
+    def advance(sid, numbers):
+        """Take a `list[int]` of numbers that go on where the sid is, each one higher than the last. False, and nothing
+        is changed, when they are not that: then each must be observed."""
+
     def last(sid):
         """The highest number seen on a sid, 0 before the first."""
 

@@ -28,6 +28,15 @@ class SequenceTracker:
             self.gaps += 1
         return skipped
 
+    def advance(self, sid: int, numbers: list[int]) -> bool:
+        """See `ISequenceTracker`."""
+        begin = self._last.get(sid, 0) + 1
+        end = begin + len(numbers)
+        if numbers != list(range(begin, end)):
+            return False
+        self._last[sid] = end - 1
+        return True
+
     def last(self, sid: int) -> int:
         """The highest number seen on a sid, 0 before the first."""
         return self._last.get(sid, 0)

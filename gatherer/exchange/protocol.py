@@ -101,10 +101,13 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """One socket read: at most one call of the listener for all its text messages."""
-        if self.state == self.STATE_OPEN:
-            self._consume(data)
-        else:
+        if self.state != self.STATE_OPEN:
             self._dataReceived(data)
+        elif self._tail_missing or self.current_frame is not None or self.inside_message or self.data:
+            self._consume(data)
+        # Nearly every read is whole messages only, at most cut off at its end.
+        elif (taken := scan(data, self.maxMessagePayloadSize, self._texts)) < len(data):
+            self._consume(data[taken:] if taken else data)
         self._flush()
 
     def connectionLost(self, reason: Failure = Failure(GathererError("lost"))) -> None:  # noqa: B008
@@ -169,8 +172,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
         return data[len(piece) :]
 
     def _flush(self) -> None:
-        if self._texts:
-            texts, self._texts = self._texts, []
+        texts = self._texts
+        if texts:
+            self._texts = []
             self._guard(self._listener.received, texts, self._wall())
 
     def _guard(self, call: Callable[..., object], *args: Any) -> None:

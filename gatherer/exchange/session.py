@@ -6,6 +6,7 @@ Born when the socket opens, discarded when it closes, and everything that depend
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,7 +14,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gatherer.core.codec import CONTROL_TYPES, NOT_READABLE, Envelope, decode_envelope, decode_ticker, is_json
+from gatherer.core.codec import (
+    CONTROL_TYPES,
+    KNOWN_TYPES,
+    SHORTEST_RUN,
+    Envelope,
+    decode_envelopes,
+    decode_ticker,
+    is_json,
+    run_of_deltas,
+    why_unreadable,
+)
 from gatherer.core.gaps import WAITING
 from gatherer.core.holdings import Holding
 from gatherer.core.interfaces import ISequenceTracker
@@ -30,12 +41,6 @@ from gatherer.exchange.trouble import Trouble
 from gatherer.exchange.watching import Watching
 from gatherer.interfaces import IMessageRouter
 
-KNOWN_TYPES = frozenset(
-    {
-        "orderbook_snapshot", "orderbook_delta", "ticker", "trade", "market_lifecycle_v2",
-        "event_lifecycle", "event_fee_update", "multivariate_market_lifecycle",
-    }
-)  # fmt: skip
 MOST_UNKNOWN_TYPES = 50
 """Names of message types we count; a flood of invented ones must not fill the memory."""
 
@@ -96,17 +101,29 @@ class Session:
 
     def received(self, payloads: list[bytes], received_at: int) -> None:
         """All messages of one socket read, in order."""
-        conn_id, observe, append = self._slot.conn_id, self._sequence.observe, self._batch.append
         counters = self._counters
         counters.received += len(payloads)
+        counters.bytes_received += sum(map(len, payloads))
         counters.last_message = received_at
+        envelopes = decode_envelopes(payloads)
+        if len(payloads) < SHORTEST_RUN or not self._take_run(payloads, envelopes, received_at):
+            self._take_each(payloads, envelopes, received_at)
+
+    def _take_run(self, payloads: list[bytes], envelopes: list[Envelope | None], received_at: int) -> bool:
+        """Forward a read that is nothing but deltas of one sid without a gap; leave any other read untouched."""
+        sid = 0 if self._carried else run_of_deltas(envelopes)
+        if not sid or not self._sequence.advance(sid, [envelope.seq for envelope in envelopes if envelope]):
+            return False
+        self._heard[sid] = received_at
+        self._forward(list(map(RawMessage, payloads, repeat(self._slot.conn_id), repeat(received_at))))
+        return True
+
+    def _take_each(self, payloads: list[bytes], envelopes: list[Envelope | None], received_at: int) -> None:
+        conn_id, observe, append = self._slot.conn_id, self._sequence.observe, self._batch.append
         heard_sid = -1
-        for data in payloads:
-            counters.bytes_received += len(data)
-            try:
-                envelope = decode_envelope(data)
-            except NOT_READABLE as error:
-                self._odd(data, str(error), received_at)
+        for data, envelope in zip(payloads, envelopes, strict=True):
+            if envelope is None:
+                self._odd(data, received_at)
                 continue
             kind, gap = envelope.type, 0
             if envelope.seq:
@@ -220,9 +237,10 @@ class Session:
             self.commander.answered(envelope.id)
         self.commander.wake()
 
-    def _odd(self, data: bytes, error: str, received_at: int) -> None:
+    def _odd(self, data: bytes, received_at: int) -> None:
         """Not the envelope we know. If it is JSON it is forwarded all the same: a field that changed its
         type must not make messages vanish."""
+        error = why_unreadable(data)
         if is_json(data):
             self._trouble("envelope", error)
             self._batch.append(RawMessage(data, self._slot.conn_id, received_at))
@@ -247,17 +265,19 @@ class Session:
 
     def _hand_over(self) -> None:
         batch = self._batch
-        if not batch:
-            return
-        forwarded = batch.copy()
-        batch.clear()  # the same list stays: the loop above holds its append
-        self._counters.forwarded += len(forwarded)
+        if batch:
+            forwarded = batch.copy()
+            batch.clear()  # the same list stays: the loop above holds its append
+            self._forward(forwarded)
+
+    def _forward(self, batch: list[RawMessage]) -> None:
+        self._counters.forwarded += len(batch)
         if self._watching.deltas:
-            self._watching.read(forwarded)
-        if self._router.deliver(forwarded):
+            self._watching.read(batch)
+        if self._router.deliver(batch):
             self._amends.lost()
         if self._slot.role is Role.LIFECYCLE:
-            self._owner.lifecycle([message.data for message in forwarded])
+            self._owner.lifecycle([message.data for message in batch])
 
     def _ask_for_books(self) -> None:
         if self._tools.recover_gaps:

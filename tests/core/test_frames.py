@@ -19,7 +19,7 @@ def text_frame(payload: bytes) -> bytes:
     return bytes([0x81, 127]) + size.to_bytes(8, "big") + payload
 
 
-sizes = st.sampled_from([0, 1, 125, 126, 127, 300, 0xFFFF, 0x10000])
+sizes = st.sampled_from([2, 3, 125, 126, 127, 300, 0xFFFF, 0x10000])
 payloads = st.builds(lambda size, char: char * size, sizes, st.sampled_from([b"a", b"{"]))
 
 
@@ -62,6 +62,11 @@ class ScanTests(SynchronousTestCase):
         self.assertEqual(self.scan(text_frame(b"x" * 200), limit=200)[1], 204)
         self.assertEqual(self.scan(text_frame(b"x" * 201), limit=200), ([], 0))
         self.assertEqual(text_frame_size(text_frame(b"x" * 201)[:50], 200), 0)
+
+    def test_what_is_no_message_may_be_left(self) -> None:
+        """An empty text at the end is left to autobahn, and taken when more follows."""
+        self.assertEqual(self.scan(text_frame(b"")), ([], 0))
+        self.assertEqual(self.scan(text_frame(b"") + text_frame(b"{}")), ([b"", b"{}"], 6))
 
     def test_invalid_utf8_is_left_to_autobahn(self) -> None:
         """Valid text beyond ASCII is taken, a stray byte is not."""

@@ -52,3 +52,15 @@ class SequenceTrackerTests(SynchronousTestCase):
         self.assertTrue(all(size >= 0 for size in sizes))
         risen = [seq for index, seq in enumerate(numbers) if seq > max(numbers[:index], default=0)]
         self.assertEqual(sum(sizes), max(numbers, default=0) - len(risen))
+
+    @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.integers(0, 5))
+    def test_a_run_is_what_observing_each_would_make_of_it(self, numbers: list[int], before: int) -> None:
+        """Taken at once only if every single one is in order, and then the same is known afterwards."""
+        one_by_one, at_once = SequenceTracker(), SequenceTracker()
+        for seq in range(1, before + 1):
+            one_by_one.observe(1, seq)
+            at_once.observe(1, seq)
+        in_order = [one_by_one.observe(1, seq) for seq in numbers] == [0] * len(numbers) and not one_by_one.repeats
+        self.assertEqual(at_once.advance(1, numbers), in_order)
+        self.assertEqual(at_once.last(1), one_by_one.last(1) if in_order else before)
+        self.assertEqual((at_once.gaps, at_once.repeats), (0, 0))

@@ -1,8 +1,13 @@
 """Tests for `gatherer.exchange.session`: what needs exact bytes. Behaviour as a whole is in `tests.test_manager`."""
 
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.messages import RawMessage
+from gatherer.core.codec import SHORTEST_RUN
+from gatherer.core.messages import Marker, RawMessage
 from tests.support.pool import Pool
 
 BOOK = b'{"type":"orderbook_snapshot","sid":1,"seq":%d,"msg":{"market_ticker":"A"}}'
@@ -125,3 +130,44 @@ class ReusedSidTests(SynchronousTestCase):
         messages = self.captured(BOOK % 1, OVER % 5, BOOK % 1)
         self.assertEqual([m.gap_size for m in messages], [0, 0])
         self.assertEqual([m.facts["size"] for m in self.started.markers("gap")], [3])
+
+
+DELTA = b'{"type":"orderbook_delta","sid":%d,"seq":%d,"msg":{"market_ticker":"A"}}'
+ODD = (
+    BOOK, OVER, b'{"type":"ok","sid":1,"seq":%d}', b'{"type":"novelty","sid":1,"seq":%d}', b"no JSON %d",
+    b'{"type":"orderbook_delta","sid":"one","seq":%d}', b'{"type":"error","sid":1,"seq":%d,"msg":{"code":25}}',
+)  # fmt: skip
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[bytes]:
+    """Deltas in order, as nearly everything is, with single messages among them that are not."""
+    stream, seq = [], 0
+    for _ in range(draw(st.integers(1, 4))):
+        for _ in range(draw(st.integers(0, 3 * SHORTEST_RUN))):
+            seq += 1
+            stream.append(DELTA % (1, seq))
+        seq = draw(st.sampled_from([seq, seq + 1, seq + 1, seq + 3]))
+        stream.append(draw(st.sampled_from([*ODD, DELTA.replace(b"%d", b"2", 1), DELTA.replace(b"%d", b"1", 1)])) % seq)
+    return stream
+
+
+class ReadTests(SynchronousTestCase):
+    """However TCP cuts the stream into reads, the same comes of it."""
+
+    def outcome(self, reads: list[list[bytes]]) -> tuple[Any, ...]:
+        pool = Pool(books=1).start()
+        before = len(pool.messages())
+        for read in reads:
+            pool.clients[4].receive(read)
+        status = pool.manager.connections()[3].status()
+        known = [(m.data, m.seq_gap, m.gap_size) for m in pool.messages()[before:]]
+        facts = [(m.kind, m.facts) for m in pool.router.records if isinstance(m, Marker)]
+        pool.stop()
+        return known, facts, status
+
+    @settings(max_examples=60, deadline=None)
+    @given(streams())
+    def test_a_long_read_is_many_short_ones(self, stream: list[bytes]) -> None:
+        """The quick way for reads that are alike and the way for single messages forward, mark and count the same."""
+        self.assertEqual(self.outcome([stream]), self.outcome([[data] for data in stream]))
