@@ -184,14 +184,11 @@ class Connection(Service):
     def received(self, payloads: list[bytes], received_at: int) -> None:
         """See `IWebSocketListener`."""
         if self._session is not None:
-            self._tools.meters.batches[len(payloads).bit_length()] += 1
-            self.counters.sample = payloads[0]
             self._session.received(payloads, received_at)
 
     def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
         """See `IWebSocketListener`."""
         if self._session is not None:
-            self._tools.meters.batches[1] += 1
             self._session.undecodable(payload, reason, received_at)
 
     def pinged(self) -> None:

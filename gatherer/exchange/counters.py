@@ -6,6 +6,9 @@ from typing import Any
 
 from gatherer.core.gaps import GapJournal
 
+MOST_UNKNOWN_TYPES = 50
+"""Names of message types we count; a flood of invented ones must not fill the memory."""
+
 
 @dataclass(slots=True)
 class Counters:
@@ -59,3 +62,8 @@ class Counters:
             "errors": dict(self.errors), "ws_errors": dict(self.ws_errors), "unknown_types": dict(self.unknown_types),
             "last_message": self.last_message / 1e9 if self.last_message else None,
         }  # fmt: skip
+
+    def unknown(self, kind: str) -> None:
+        """A message of a type we do not know."""
+        types = self.unknown_types
+        types[kind if kind in types or len(types) < MOST_UNKNOWN_TYPES else "others"] += 1

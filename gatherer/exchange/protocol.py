@@ -175,12 +175,18 @@ class ExchangeProtocol(WebSocketClientProtocol):
         texts = self._texts
         if texts:
             self._texts = []
-            self._guard(self._listener.received, texts, self._wall())
+            try:
+                self._listener.received(texts, self._wall())
+            except Exception:
+                self._listener_failed("received")
 
     def _guard(self, call: Callable[..., object], *args: Any) -> None:
-        """An exception that escapes here breaks autobahn's parser or vanishes in one of its futures."""
+        """An exception that escaped here would break autobahn's parser or vanish in one of its futures."""
         try:
             call(*args)
         except Exception:
-            self._log.failure("connection listener failed in {call}", call=getattr(call, "__name__", call))
-            self.factory.internal_error()
+            self._listener_failed(getattr(call, "__name__", repr(call)))
+
+    def _listener_failed(self, call: str) -> None:
+        self._log.failure("connection listener failed in {call}", call=call)
+        self.factory.internal_error()

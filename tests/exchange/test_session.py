@@ -133,6 +133,7 @@ class ReusedSidTests(SynchronousTestCase):
 
 
 DELTA = b'{"type":"orderbook_delta","sid":%d,"seq":%d,"msg":{"market_ticker":"A"}}'
+TICKER = b'{"type":"ticker","sid":%d,"msg":{"price":%d}}'
 ODD = (
     BOOK, OVER, b'{"type":"ok","sid":1,"seq":%d}', b'{"type":"novelty","sid":1,"seq":%d}', b"no JSON %d",
     b'{"type":"orderbook_delta","sid":"one","seq":%d}', b'{"type":"error","sid":1,"seq":%d,"msg":{"code":25}}',
@@ -143,10 +144,11 @@ ODD = (
 def streams(draw: st.DrawFn) -> list[bytes]:
     """Deltas in order, as nearly everything is, with single messages among them that are not."""
     stream, seq = [], 0
+    kind = draw(st.sampled_from([DELTA, DELTA, TICKER, BOOK.replace(b"1", b"%d", 1)]))
     for _ in range(draw(st.integers(1, 4))):
         for _ in range(draw(st.integers(0, 3 * SHORTEST_RUN))):
             seq += 1
-            stream.append(DELTA % (1, seq))
+            stream.append(kind % (1, seq))
         seq = draw(st.sampled_from([seq, seq + 1, seq + 1, seq + 3]))
         stream.append(draw(st.sampled_from([*ODD, DELTA.replace(b"%d", b"2", 1), DELTA.replace(b"%d", b"1", 1)])) % seq)
     return stream
