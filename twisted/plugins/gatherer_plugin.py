@@ -1,10 +1,13 @@
-"""Tells twistd of gatherer."""
+"""Tells twistd of gatherer, and of the reactor it runs on."""
 
-from twisted.application.service import ServiceMaker
+from twisted.application.reactors import Reactor
 
-gatherer = ServiceMaker(
+from gatherer.plugin import GathererMaker
+
+gatherer = GathererMaker(
     "Kalshi gatherer",
     "gatherer.tap",
     "Captures every message of the Kalshi exchange.",
     "gatherer",
 )
+lean_epoll = Reactor("lean-epoll", "gatherer.leanepoll", "epoll(7) at less cost per event; what gatherer runs on.")
