@@ -52,6 +52,8 @@ class Connection(Service):
         self._dials_failed = 0
         self._paused = False
         self.last_error: str | None = None
+        self.received: Callable[[list[bytes], int], None] = _nobody_to_receive
+        """See `IWebSocketListener`. The session's own while there is one: a call less for each read."""
         self._client = IWebSocketClient(make_client(self))
 
     # -- IConnection --------------------------------------------------------------------------
@@ -176,15 +178,11 @@ class Connection(Service):
         self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
         self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
         self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
+        self.received = self._session.received
         self._session.commander.pause(self._paused)
         self._log.debug("{name} open", name=self._slot.name)
         self._owner.upgrade_accepted()
         self.changed()
-
-    def received(self, payloads: list[bytes], received_at: int) -> None:
-        """See `IWebSocketListener`."""
-        if self._session is not None:
-            self._session.received(payloads, received_at)
 
     def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
         """See `IWebSocketListener`."""
@@ -203,6 +201,7 @@ class Connection(Service):
             if call is not None and call.active():
                 call.cancel()
         session, self._session = self._session, None
+        self.received = _nobody_to_receive
         self.last_error = _why(reason)
         self.counters.ws_errors[type(reason.value).__name__] += 1
         self._dials_failed += session is None
@@ -281,3 +280,7 @@ class Connection(Service):
 
 def _why(reason: Failure) -> str:
     return reason.getErrorMessage() or type(reason.value).__name__
+
+
+def _nobody_to_receive(payloads: list[bytes], received_at: int) -> None:
+    """The session is over, and with it what its socket still brings."""

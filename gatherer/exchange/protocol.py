@@ -27,6 +27,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
     back right after it.
     """
 
+    # What each read touches lies together: autobahn's own hundred attributes fill many cache lines.
+    __slots__ = ("_limit", "_listener", "_plain", "_tail_missing", "_texts", "_wall")
+
     _log = Logger()
     log = txaio.make_logger(level="critical")  # type: ignore[attr-defined]
     """Autobahn's own logger; what it has to say reaches the log once, as the reason of the lost connection."""
@@ -39,6 +42,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self._sign = sign
         self._clock = clock
         self._wall = wall
+        self._limit = 0
+        self._plain = False
+        """Whether the next byte begins a frame of an open connection, and autobahn holds none back."""
         self._texts: list[bytes] = []
         self._tail: list[bytes] = []
         self._tail_missing = 0
@@ -69,6 +75,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def onOpen(self) -> None:
         """The upgrade succeeded."""
+        self._limit = self.factory.maxMessagePayloadSize
         self._guard(self.factory.opened)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
@@ -76,7 +83,8 @@ class ExchangeProtocol(WebSocketClientProtocol):
         if not isBinary:
             self._texts.append(payload)
             return
-        self._flush()
+        if self._texts:
+            self._flush(self._texts)
         self._guard(self._listener.undecodable, payload, "binary", self._wall())
 
     def onPing(self, payload: bytes) -> None:
@@ -93,6 +101,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
         """Whoever starts the closing handshake, it must end."""
+        self._plain = False
         super().sendCloseFrame(*args, **kwargs)
         if self._closing is None:
             self._closing = self._clock.callLater(CLOSE_TIMEOUT, self.cut, None)
@@ -101,14 +110,15 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         """One socket read: at most one call of the listener for all its text messages."""
-        if self.state != self.STATE_OPEN:
-            self._dataReceived(data)
-        elif self._tail_missing or self.current_frame is not None or self.inside_message or self.data:
-            self._consume(data)
-        # Nearly every read is whole messages only, at most cut off at its end.
-        elif (taken := scan(data, self.maxMessagePayloadSize, self._texts)) < len(data):
-            self._consume(data[taken:] if taken else data)
-        self._flush()
+        if self._plain:
+            taken = scan(data, self._limit, self._texts)
+            if taken < len(data):
+                self._take_the_long_way(data[taken:])
+        else:
+            self._take_the_long_way(data)
+        texts = self._texts
+        if texts:
+            self._flush(texts)
 
     def connectionLost(self, reason: Failure = Failure(GathererError("lost"))) -> None:  # noqa: B008
         """A refusal without a complete body is still a refusal."""
@@ -116,6 +126,11 @@ class ExchangeProtocol(WebSocketClientProtocol):
             self.error = parse_refusal(self.data, self._clock.seconds(), complete=True)
         self.transport_error = reason
         super().connectionLost(reason)
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """What still comes in is autobahn's to throw away."""
+        self._plain = False
+        super().dropConnection(abort)
 
     def cut(self, error: GathererError | None) -> None:
         """Drop the socket without a closing handshake."""
@@ -133,6 +148,17 @@ class ExchangeProtocol(WebSocketClientProtocol):
                 f"closed with code {self.remoteCloseCode}: {self.remoteCloseReason or 'no reason'}"
             )
         return RemoteProtocolError(self.wasNotCleanReason) if self.droppedByMe and self.wasNotCleanReason else None
+
+    def _take_the_long_way(self, data: bytes) -> None:
+        if self.state == self.STATE_OPEN:
+            self._consume(data)
+        else:
+            self._dataReceived(data)
+        self._plain = self.state == self.STATE_OPEN and not self._is_mid_frame()
+
+    def _is_mid_frame(self) -> bool:
+        inside = self.current_frame is not None or self.inside_message
+        return bool(inside or self._tail_missing or self.data)
 
     def _consume(self, data: bytes) -> None:
         if self._tail_missing:
@@ -152,9 +178,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
             return self._hand_over(data)
         if self.data:  # autobahn holds the beginning of a frame's header: take it back
             data, self.data = self.data + data, b""
-        taken = scan(data, self.maxMessagePayloadSize, self._texts)
+        taken = scan(data, self._limit, self._texts)
         rest = data[taken:] if taken else data
-        size = text_frame_size(rest, self.maxMessagePayloadSize)
+        size = text_frame_size(rest, self._limit)
         if size <= len(rest):
             return self._hand_over(rest) if rest else b""
         # Joining once when the frame is complete, not at every read: 64 MiB come in 1,000 reads.
@@ -171,14 +197,12 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self._dataReceived(piece)
         return data[len(piece) :]
 
-    def _flush(self) -> None:
-        texts = self._texts
-        if texts:
-            self._texts = []
-            try:
-                self._listener.received(texts, self._wall())
-            except Exception:
-                self._listener_failed("received")
+    def _flush(self, texts: list[bytes]) -> None:
+        self._texts = []
+        try:
+            self._listener.received(texts, self._wall())
+        except Exception:
+            self._listener_failed("received")
 
     def _guard(self, call: Callable[..., object], *args: Any) -> None:
         """An exception that escaped here would break autobahn's parser or vanish in one of its futures."""

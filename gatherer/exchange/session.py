@@ -78,6 +78,7 @@ class Session:
         self._carried: dict[int, int] = {}
         """Gaps that a consumed message revealed, by sid: the next message forwarded tells of them."""
         self._batch: list[RawMessage] = []
+        self._batches = tools.meters.batches
         self._up_at = tools.wall()
         self._heard: dict[int, int] = {}
         """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
@@ -100,10 +101,9 @@ class Session:
         """All messages of one socket read, in order."""
         counters, count = self._counters, len(payloads)
         counters.received += count
-        counters.bytes_received += sum(map(len, payloads))
         counters.last_message = received_at
         counters.sample = payloads[0]
-        self._tools.meters.batches[count.bit_length()] += 1
+        self._batches[count.bit_length()] += 1
         if count < SHORTEST_RUN or not self._take_run(payloads, received_at):
             self._take_each(payloads, received_at)
 
@@ -118,13 +118,14 @@ class Session:
             if not self._sequence.advance(sid, numbers):
                 return False
             self._heard[sid] = received_at
+        self._counters.bytes_received += sum(map(len, payloads))
         self._forward(list(map(RawMessage, payloads, repeat(self._slot.conn_id), repeat(received_at))))
         return True
 
     def _take_each(self, payloads: list[bytes], received_at: int) -> None:
-        conn_id, observe, batch = self._slot.conn_id, self._sequence.observe, self._batch
-        heard_sid = -1
+        conn_id, counters, heard_sid = self._slot.conn_id, self._counters, -1
         for data in payloads:
+            counters.bytes_received += len(data)
             try:
                 envelope = decode_envelope(data)
             except NOT_READABLE as error:
@@ -132,7 +133,7 @@ class Session:
                 continue
             kind, gap = envelope.type, 0
             if envelope.seq:
-                gap = observe(envelope.sid, envelope.seq)
+                gap = self._sequence.observe(envelope.sid, envelope.seq)
                 if gap:
                     self._gap(envelope, gap)
                 if envelope.sid != heard_sid:  # once per read: a store per message would cost more than the rest
@@ -143,19 +144,18 @@ class Session:
                 continue
             if self._carried:
                 gap += self._carried.pop(envelope.sid, 0)
-            batch.append(RawMessage(data, conn_id, received_at, gap > 0, gap))
+            self._batch.append(RawMessage(data, conn_id, received_at, gap > 0, gap))
             if kind == "orderbook_snapshot":
                 self._snapshot(envelope, data, received_at)
             elif kind not in KNOWN_TYPES:
                 self._unknown(kind)
-        if batch:
-            self._hand_over()
+        self._hand_over()
 
     def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
         """Bytes that are no JSON text are kept too, in a marker."""
         self._counters.received += 1
         self._counters.bytes_received += len(payload)
-        self._tools.meters.batches[1] += 1
+        self._batches[1] += 1
         self._keep(payload, reason, reason, received_at)
 
     # -- ISession -----------------------------------------------------------------------------
@@ -269,11 +269,9 @@ class Session:
         self._tools.trouble.report(kind, self._slot.name, detail)
 
     def _hand_over(self) -> None:
-        batch = self._batch
-        if batch:
-            forwarded = batch.copy()
-            batch.clear()  # the same list stays: the loop above holds it
-            self._forward(forwarded)
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self._forward(batch)
 
     def _forward(self, batch: list[RawMessage]) -> None:
         self._counters.forwarded += len(batch)
