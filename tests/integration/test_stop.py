@@ -1,0 +1,67 @@
+"""SIGTERM when everything hangs: the exchange is dead, clients of pages and prompt neither read nor leave."""
+
+import signal
+import socket
+from pathlib import Path
+from time import monotonic
+
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from gatherer.router.reading import read_capture
+from tests.support.pair import CONNECTIONS, Pair
+
+MOST = 10.0
+"""Seconds, as promised; a supervisor waits no longer."""
+
+
+class DeadExchangeTests(TestCase):
+    """The exchange is stopped by SIGSTOP: the kernel still takes what is sent to it, and nothing ever answers."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.pair = Pair(Path(self.mktemp()))
+        self.addCleanup(self.pair.end)
+
+    def hang(self) -> None:
+        """A client that sends half a request, two that never read what they asked for, one at the prompt's port."""
+        for port, request in (
+            (self.pair.web, b"GET /metrics HTT"), (self.pair.web, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 500),
+            (self.pair.web, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"), (self.pair.manhole, b"SSH-2.0-nobody\r\n"),
+        ):  # fmt: skip
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            client.setblocking(False)
+            client.send(request)
+
+    async def stopped(self, *signals: tuple[float, signal.Signals]) -> float:
+        """Freeze the exchange, let clients hang, send the signals at their seconds; how long it took to the end."""
+        from twisted.internet import reactor
+
+        await self.pair.open()
+        self.hang()
+        self.pair.exchange.transport.signalProcess(signal.SIGSTOP)
+        await deferLater(reactor, 0.5)  # type: ignore[arg-type]
+        began = monotonic()
+        for seconds, number in signals:
+            await deferLater(reactor, max(0.0, began + seconds - monotonic()))  # type: ignore[arg-type]
+            self.pair.gatherer.transport.signalProcess(number)
+        self.assertEqual(await self.pair.gatherer.ended, 0, self.pair.gatherer.output)
+        took = monotonic() - began
+        self.assertEqual(list(self.pair.folder.glob("capture/*.open")), [])
+        self.assertIn("the capture is complete on disk", self.pair.gatherer.output)
+        self.assertNotIn("Traceback", self.pair.gatherer.output)
+        return took
+
+    async def test_it_ends_in_time(self) -> None:
+        """Status 0 within 10 s, with every session's end in the capture."""
+        self.assertLess(await self.stopped((0.0, signal.SIGTERM)), MOST)
+        markers = [record.get("marker") for record in read_capture(self.pair.folder / "capture")]
+        self.assertEqual(markers.count("session_down"), CONNECTIONS)
+
+    async def test_a_second_signal_hurries(self) -> None:
+        """The closing handshakes, which nobody will answer, are not waited for any more; the capture is."""
+        self.assertLess(await self.stopped((0.0, signal.SIGTERM), (0.3, signal.SIGTERM)), 2.0)
