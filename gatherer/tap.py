@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import ILogObserver, Logger, globalLogPublisher
 
 from gatherer import config
 from gatherer.building import Builder
@@ -22,9 +22,11 @@ from gatherer.demo import Demo
 from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
 from gatherer.ops.dump import StateDump
+from gatherer.ops.journal import Journal
 from gatherer.ops.limits import allow_files, files_needed
 from gatherer.ops.logs import LevelControl, is_journal, make_observer
 from gatherer.ops.notify import NotifySocket, SystemdService, notify_address, watchdog_seconds
+from gatherer.ops.vitals import Vitals
 from gatherer.options import GathererOptions
 from gatherer.program import OneLineMistakes, Program
 from gatherer.reloading import Reloader
@@ -96,7 +98,13 @@ def steered(
     parts = (gatherer.manager, gatherer.registry, gatherer.router)
     run = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     reloader = Reloader(settings, load, make_signer, partial(builder.apply, gatherer), run)
-    dump = StateDump(lambda: reloader.settings, *parts, reactor, run)
+    journal, vitals = Journal(), cast(Vitals, gatherer.getServiceNamed("vitals"))
+    globalLogPublisher.addObserver(journal)
+
+    def more() -> dict[str, Any]:
+        return {"health": vitals.health(), "events": journal.since(0)}
+
+    dump = StateDump(lambda: reloader.settings, *parts, reactor, run, more)
     reload: Callable[[], Any] = reloader.reload
     if address := notify_address(os.environ):
         send, watchdog = NotifySocket(address, reactor), watchdog_seconds(os.environ, os.getpid())

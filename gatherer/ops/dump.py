@@ -21,7 +21,6 @@ from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from gatherer import __version__
@@ -32,6 +31,8 @@ FOLDER = "dumps"
 """Below the capture directory: the one place that is surely there and writable. Readers of a capture do not look."""
 KEPT = 10
 """Dumps that stay; the oldest go."""
+GAPS_SECONDS = 600.0
+"""How far back gaps are told."""
 LIBRARIES = ("twisted", "autobahn", "treq", "cryptography", "pyOpenSSL", "msgspec", "zstandard", "prometheus-client")
 
 Fact = dict[str, Any]
@@ -44,15 +45,16 @@ class StateDump:
 
     def __init__(
         self, settings: Callable[[], Settings], manager: Any, registry: Any, router: Any, reactor: Any,
-        run: Callable[[Callable[[], Path]], Deferred[Path]] | None = None,
+        run: Callable[[Callable[[], Path]], Deferred[Path]], more: Callable[[], Fact],
     ) -> None:  # fmt: skip
-        """`settings` gives those in force. `run` has work done in a thread: by default in one of the reactor's."""
+        """`settings` gives those in force, `more` what else is to be told. `run` has work done in a thread."""
         self._settings = settings
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
         self._router = IMessageRouter(router)
         self._reactor = reactor
-        self._run = run or (lambda work: deferToThreadPool(reactor, reactor.getThreadPool(), work))
+        self._run = run
+        self._more = more
         self._started_at = reactor.seconds()
         self._busy = False
 
@@ -82,9 +84,13 @@ class StateDump:
             "uptime_seconds": now - self._started_at,
             "settings": settings_facts(self._settings()),
             "manager": self._manager.status(),
+            "pending": self._manager.steering.pending(),
+            "gaps": self._manager.steering.gaps(now - GAPS_SECONDS),
+            "last_errors": {each.conn_id: each.last_error for each in self._manager.connections() if each.last_error},
             "registry": self._registry.status(),
             "router": self._router.status(),
             "reactor": reactor_facts(self._reactor, now),
+            **self._more(),
         }
 
 

@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -28,10 +29,15 @@ class StateDumpTests(SynchronousTestCase):
         )
         self.reactor = MemoryReactorClock()
         self.router = StubRouter()
-        self.run: Any = maybeDeferred
-        self.dump = StateDump(
-            lambda: self.settings, StubManager(), StubRegistry(), self.router, self.reactor, lambda work: self.run(work)
+        manager = StubManager()
+        manager.steering = SimpleNamespace(
+            pending=lambda: [{"id": 7}], gaps=lambda since: [{"since": since - self.reactor.seconds()}]
         )
+        self.running: Any = maybeDeferred
+        self.dump = StateDump(
+            lambda: self.settings, manager, StubRegistry(), self.router, self.reactor,
+            lambda work: self.running(work), lambda: {"health": {"ok": True}},
+        )  # fmt: skip
 
     def write(self) -> Path | None:
         """One signal."""
@@ -44,10 +50,12 @@ class StateDumpTests(SynchronousTestCase):
         assert path is not None
         state = json.loads(path.read_bytes())
         for part in (
-            "manager", "registry", "router", "settings", "reactor", "versions", "process", "threads", "uptime_seconds"
+            "at", "uptime_seconds", "settings", "manager", "pending", "gaps", "last_errors", "registry", "router",
+            "reactor", "health", "versions", "process", "threads",
         ):  # fmt: skip
             self.assertIn(part, state)
         self.assertEqual(state["router"]["received"], 100)
+        self.assertEqual((state["pending"], state["gaps"]), ([{"id": 7}], [{"since": -600.0}]))
         self.assertEqual(state["reactor"]["timers"], {"StateDumpTests.write": 1})
         self.assertIn("test_everything_is_in_it", str(state["threads"]))
         self.assertNotIn("a-key-id", path.read_text())
@@ -83,7 +91,7 @@ class StateDumpTests(SynchronousTestCase):
     def test_one_at_a_time(self) -> None:
         """Signals while one is being written are answered with a line."""
         done: Deferred[Path] = Deferred()
-        self.run = lambda work: done
+        self.running = lambda work: done
         first = Deferred.fromCoroutine(self.dump.write())
         self.assertIsNone(self.write())
         self.assertNoResult(first)
