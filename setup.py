@@ -10,7 +10,15 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "gatherer" / "__init__.py
 if VERSION is None:
     raise SystemExit("gatherer/__init__.py does not say __version__")
 
-TEST_REQUIRES = ["hypothesis>=6.100", "pytest>=8", "pytest-twisted>=1.14", "duckdb>=1", "pykalshi>=1", "selenium>=4.20"]
+TEST_REQUIRES = [
+    "hypothesis>=6.100",
+    "pytest>=8",
+    "pytest-twisted>=1.14",
+    "duckdb>=1",
+    "pykalshi>=1",
+    "selenium>=4.20",
+    "pyte>=0.8",
+]
 # What the message path is compared with; nothing of it is needed to run.
 BENCH_REQUIRES = ["picows>=2.3", "websockets>=15", "aiohttp>=3.14", "uvloop>=0.21"]
 
@@ -46,6 +54,7 @@ setup(
         "prometheus-client>=0.21",
         "tzdata>=2024.1",
     ],
+    entry_points={"console_scripts": ["gatherer-top = gatherer.top.program:main"]},
     extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
     classifiers=[
         "Framework :: Twisted",

@@ -1,0 +1,130 @@
+"""The connections as cells, as large as the terminal has room for, and the way from one to another. Pure."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from gatherer.top.news import Connection
+from gatherer.top.text import PLAIN_SYMBOLS, SYMBOLS, Line, Span, count, seconds, short
+
+ROLES = {"ticker": "tickers", "trade": "trades", "market_lifecycle": "lifecycle", "orderbook_delta": "order books"}
+STYLES = {"live": "good", "loading": "busy", "dialing": "busy", "waiting": "bad", "stopped": "dim"}
+CELLS = (17, 12, 6)
+"""Columns of a cell: with what it carries and the age of its last message, without the age, only its id."""
+
+
+def cell_width(connections: Sequence[Connection], columns: int, rows: int) -> int:
+    """The largest cell with which all fit into so many rows; the smallest when none does."""
+    for cell in CELLS:
+        if len(layout(connections, columns, cell)) <= rows:
+            return cell
+    return CELLS[-1]
+
+
+def layout(connections: Sequence[Connection], columns: int, cell: int) -> list[list[int | str]]:
+    """Rows of ids, a heading (text) before each group. Small groups share a row."""
+    per_row = max(1, columns // cell)
+    rows: list[list[int | str]] = []
+    shared: list[int | str] = []
+    for role, members in groupby(connections, lambda each: each.role):
+        ids: list[int | str] = [each.id for each in members]
+        taken = sum(_heading(each) if isinstance(each, str) else cell for each in shared)
+        if len(ids) <= 4 and taken + _heading(role) + len(ids) * cell <= columns:
+            shared += [role, *ids]
+            continue
+        if shared:
+            rows.append(shared)
+        shared = []
+        if len(ids) <= 4 and _heading(role) + len(ids) * cell <= columns:
+            shared = [role, *ids]
+            continue
+        rows.append([role])
+        rows += [ids[start : start + per_row] for start in range(0, len(ids), per_row)]
+    return [*rows, shared] if shared else rows
+
+
+def _heading(role: str) -> int:
+    return len(ROLES.get(role, role)) + 2
+
+
+def tiles(connections: Sequence[Connection], chosen: int | None, columns: int, rows: int, plain: bool) -> list[Line]:
+    """One line for each row of the layout."""
+    cell = cell_width(connections, columns, rows)
+    by_id = {each.id: each for each in connections}
+    lines: list[Line] = []
+    for row in layout(connections, columns, cell):
+        line: Line = []
+        for each in row:
+            if isinstance(each, str):
+                line.append(Span(f"{ROLES.get(each, each)}  ", "dim"))
+            else:
+                line += _cell(by_id[each], cell, each == chosen, plain)
+        lines.append(line)
+    return lines
+
+
+def _cell(connection: Connection, cell: int, is_chosen: bool, plain: bool) -> Line:
+    symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[connection.kind]
+    style = STYLES[connection.kind]
+    text = f"{connection.id:>3}"
+    if cell >= CELLS[1]:
+        text += f" {_carries(connection):>5}"
+    if cell >= CELLS[0]:
+        age = "" if connection.age is None or connection.kind == "waiting" else seconds(connection.age).replace(" ", "")
+        text += f" {age[:4]:>4}"
+    rest = cell - len(text) - 1
+    body = "chosen" if is_chosen else "bad" if connection.kind == "waiting" else "warn" if connection.gaps else ""
+    return [Span(symbol, style), Span(text, body), Span(" " * rest)]
+
+
+def _carries(connection: Connection) -> str:
+    if connection.kind == "waiting":
+        return "down" if connection.dial_in is None else f"-{connection.dial_in:.0f}s"
+    if connection.kind == "loading":
+        return f"{short(connection.owed)}?"[:5]
+    if connection.kind != "live":
+        return connection.state[:5]
+    return short(connection.held) if connection.role == "orderbook_delta" else f"{short(connection.rate)}/s"[:5]
+
+
+def told(connection: Connection) -> str:
+    """One connection in a line."""
+    parts = [f"{connection.role}-{connection.id}: {connection.state}"]
+    if connection.dial_in is not None:
+        parts.append(f"next dial in {seconds(connection.dial_in)}")
+    if connection.role == "orderbook_delta":
+        parts.append(f"{count(connection.wanted)} wanted, {count(connection.held)} held, {count(connection.owed)} due")
+    parts.append(f"{short(connection.rate)} msg/s")
+    if connection.age is not None:
+        parts.append(f"last message {seconds(connection.age)} ago")
+    parts.append(f"{count(connection.gaps)} gaps, {count(connection.reconnects)} lost sockets")
+    return ", ".join(parts)
+
+
+def move(connections: Sequence[Connection], chosen: int | None, key: str, columns: int, rows: int) -> int | None:
+    """The connection that an arrow ("left", "right", "up", "down") leads to; the first one when none is chosen."""
+    if not connections:
+        return None
+    ids = [each.id for each in connections]
+    if chosen not in ids:
+        return ids[0]
+    if key in ("left", "right"):
+        return ids[max(0, min(len(ids) - 1, ids.index(chosen) + (1 if key == "right" else -1)))]
+    cell = cell_width(connections, columns, rows)
+    places = _places(layout(connections, columns, cell), cell)
+    row, column = places[chosen]
+    step = 1 if key == "down" else -1
+    others = [(abs(r - row), abs(c - column), each) for each, (r, c) in places.items() if (r - row) * step > 0]
+    return min(others)[2] if others else chosen
+
+
+def _places(rows: list[list[int | str]], cell: int) -> dict[int, tuple[int, int]]:
+    places = {}
+    for number, row in enumerate(rows):
+        column = 0
+        for each in row:
+            if isinstance(each, str):
+                column += _heading(each)
+            else:
+                places[each] = (number, column)
+                column += cell
+    return places

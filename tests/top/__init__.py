@@ -1,0 +1,1 @@
+"""gatherer-top: pure parts, and the program in a terminal."""
