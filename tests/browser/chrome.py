@@ -12,7 +12,8 @@ from twisted.internet.threads import deferToThread
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-color-profile=srgb",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--force-color-profile=srgb", "--hide-scrollbars",
 )  # fmt: skip
 PATIENCE = 60.0
 """Seconds for anything to show up: long, for a loaded machine; nothing waits longer than it has to."""

@@ -22,11 +22,11 @@ export class Cards {
 
   show({ pool, router, sample }, rows, now) {
     const missing = Math.max(0, pool.markets - pool.books);
-    this.card(this.coverage, share(pool.books, pool.markets), `${count(pool.books)} of ${count(pool.markets)} books`, missing ? "warn" : "");
+    this.card(this.coverage, share(pool.books, pool.markets), `${count(pool.books)} of ${count(pool.markets)}`, missing ? "warn" : "");
     this.card(this.messages, sample ? rate(sample.messages) : "–", "");
     this.card(this.megabytes, sample ? decimal(sample.megabytes) : "–", "");
-    this.card(this.gaps, count(pool.gaps), "since the start", recent(rows, "gaps") ? "warn" : "");
-    this.card(this.reconnects, count(pool.reconnects), "since the start", recent(rows, "reconnects") ? "warn" : "");
+    this.card(this.gaps, count(pool.gaps), "in all", recent(rows, "gaps") ? "warn" : "");
+    this.card(this.reconnects, count(pool.reconnects), "in all", recent(rows, "reconnects") ? "warn" : "");
     const dropped = router.dropped ? `${count(router.dropped)} dropped` : "none dropped";
     this.card(this.backlog, count(router.backlog), dropped, router.dropped || router.trouble ? "bad" : "");
     const newest = rows.at(-1)?.at;
