@@ -41,7 +41,7 @@ class HistoryTests(SynchronousTestCase):
         history.note(100.0, still(messages=10**9))
         self.assertIsNone(history.latest())
 
-    @given(st.lists(st.tuples(moments, figures), max_size=30))
+    @given(st.lists(st.tuples(moments, figures), max_size=8))
     def test_it_holds_whatever_the_clock_does(self, looks: list[tuple[float, Totals]]) -> None:
         """A clock that stands still or steps back makes no negative, infinite or missing number."""
         history = History()
@@ -89,7 +89,7 @@ class RatesTests(SynchronousTestCase):
             rates.note(float(second), [connection(1, "ticker", received=900)])
         self.assertLess(rates.of(1), 0.1)
 
-    @given(st.lists(st.tuples(moments, counts), max_size=30))
+    @given(st.lists(st.tuples(moments, counts), max_size=12))
     def test_no_clock_makes_it_negative(self, looks: list[tuple[float, int]]) -> None:
         """Whatever the clock does, a rate is a finite number and not below zero."""
         rates = Rates()

@@ -37,7 +37,7 @@ class FrameTests(SynchronousTestCase):
         st.integers(1, 250), st.integers(1, 90), st.integers(1, 150), st.text(max_size=300), st.booleans(),
         st.sampled_from(["", "lost", "typed", "story"]),
     )  # fmt: skip
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     def test_it_fits(self, columns: int, rows: int, count: int, text: str, plain: bool, what: str) -> None:
         """Whatever the terminal's size and whatever the exchange says, no line is too long, no line too many, and
         nothing in it moves the cursor."""
@@ -117,6 +117,7 @@ class GridTests(SynchronousTestCase):
         st.lists(st.sampled_from(["left", "right", "up", "down"]), max_size=30),
         st.integers(5, 200),
     )
+    @settings(deadline=None)
     def test_arrows_stay_on_the_grid(self, count: int, keys: list[str], columns: int) -> None:
         """From anywhere, by any way, a connection is chosen that there is."""
         connections = news(tick(count)).connections
@@ -186,22 +187,25 @@ class ControlTests(SynchronousTestCase):
         self.assertTrue(self.press("/", "q", "escape"))
         self.assertTrue(self.press("right", "enter", "q"))
 
-    @given(st.lists(KEYS, max_size=40), st.integers(1, 200), st.integers(1, 60))
+    @given(st.lists(KEYS, max_size=20), st.integers(1, 200), st.integers(1, 60))
+    @settings(deadline=None)
     def test_any_keys(self, keys: list[str], columns: int, rows: int) -> None:
         """No sequence of keys in no window leads to what cannot be drawn."""
-        control = Control(news(), lambda *question: None, plain=False)
+        told = news(tick(12))
+        control = Control(told, lambda *question: None, plain=False)
         for key in keys:
             self.assertTrue(control.key(key, columns, rows))
             control.answered(
                 ("/connection", "id", "1"), {"status": {"state": "live"}, "markets": ["A"], "events": [[1]]}
             )
-            draw(news(), control.view, columns, rows)
+            draw(told, control.view, columns, rows)
 
 
 class NewsTests(SynchronousTestCase):
     """What another version, or no gatherer at all, may send."""
 
     @given(st.sampled_from(["tick", "history", "events", "other"]), junk)
+    @settings(deadline=None)
     def test_junk_is_refused(self, name: str, value: Any) -> None:
         """It is taken or a NewsError, and what was known can still be drawn."""
         told = news()
