@@ -31,8 +31,8 @@ _SECRET = re.compile(r"private|secret|password|signature|pem\b", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """Not for a terminal's eyes: what the exchange sends may be quoted in a line."""
-CHATTY = ("log_legacy", "twisted.web.client", "twisted.python.log")
-"""Twisted tells at "info" of every factory, port and page request; at "debug" they are shown."""
+CHATTY = ("log_legacy", "twisted.web.client", "twisted.python.log", "twisted.conch")
+"""Twisted tells at "info" of every factory, port, page and SSH request; at "debug" they are shown."""
 PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
 """Level to syslog's number."""
 _HIDDEN = "[hidden]"
@@ -49,19 +49,32 @@ class LevelControl:
     def __init__(self, level: str = "info") -> None:
         """ConfigError as `set`."""
         self._predicate = LogLevelFilterPredicate()
+        self._components: dict[str, LogLevel] = {}
         self.level = level
         self.set(level)
 
-    def set(self, level: str) -> None:
-        """From now on this level and above. ConfigError names the levels there are; then nothing changes."""
+    def set(self, level: str | None, component: str | None = None) -> None:
+        """From now on this level and above, for all that have none of their own or for one component and what is below
+        it ("gatherer.exchange"), which None makes like the others. ConfigError names the levels there are; then
+        nothing changes."""
         names = {constant.name: constant for constant in LogLevel.iterconstants()}
-        if level not in names:
+        if level not in names and (level is not None or component is None):
             raise ConfigError(f'[log] level must be one of {", ".join(names)}, not "{level}"')
-        predicate = LogLevelFilterPredicate(defaultLogLevel=names[level])
-        if level == "info":
-            for namespace in CHATTY:
-                predicate.setLogLevelForNamespace(namespace, LogLevel.warn)
-        self._predicate, self.level = predicate, level
+        if component is None:
+            self.level = str(level)
+        elif level is None:
+            self._components.pop(component, None)
+        else:
+            self._components[component] = names[level]
+        predicate = LogLevelFilterPredicate(defaultLogLevel=names[self.level])
+        chatty = dict.fromkeys(CHATTY, LogLevel.warn) if self.level == "info" else {}
+        for namespace, constant in {**chatty, **self._components}.items():
+            predicate.setLogLevelForNamespace(namespace, constant)
+        self._predicate = predicate
+
+    def describe(self) -> str:
+        """`info`, `info; debug for gatherer.exchange`."""
+        return "; ".join([self.level, *(f"{level.name} for {name}" for name, level in self._components.items())])
 
     def __call__(self, event: LogEvent) -> Any:
         """See `ILogFilterPredicate`."""

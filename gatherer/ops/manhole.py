@@ -1,65 +1,150 @@
-"""A Python prompt inside the running service, over SSH. Public keys only, this machine only, off by default.
+"""A prompt inside the running service, over SSH. Public keys only, off by default, on this machine unless told otherwise.
 
 Whoever gets in can do everything gatherer can; what is typed runs in the reactor thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.conch.checkers import SSHPublicKeyChecker
 from twisted.conch.insults.insults import ServerProtocol
 from twisted.conch.interfaces import IConchUser
-from twisted.conch.manhole import ColoredManhole
-from twisted.conch.manhole_ssh import ConchFactory, TerminalRealm, TerminalSession
+from twisted.conch.manhole_ssh import ConchFactory, TerminalRealm, TerminalSession, TerminalUser
+from twisted.conch.ssh.keys import FingerprintFormats, Key
+from twisted.conch.ssh.transport import SSHServerTransport
 from twisted.cred.portal import Portal
+from twisted.internet.address import UNIXAddress
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IDelayedCall, IProtocolFactory
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gatherer.ops.hostkey import AuthorizedKeysFile, host_key
 from gatherer.ops.listening import ListeningService
-from gatherer.settings.endpoints import require_loopback
+from gatherer.ops.prompt import Caller, Prompt
+from gatherer.ops.scripting import Script
+from gatherer.ops.shell import Terminal
+from gatherer.ops.wording import one_line
+from gatherer.settings.endpoints import is_local, require_local
 
 MOST_CONNECTIONS = 10
+LOGIN_SECONDS = 30.0
+"""Time to log in: who only holds a connection must not keep the operators out."""
+GREETING = "gatherer manhole. help() tells what there is, TAB completes, Ctrl-D ends."
+
+MakePrompt = Callable[[Caller], Prompt]
 
 
 class ManholeService(ListeningService):
-    """Listens for SSH. `namespace` is what the prompt knows; each session has its own copy of the dict."""
+    """Listens for SSH. `make_prompt` is asked for each session."""
 
     def __init__(
-        self,
-        endpoint: str,
-        authorized_keys_file: str | Path,
-        host_key_directory: str | Path,
-        namespace: Mapping[str, Any],
-        reactor: Any,
-    ) -> None:
+        self, endpoint: str, authorized_keys_file: str | Path, host_key_directory: str | Path, make_prompt: MakePrompt,
+        reactor: Any, allow_remote: bool = False,
+    ) -> None:  # fmt: skip
         """ConfigError for an endpoint string that is none, or one that other machines could reach."""
-        require_loopback(endpoint, "[manhole] listen")
+        if not allow_remote:
+            require_local(endpoint, "[manhole] listen")
+        self._address = endpoint
         keys = AuthorizedKeysFile(Path(authorized_keys_file))
         directory = Path(host_key_directory)
 
         def make_factory() -> IProtocolFactory:
             keys.check()
-            return make_ssh_factory(keys, directory, namespace)
+            return make_ssh_factory(keys, directory, make_prompt, reactor)
 
         super().__init__(serverFromString(reactor, endpoint), "manhole", MOST_CONNECTIONS, make_factory)
         self.setName("manhole")
 
+    def startService(self) -> None:
+        """Listen, and say so loudly where others can knock."""
+        super().startService()
+        if not is_local(self._address, "[manhole] listen"):
+            self._log.warn(
+                "[manhole] allow_remote: {endpoint} can be reached from other machines; whoever has one of the keys can "
+                "do everything gatherer can", endpoint=self._address,
+            )  # fmt: skip
+
+
+class LoginTransport(SSHServerTransport):
+    """Gives up who does not log in."""
+
+    _log = Logger()
+    _deadline: IDelayedCall | None = None
+
+    def connectionMade(self) -> None:
+        """Somebody knocks."""
+        super().connectionMade()
+        self._deadline = self.factory.clock.callLater(LOGIN_SECONDS, self._too_late)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Somebody went."""
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        super().connectionLost(reason)
+
+    def _too_late(self) -> None:
+        if getattr(self, "avatar", None) is None:
+            self.transport.abortConnection()
+
+
+class KeyChecker(SSHPublicKeyChecker):
+    """Twisted's, and a line in the log for each login: the user's name is only claimed, the key is proved."""
+
+    _log = Logger()
+
+    def _verifyKey(self, pubKey: Key, credentials: Any) -> bytes:
+        user: bytes = super()._verifyKey(pubKey, credentials)
+        self._log.warn(
+            "manhole: {user} logged in with key {fingerprint}", user=_name(user),
+            fingerprint=pubKey.fingerprint(FingerprintFormats.SHA256_BASE64),
+        )  # fmt: skip
+        return user
+
+
+class PromptUser(TerminalUser):
+    """Twisted's, and it knows its name."""
+
+    def __init__(self, original: Any, avatarId: bytes) -> None:
+        super().__init__(original, avatarId)
+        self.name = _name(avatarId)
+
 
 class PromptSession(TerminalSession):
-    """Conch's, with what it leaves out: no terminal asked for, window resized, end of input."""
+    """Conch's, with what it leaves out: commands without a terminal, a window that changes its size, end of input."""
 
     _log = Logger()
     width, height = 80, 24
+    _has_terminal = False
     _shell: ServerProtocol | None = None
+    _script: Script | None = None
+
+    def __init__(self, make_prompt: MakePrompt, original: Any) -> None:
+        super().__init__(original)
+        self._make_prompt = make_prompt
+
+    def getPty(self, term: bytes, windowSize: tuple[int, int, int, int], attrs: Any) -> None:
+        """There is a terminal."""
+        super().getPty(term, windowSize, attrs)
+        self._has_terminal = True
 
     def openShell(self, proto: Any) -> None:
-        """Give the prompt."""
-        self._log.warn("manhole session from {peer}", peer=str(proto.session.conn.transport.getPeer()))
-        self._shell = shell = self.chainedProtocolFactory()
+        """Give the prompt; without a terminal what comes until the end of input is a script."""
+        if not self._has_terminal:
+            self._script = Script(proto, partial(self._prompt, proto))
+            return
+        self._log.warn("{by}: session begins", by=self._by(proto))
+        prompt = self._prompt(proto, self._say)
+        terminal = partial(Terminal, prompt.namespace(), prompt.tickers, GREETING)
+        self._shell = shell = ServerProtocol(terminal)
         self.transportFactory(proto, shell, IConchUser(self.original), self.width, self.height)
+
+    def execCommand(self, proto: Any, cmd: bytes) -> None:
+        """`ssh host 'status()'`: run it, show the answer, end with status 0 or 1."""
+        self._script = Script(proto, partial(self._prompt, proto))
+        self._script.run(cmd)
 
     def windowChanged(self, newWindowSize: tuple[int, int, int, int]) -> None:
         """The user's window has so many rows and columns now."""
@@ -71,17 +156,45 @@ class PromptSession(TerminalSession):
         """Nothing more will be typed."""
         if self._shell is not None:
             self._shell.loseConnection()
+        elif self._script is not None:
+            self._script.end_of_input()
+
+    def closed(self) -> None:
+        """The user is gone."""
+        if self._script is not None:
+            self._script.cancel()
+
+    def _prompt(self, proto: Any, say: Callable[[str], None]) -> Prompt:
+        return self._make_prompt(Caller(self._by(proto), say, lambda: self.width if self._has_terminal else None))
+
+    def _by(self, proto: Any) -> str:
+        user: Any = IConchUser(self.original)
+        peer = proto.session.conn.transport.getPeer().address
+        where = "this machine" if isinstance(peer, UNIXAddress) else f"{peer.host}:{peer.port}"
+        return f"manhole user {user.name} from {where}"
+
+    def _say(self, text: str) -> None:
+        if self._shell is not None and self._shell.terminalProtocol is not None:
+            self._shell.terminalProtocol.addOutput(text + "\n", True)
 
 
-def make_ssh_factory(keys: AuthorizedKeysFile, directory: Path, namespace: Mapping[str, Any]) -> IProtocolFactory:
+def make_ssh_factory(
+    keys: AuthorizedKeysFile, directory: Path, make_prompt: MakePrompt, clock: Any
+) -> IProtocolFactory:
     """The SSH server. The portal has the public-key checker alone, so a password is never even offered."""
     realm: Any = TerminalRealm()
-    realm.sessionFactory = PromptSession
-    realm.chainedProtocolFactory = lambda: ServerProtocol(ColoredManhole, dict(namespace))
-    factory: Any = ConchFactory(Portal(realm, [SSHPublicKeyChecker(keys)]))
+    realm.userFactory = PromptUser
+    realm.sessionFactory = partial(PromptSession, make_prompt)
+    factory: Any = ConchFactory(Portal(realm, [KeyChecker(keys)]))
     key = host_key(directory)
+    factory.protocol = LoginTransport
+    factory.clock = clock
     factory.publicKeys = {key.sshType(): key.public()}
     factory.privateKeys = {key.sshType(): key}
     factory.noisy = False
     server: IProtocolFactory = factory
     return server
+
+
+def _name(user: bytes) -> str:
+    return one_line(user.decode("utf-8", "replace"), 40)

@@ -3,7 +3,7 @@
 from gatherer.errors import ConfigError
 from gatherer.settings import ManholeSettings, PoolSettings, ReconnectSettings, Settings
 from gatherer.settings.connecting import MOST_CONNECTIONS
-from gatherer.settings.endpoints import require_loopback
+from gatherer.settings.endpoints import require_local
 
 
 def check_together(settings: Settings) -> None:
@@ -32,7 +32,8 @@ def _check_reconnect(reconnect: ReconnectSettings, source: str) -> None:
 def _check_manhole(manhole: ManholeSettings, source: str) -> None:
     if not manhole.listen:
         return
-    require_loopback(manhole.listen, f"{source}: [manhole] listen")
+    if not manhole.allow_remote:
+        require_local(manhole.listen, f"{source}: [manhole] listen")
     for name in ("authorized_keys_file", "host_key_directory"):
         if not getattr(manhole, name):
             raise ConfigError(f"{source}: [manhole] {name} is missing: [manhole] listen needs it")

@@ -6,6 +6,7 @@ from twisted.internet.endpoints import (
     SSL4ServerEndpoint,
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
+    UNIXServerEndpoint,
     serverFromString,
 )
 
@@ -40,7 +41,20 @@ def is_remote(text: str, where: str) -> bool:
     return isinstance(endpoint, _TCP) and not is_loopback(getattr(endpoint, "_interface", ""))
 
 
-def require_loopback(text: str, where: str) -> None:
+def is_local(text: str, where: str) -> bool:
+    """Whether an endpoint can surely be reached from this machine only: a unix socket, or TCP on loopback. Of others
+    (`systemd:`, `haproxy:` and what plugins bring) the string does not tell. ConfigError as `server_endpoint`."""
+    endpoint = server_endpoint(text, where)
+    if isinstance(endpoint, UNIXServerEndpoint):
+        return True
+    # The attribute is private to Twisted; were it gone, no endpoint would count as local.
+    return isinstance(endpoint, _TCP) and is_loopback(getattr(endpoint, "_interface", ""))
+
+
+def require_local(text: str, where: str) -> None:
     """ConfigError for an endpoint that other machines can reach."""
-    if is_remote(text, where):
-        raise ConfigError(f"{where} may be reached from this machine only: end it with :interface=127.0.0.1")
+    if not is_local(text, where):
+        raise ConfigError(
+            f"{where} may be reached from this machine only: end it with :interface=127.0.0.1 or take a unix socket, "
+            "or set allow_remote = true"
+        )

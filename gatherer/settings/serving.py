@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatherer.settings.spec import Form, Reload, number, text
+from gatherer.settings.spec import Form, Reload, number, switch, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,14 @@ class ManholeSettings:
 
     listen: str = text(
         "",
-        'Twisted endpoint string, such as tcp:2222:interface=127.0.0.1; "" keeps it off',
+        'Twisted endpoint string, such as tcp:2222:interface=127.0.0.1 or unix:/run/gatherer/manhole; "" keeps it off',
         "whoever gets in can do everything gatherer can, so it listens on this machine only",
         Form.ENDPOINT,
+    )
+    allow_remote: bool = switch(
+        False,
+        "whether it may listen where other machines can reach it, or where the string does not tell (systemd:)",
+        "a tunnel through the machine's own sshd is safer: it has one more lock and a log",
     )
     authorized_keys_file: str = text(
         "",
