@@ -27,7 +27,7 @@ from gatherer.manager import ConnectionManager
 from gatherer.ops.listening import ListeningService
 from gatherer.ops.logs import LevelControl
 from gatherer.ops.manhole import ManholeService
-from gatherer.ops.prompt import namespace
+from gatherer.ops.prompt import Prompt
 from gatherer.ops.summary import Summary
 from gatherer.ops.vitals import Vitals
 from gatherer.ops.web import WebService
@@ -152,8 +152,9 @@ class Builder:
                 manhole.listen,
                 manhole.authorized_keys_file,
                 manhole.host_key_directory,
-                namespace(*parts, self._levels),
+                lambda caller: Prompt(*parts, self._levels, self._reactor, caller),
                 self._reactor,
+                manhole.allow_remote,
             )
 
     def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:

@@ -162,7 +162,7 @@ class ComplaintTests(ConfigTestCase):
         self.assertEqual(self.load('[web]\nlisten = "unix:/run/g"').web.listen, "unix:/run/g")
 
     def test_the_manhole_is_guarded(self) -> None:
-        """It is never open to other machines, nor without keys."""
+        """It is never open to other machines unless told so, nor without keys."""
         keys = 'authorized_keys_file = "a"\nhost_key_directory = "h"\n'
         for open_to_all in ("tcp:2222", "tcp:2222:interface=0.0.0.0", "tcp6:2222", "tcp:2222:interface=example.org"):
             self.assertIn("this machine only", self.complaint(f'[manhole]\nlisten = "{open_to_all}"\n{keys}'))
@@ -170,6 +170,8 @@ class ComplaintTests(ConfigTestCase):
             text = f'[manhole]\nlisten = "tcp:2222:interface=127.0.0.1"\n{keys.replace(missing, "")}'
             self.assertIn(f"[manhole] {missing.split(' ')[0]} is missing", self.complaint(text))
         self.load(f'[manhole]\nlisten = "tcp6:2222:interface=\\\\:\\\\:1"\n{keys}')
+        self.load(f'[manhole]\nlisten = "unix:/run/manhole"\n{keys}')
+        self.load(f'[manhole]\nlisten = "tcp:2222"\nallow_remote = true\n{keys}')
 
     def test_keys_together(self) -> None:
         """Values that contradict each other are refused and both are named."""

@@ -1,11 +1,11 @@
 """What TAB does at the prompt. Pure, but for the tickers, which somebody else looks up."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 TICKER_COMMANDS = ("explain", "where", "snapshot")
-_IN_QUOTES = re.compile(rf"\b({'|'.join(TICKER_COMMANDS)})\(\s*(?:ticker\s*=\s*)?([\"'])([^\"']*)$")
+_IN_QUOTES = re.compile(rf"\b(?:{'|'.join(TICKER_COMMANDS)})\(\s*(?:ticker\s*=\s*)?([\"'])([^\"']*)$")
 _NAME = re.compile(r"(?:^|[^\w.\"'])([A-Za-z_]\w*)?$")
 
 
@@ -17,25 +17,26 @@ class Completion:
     choices: tuple[str, ...] = ()
 
 
-def complete(line: str, names: Iterable[str], tickers: Callable[[str], list[str]]) -> Completion:
-    """For the line up to the cursor. `tickers` gives some of the tickers that begin with a prefix."""
+def complete(line: str, names: Mapping[str, str], tickers: Callable[[str], list[str]]) -> Completion:
+    """For the line up to the cursor. `names` has what follows each name, such as "(" behind a command; `tickers` gives
+    some of the tickers that begin with a prefix."""
     quoted = _IN_QUOTES.search(line)
     if quoted:
-        command, quote, prefix = quoted.groups()
-        return _choose(prefix, tickers(prefix), f"{quote})")
+        quote, prefix = quoted.groups()
+        return _choose(prefix, dict.fromkeys(tickers(prefix), f"{quote})"))
     if line.count('"') % 2 or line.count("'") % 2:
         return Completion()
     found = _NAME.search(line)
     if found is None:
         return Completion()
     prefix = found[1] or ""
-    return _choose(prefix, (name for name in names if prefix or not name.startswith("_")), "")
+    return _choose(prefix, names)
 
 
-def _choose(prefix: str, candidates: Iterable[str], ending: str) -> Completion:
-    fitting = sorted({each for each in candidates if each.startswith(prefix)})
+def _choose(prefix: str, candidates: Mapping[str, str]) -> Completion:
+    fitting = sorted(each for each in candidates if each.startswith(prefix))
     if len(fitting) == 1:
-        return Completion(fitting[0][len(prefix) :] + ending)
+        return Completion(fitting[0][len(prefix) :] + candidates[fitting[0]])
     common = _common(fitting)[len(prefix) :]
     return Completion(common) if common else Completion("", tuple(fitting))
 

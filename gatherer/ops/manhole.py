@@ -1,4 +1,4 @@
-"""A prompt inside the running service, over SSH. Public keys only, off by default, on this machine unless told otherwise.
+"""A prompt inside the running service, over SSH. Public keys only, off by default, this machine only by default.
 
 Whoever gets in can do everything gatherer can; what is typed runs in the reactor thread.
 """
@@ -63,21 +63,25 @@ class ManholeService(ListeningService):
         super().startService()
         if not is_local(self._address, "[manhole] listen"):
             self._log.warn(
-                "[manhole] allow_remote: {endpoint} can be reached from other machines; whoever has one of the keys can "
-                "do everything gatherer can", endpoint=self._address,
+                "[manhole] allow_remote: other machines can reach {endpoint}; whoever has one of the keys can do "
+                "everything gatherer can", endpoint=self._address,
             )  # fmt: skip
 
 
 class LoginTransport(SSHServerTransport):
-    """Gives up who does not log in."""
+    """Gives up who does not log in, and takes a client that says goodbye for no error."""
 
-    _log = Logger()
     _deadline: IDelayedCall | None = None
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__()
+        self._log = Logger("twisted.conch.ssh.transport")  # Twisted's lines would go by our name
+        self._clock = clock
 
     def connectionMade(self) -> None:
         """Somebody knocks."""
         super().connectionMade()
-        self._deadline = self.factory.clock.callLater(LOGIN_SECONDS, self._too_late)
+        self._deadline = self._clock.callLater(LOGIN_SECONDS, self._too_late)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Somebody went."""
@@ -85,9 +89,14 @@ class LoginTransport(SSHServerTransport):
             self._deadline.cancel()
         super().connectionLost(reason)
 
+    def receiveError(self, reasonCode: int, description: bytes) -> None:
+        """The client says why it goes, mostly that its user wants to. Twisted logs that as an error."""
+        self._log.debug("the client goes: {code}, {description}", code=reasonCode, description=description)
+
     def _too_late(self) -> None:
+        transport: Any = self.transport
         if getattr(self, "avatar", None) is None:
-            self.transport.abortConnection()
+            transport.abortConnection()
 
 
 class KeyChecker(SSHPublicKeyChecker):
@@ -97,10 +106,10 @@ class KeyChecker(SSHPublicKeyChecker):
 
     def _verifyKey(self, pubKey: Key, credentials: Any) -> bytes:
         user: bytes = super()._verifyKey(pubKey, credentials)
-        self._log.warn(
-            "manhole: {user} logged in with key {fingerprint}", user=_name(user),
-            fingerprint=pubKey.fingerprint(FingerprintFormats.SHA256_BASE64),
-        )  # fmt: skip
+        fingerprint = pubKey.fingerprint(FingerprintFormats.SHA256_BASE64).rstrip("=")
+        self._log.info(
+            "manhole: {user} logged in with key SHA256:{fingerprint}", user=_name(user), fingerprint=fingerprint
+        )
         return user
 
 
@@ -115,7 +124,6 @@ class PromptUser(TerminalUser):
 class PromptSession(TerminalSession):
     """Conch's, with what it leaves out: commands without a terminal, a window that changes its size, end of input."""
 
-    _log = Logger()
     width, height = 80, 24
     _has_terminal = False
     _shell: ServerProtocol | None = None
@@ -135,9 +143,8 @@ class PromptSession(TerminalSession):
         if not self._has_terminal:
             self._script = Script(proto, partial(self._prompt, proto))
             return
-        self._log.warn("{by}: session begins", by=self._by(proto))
         prompt = self._prompt(proto, self._say)
-        terminal = partial(Terminal, prompt.namespace(), prompt.tickers, GREETING)
+        terminal = partial(Terminal, prompt.namespace(), prompt.tickers, GREETING, partial(_all_is_well, proto))
         self._shell = shell = ServerProtocol(terminal)
         self.transportFactory(proto, shell, IConchUser(self.original), self.width, self.height)
 
@@ -187,13 +194,17 @@ def make_ssh_factory(
     realm.sessionFactory = partial(PromptSession, make_prompt)
     factory: Any = ConchFactory(Portal(realm, [KeyChecker(keys)]))
     key = host_key(directory)
-    factory.protocol = LoginTransport
-    factory.clock = clock
+    factory.protocol = partial(LoginTransport, clock)
     factory.publicKeys = {key.sshType(): key.public()}
     factory.privateKeys = {key.sshType(): key}
     factory.noisy = False
     server: IProtocolFactory = factory
     return server
+
+
+def _all_is_well(proto: Any) -> None:
+    """Tell the ssh client that its session ended as it should: it would exit with 255."""
+    proto.session.conn.sendRequest(proto.session, b"exit-status", (0).to_bytes(4, "big"))
 
 
 def _name(user: bytes) -> str:

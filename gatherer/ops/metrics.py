@@ -147,6 +147,10 @@ def _books(manager: Status) -> Iterator[Metric]:
     text = "Markets the exchange refuses to give, for now"
     yield gauge("conn_manager_markets_rejected", text, {}, manager.get("rejected", 0))
     yield gauge("conn_manager_commands_pending", "Commands without a reply so far", {}, _sum(connections, "pending"))
+    text = "1 while an operator lets no commands out"
+    yield gauge("conn_manager_commands_paused", text, {}, manager.get("paused_since") is not None)
+    text = "Connections an operator lets carry nothing"
+    yield gauge("conn_manager_connections_draining", text, {}, len(manager.get("draining", [])))
 
 
 def _sockets(connections: list[Status]) -> Iterator[Metric]:

@@ -49,8 +49,11 @@ class Command:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
         self._signature = inspect.signature(function)
-        self.usage = f"{function.__name__}{self._signature}".split(" ->")[0].replace(": str", "").replace(": int", "")
+        parameters = (each.replace(annotation=each.empty) for each in self._signature.parameters.values())
+        self.usage = f"{function.__name__}({', '.join(map(str, parameters))})"
         self.help = inspect.getdoc(function) or ""
+        self.opening = '("' if "ticker" in self._signature.parameters else "(" if self._signature.parameters else "()"
+        """What TAB puts behind the name."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The answer, or a Deferred of it. `SteeringError` for arguments that do not fit."""
@@ -204,16 +207,17 @@ class Prompt:
         component="gatherer.exchange" changes it for that part only. Without arguments it tells what holds now.
         """
         if level is not None or component is not None:
+            LevelControl(level or "info")  # a wrong one is refused before anything is logged
+            of, new = f" of {component}" if component else "", level or "as the others"
+            self._log.warn("{by}: log level{of} {new}", by=self._caller.by, of=of, new=new)
             self._levels.set(level, component)
-            of = f" of {component}" if component else ""
-            self._log.warn("{by}: log level{of} {level}", by=self._caller.by, of=of, level=level)
         return Text(self._levels.describe())
 
     def help(self, command: Any = None) -> Text:
         """What there is to say here; help(kick) tells more of one."""
         if command is None:
             said = ((each.usage, each.help.partition("\n")[0]) for each in self._commands.values())
-            return _text(views.help_lines(said, _PARTS))
+            return _text(views.help_lines(said, _PARTS, self._caller.width()))
         command = self._commands.get(command, command) if isinstance(command, str) else command
         if not isinstance(command, Command):
             raise SteeringError(f"no command {command!r:.40}: help() lists them")

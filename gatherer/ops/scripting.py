@@ -16,7 +16,7 @@ MOST_BYTES = 65_536
 
 
 class Script:
-    """One channel of one SSH connection. `channel` is conch's process protocol: what we write to it goes to the user."""
+    """One channel of an SSH connection. `channel` is conch's process protocol: what it is told goes to the user."""
 
     _log = Logger()
 

@@ -6,6 +6,7 @@ and Deferreds whose result is shown when it comes.
 
 import ast
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ class Interpreter(ManholeInterpreter):
 
     def __init__(self, handler: Any, names: Mapping[str, Any]) -> None:
         super().__init__(handler, {**dict.fromkeys(NAMES_KNOWN, _leave), **names}, "<manhole>")
+        self.compile = _without_warnings(self.compile)
         self.failed = False
         """Whether anything went wrong so far."""
         self._waiting: set[Deferred[Any]] = set()
@@ -40,12 +42,12 @@ class Interpreter(ManholeInterpreter):
         Whether all went well.
         """
         try:
-            statements = ast.parse(source, self.filename).body
+            statements = _without_warnings(ast.parse)(source, self.filename).body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             self.showsyntaxerror()
             return False
         for statement in statements:
-            self.runcode(compile(ast.Interactive([statement]), self.filename, "single"))
+            self.runcode(_without_warnings(compile)(ast.Interactive([statement]), self.filename, "single"))
             while self._waiting:
                 await DeferredList(list(self._waiting))
             if self.failed:
@@ -57,7 +59,7 @@ class Interpreter(ManholeInterpreter):
         for promise in list(self._waiting):
             promise.cancel()
 
-    def runcode(self, code: Any) -> None:  # type: ignore[override]
+    def runcode(self, code: Any) -> None:
         """Run it; leaving ends the session, not the reactor."""
         try:
             super().runcode(code)
@@ -110,8 +112,12 @@ class Terminal(ColoredManhole):
 
     ps = (b"gatherer> ", b"     ...> ")
 
-    def __init__(self, names: Mapping[str, Any], tickers: Callable[[str], list[str]], greeting: str) -> None:
+    def __init__(
+        self, names: Mapping[str, Any], tickers: Callable[[str], list[str]], greeting: str, goodbye: Callable[[], None]
+    ) -> None:
+        """`goodbye` is called when the user leaves, before the connection ends."""
         super().__init__()
+        self._goodbye = goodbye
         self._names = names
         self._tickers = tickers
         self._greeting = greeting
@@ -119,12 +125,12 @@ class Terminal(ColoredManhole):
     def connectionMade(self) -> None:
         """The terminal is there."""
         super().connectionMade()
-        self.interpreter = Interpreter(self, self._names)
+        self.interpreter = self._mine = Interpreter(self, self._names)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         """The user is gone: nobody waits for an answer any more."""
-        self.interpreter.handler = Nobody()
-        self.interpreter.cancel()
+        self._mine.handler = Nobody()
+        self._mine.cancel()
 
     def terminalSize(self, width: int, height: int) -> None:
         """Its size is known, or another now. The first time is the place for a greeting: it clears the screen."""
@@ -154,7 +160,7 @@ class Terminal(ColoredManhole):
 
     def handle_INT(self) -> None:
         """Ctrl-C: forget the line, and wait for nothing any longer."""
-        self.interpreter.cancel()
+        self._mine.cancel()
         super().handle_INT()
 
     def handle_TAB(self) -> None:
@@ -172,12 +178,35 @@ class Terminal(ColoredManhole):
         elif not found.insert:
             self.terminal.write(b"\a")
 
+    def handle_QUIT(self) -> None:
+        """Ctrl-D on an empty line, or Ctrl-backslash."""
+        self._goodbye()
+        super().handle_QUIT()
+
     def leave(self) -> None:
         """The user wants to go."""
         self.handle_QUIT()
 
-    def _visible(self) -> list[str]:
-        return [name for name in self.interpreter.locals if not name.startswith("_")]
+    def addOutput(self, data: str, isAsync: bool | None = None) -> None:
+        """Show a text; a late one above the line that is being typed, which comes again below it.
+
+        Twisted's way to bring it again breaks the line: it takes the list of its characters for bytes.
+        """
+        if not isAsync:
+            self.terminal.write(data)
+            return
+        typed = len(self.lineBuffer)
+        self.terminal.eraseLine()
+        self.terminal.cursorBackward(typed + len(self.ps[self.pn]))
+        self.terminal.write(data)
+        self.drawInputLine()
+        if typed > self.lineBufferIndex:
+            self.terminal.cursorBackward(typed - self.lineBufferIndex)
+
+    def _visible(self) -> dict[str, str]:
+        """The names at the prompt, each with what follows it."""
+        visible = ((name, value) for name, value in self._mine.locals.items() if not name.startswith("_"))
+        return {name: getattr(value, "opening", "") for name, value in visible}
 
 
 class Nobody:
@@ -214,6 +243,17 @@ def _shown(value: object) -> str:
         return repr(value)
     except Exception as error:  # whatever a foreign __repr__ may raise
         return f"a {type(value).__name__} that cannot be printed: {type(error).__name__}"
+
+
+def _without_warnings(compiles: Callable[..., Any]) -> Callable[..., Any]:
+    """Python warns of odd code on the stderr of the service."""
+
+    def silently(*arguments: Any, **named: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compiles(*arguments, **named)
+
+    return silently
 
 
 def _leave(code: object = None) -> None:

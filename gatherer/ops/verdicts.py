@@ -137,13 +137,17 @@ def _markets(manager: Status, registry: Status, vigil: Status) -> Finding:
         warnings.append(f"{covered['held']} of {covered['wanted']} markets have their book, for {low:.0f} s")
     if diverging >= DIVERGING and manager["divergence"]:
         warnings.append(f"{manager['divergence']} markets differ from what is wanted, never 0 for {diverging:.0f} s")
+    paused = manager.get("paused_since")
+    if paused is not None:
+        warnings.append("an operator paused the commands: what is to be subscribed waits for resume() in the manhole")
     if manager.get("unplaced"):
         warnings.append(f"{manager['unplaced']} markets find no connection with room")
     age = _walk_age(registry, vigil)
     if age is not None and age > STALE_WALKS * registry.get("reconcile_interval", 300.0):
         warnings.append(f"no complete walk over the list of markets for {age:.0f} s")
     figures = {"held": covered["held"], "wanted": covered["wanted"], "divergence": manager["divergence"]}
-    return [], warnings, {**figures, "unplaced": manager.get("unplaced", 0), "walk_age_seconds": age}
+    steered = {"paused_since": paused, "draining": manager.get("draining", [])}
+    return [], warnings, {**figures, **steered, "unplaced": manager.get("unplaced", 0), "walk_age_seconds": age}
 
 
 def _walk_age(registry: Status, vigil: Status) -> float | None:

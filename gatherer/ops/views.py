@@ -1,5 +1,6 @@
 """The parts' status dicts as lines and tables for a prompt. Pure: `now` is Unix seconds."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -43,8 +44,8 @@ def _feed(manager: Facts, now: float) -> str:
     received, amount = (sum(each[key] for each in connections) for key in ("received", "bytes_received"))
     newest = max((each["last_message"] for each in connections if each["last_message"]), default=None)
     heard = "" if newest is None else f", the latest {span(max(0.0, now - newest))} ago"
-    gaps, reconnects = (sum(each[key] for each in connections) for key in ("gaps", "reconnects"))
-    return f"{counted(received, 'message')}, {size(amount)}{heard}; {counted(gaps, 'gap')}, {reconnects:,} reconnects"
+    marks = (counted(sum(each[key] for each in connections), key[:-1]) for key in ("gaps", "reconnects"))
+    return f"{counted(received, 'message')}, {size(amount)}{heard}; {', '.join(marks)}"
 
 
 def _registry(registry: Facts, now: float) -> str:
@@ -76,9 +77,7 @@ def _unusual(manager: Facts, router: Facts, now: float) -> Iterator[tuple[str, s
 # -- tables -------------------------------------------------------------------------------------
 
 
-def connection_lines(
-    connections: list[Facts], role: object, state: object, now: float, width: int | None
-) -> list[str]:
+def connection_lines(connections: list[Facts], role: object, state: object, now: float, width: int | None) -> list[str]:
     """Connections of a role (a part of its name will do) and a state. `SteeringError` for words nobody uses."""
     known = _known_states(connections)
     roles = _checked(role, sorted({each["role"] for each in connections}), "role")
@@ -87,7 +86,7 @@ def connection_lines(
         each for each in connections
         if (roles is None or each["role"] in roles) and (states is None or states & _states(each))
     ]  # fmt: skip
-    headers = ("id", "role", "state", "held", "wanted", "no book", "messages", "latest", "gaps", "reconn", "remarks")
+    headers = ("id", "role", "state", "markets", "messages", "latest", "remarks")
     rows = (_row(each, now) for each in chosen)
     return [*table(headers, rows, width), f"{len(chosen)} of {counted(len(connections), 'connection')}"]
 
@@ -95,21 +94,25 @@ def connection_lines(
 def _row(each: Facts, now: float) -> tuple[object, ...]:
     heard = each["last_message"]
     latest = None if heard is None else f"{span(max(0.0, now - heard))} ago"
-    return (
-        each["conn_id"], each["role"], each["state"], each["held"], each["wanted"], each["owed"] or None,
-        each["received"], latest, each["gaps"] or None, each["reconnects"] or None, "; ".join(_remarks(each)),
-    )  # fmt: skip
+    remarks = "; ".join(_remarks(each))
+    return each["conn_id"], each["role"], each["state"], each["held"], each["received"], latest, remarks
 
 
 def _remarks(each: Facts) -> Iterator[str]:
+    live = each["state"] == "live"
     if each["next_dial_in"] is not None:
         yield f"next dial in {span(each['next_dial_in'])}"
     if each.get("draining"):
-        yield "draining"
-    if each.get("divergence") and each["state"] == "live":
-        yield f"{each['divergence']:,} to add or delete"
+        yield DRAINING
+    if each.get("divergence"):
+        yield f"{each['divergence']:,} to add or delete" if live else f"{counted(each['wanted'], 'market')} wait"
+    if each["owed"]:
+        yield f"{each['owed']:,} without a book"
     if each.get("rejected"):
         yield f"{each['rejected']:,} rejected"
+    for key in ("gaps", "reconnects"):
+        if each[key]:
+            yield counted(each[key], key[:-1])
 
 
 def _states(each: Facts) -> set[str]:
@@ -138,7 +141,10 @@ def pending_lines(commands: list[Facts], divergence: int, width: int | None) -> 
     left = f"{counted(divergence, 'market')} in all to be added or deleted" if divergence else ""
     if not commands:
         return [f"no command waits for a reply{f'; {left}' if left else ''}"]
-    rows = ((c["conn_id"], c["id"], c["action"], c["sid"] or None, c["markets"], span(c["age"]), c["first"]) for c in commands)
+    rows = (
+        (c["conn_id"], c["id"], c["action"], c["sid"] or None, c["markets"], span(c["age"]), c["first"])
+        for c in commands
+    )
     lines = table(("id", "command", "kind", "sid", "markets", "age", "first market"), rows, width)
     return [*lines, left] if left else lines
 
@@ -159,10 +165,18 @@ def gap_lines(gaps: list[Facts], seconds: float, now: float, width: int | None) 
     return [*lines, f"{counted(len(gaps), 'gap')}, {counted(missing, 'number')} missing, {open_} not recovered"]
 
 
-def help_lines(commands: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> list[str]:
+def help_lines(commands: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]], width: int | None) -> list[str]:
     """What there is at the prompt: usage and a sentence each."""
     both = [*commands], [*others]
-    broad = max(len(name) for part in both for name, _ in part)
-    lines = [f"{name:<{broad}}  {one_line(text)}" for name, text in both[0]]
-    lines += ["", "for experts, the parts themselves:", *(f"{name:<{broad}}  {one_line(text)}" for name, text in both[1])]
+    broad = max(len(name) for part in both for name, _ in part) + 2
+    lines = [line for name, text in both[0] for line in _hanging(name, text, broad, width)]
+    lines += ["", "for experts, the parts themselves:"]
+    lines += [line for name, text in both[1] for line in _hanging(name, text, broad, width)]
     return [*lines, "", "help(kick) tells more of one. TAB completes names and tickers; Ctrl-D ends the session."]
+
+
+def _hanging(name: str, text: str, indent: int, width: int | None) -> list[str]:
+    return textwrap.wrap(
+        one_line(text), max(width or 100, indent + 30), initial_indent=name.ljust(indent),
+        subsequent_indent=" " * indent,
+    )  # fmt: skip

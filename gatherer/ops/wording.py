@@ -50,7 +50,7 @@ def moment(at: float, now: float) -> str:
     if _utc(at) is None:
         return clock_time(at, now)
     away = at - now
-    return f"{clock_time(at, now)} ({f'in {span(away)}' if away > 0 else f'{span(-away)} ago'})"
+    return f"{clock_time(at, now)} ({f'in {span(away)}' if away > 0 else f'{span(abs(away))} ago'})"
 
 
 def counted(number: int, noun: str) -> str:

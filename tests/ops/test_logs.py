@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, Logger, LogLevel
+from twisted.logger import ILogObserver, Logger, LogLevel, PredicateResult
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -189,6 +189,24 @@ class ObserverTests(SynchronousTestCase):
             log.info(f"i at {level}")
         self.assertEqual([line[-10:].strip() for line in stream.getvalue().splitlines()],
                          ["i at info", "d at debug", "i at debug"])  # fmt: skip
+
+    def test_a_component_can_have_a_level_of_its_own(self) -> None:
+        """What is below it too; a change of the level for all leaves it, and None takes it away."""
+        levels = LevelControl()
+        levels.set("debug", "gatherer.exchange")
+        levels.set("warn")
+        self.assertEqual(levels.describe(), "warn; debug for gatherer.exchange")
+
+        def passes(namespace: str, level: LogLevel) -> bool:
+            return levels({"log_namespace": namespace, "log_level": level}) is PredicateResult.maybe
+
+        self.assertTrue(passes("gatherer.exchange.session.Session", LogLevel.debug))
+        self.assertFalse(passes("gatherer.manager", LogLevel.info))
+        levels.set(None, "gatherer.exchange")
+        self.assertFalse(passes("gatherer.exchange.session.Session", LogLevel.debug))
+        for level in (None, "loud"):
+            self.assertRaises(ConfigError, levels.set, level)
+        self.assertEqual(levels.describe(), "warn")
 
     def test_journal_lines_have_priorities_and_no_time(self) -> None:
         """Each line, those of a traceback too, begins with the number of its level; JSON keeps its time."""

@@ -92,6 +92,8 @@ class MetricsTests(SynchronousTestCase):
             "conn_manager_markets_wanted": 200,
             "conn_manager_markets_held": 199,
             "conn_manager_divergence": 1,
+            "conn_manager_commands_paused": 0,
+            "conn_manager_connections_draining": 0,
             "ws_client_errors_total{type=ConnectionLost}": 2,
             "ws_client_connected": 2,
             "ws_client_last_ping_timestamp": 1795380241,
@@ -104,6 +106,13 @@ class MetricsTests(SynchronousTestCase):
             "router_dropped_total{conn_id=7}": 4,
         }
         self.assertEqual({name: found.get(name) for name in expected}, expected)
+
+    def test_what_operators_did_shows(self) -> None:
+        """A pause and a drain that somebody forgot can be alerted on."""
+        self.manager.figures.update(paused_since=1795380000.0, draining=[7, 8])
+        found = self.samples()
+        self.assertEqual(found["conn_manager_commands_paused"], 1)
+        self.assertEqual(found["conn_manager_connections_draining"], 2)
 
     def test_what_is_not_known_has_no_sample(self) -> None:
         """Before the first walk, ping and message there is no figure, not a zero that looks like one."""

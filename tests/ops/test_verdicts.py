@@ -229,6 +229,10 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.feed.verdict()["warnings"], ["7 markets find no connection with room"])
         self.feed.manager["unplaced"] = 0
         self.assertEqual(self.feed.step(), "ok")
+        self.feed.manager["paused_since"] = self.feed.now
+        self.assertEqual(self.feed.step(), "degraded")
+        self.assertIn("resume()", self.feed.verdict()["warnings"][0])
+        self.feed.manager["paused_since"] = None
         self.feed.registry["last_sync"] = self.feed.now - 1e6
         self.feed.vigil.look(self.feed.now, self.feed.manager, self.feed.registry, self.feed.router)
         self.assertIn("no complete walk", self.feed.verdict()["warnings"][0])

@@ -16,6 +16,7 @@ from gatherer.exchange.auth import Signer
 from gatherer.router.reading import read_lines
 from gatherer.settings import (
     ExchangeSettings,
+    ManholeSettings,
     PoolSettings,
     RegistrySettings,
     RouterSettings,
@@ -34,6 +35,7 @@ class World:
 
     web_listen = ""
     """Where the pages are; nowhere."""
+    manhole = ManholeSettings()
 
     def __init__(
         self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings, compression: bool = False,
@@ -78,6 +80,7 @@ class World:
             registry=RegistrySettings(),
             router=RouterSettings(directory=self.directory, buffer_messages=100_000),
             web=replace(WebSettings(), listen=self.web_listen),
+            manhole=self.manhole,
         )
         builder = Builder(settings, Signer("test", self._key), self.reactor, lambda: 0.5, self.failures.append)
         self.gatherer = builder.gatherer()
