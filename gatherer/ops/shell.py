@@ -27,7 +27,8 @@ class Interpreter(ManholeInterpreter):
 
     def __init__(self, handler: Any, names: Mapping[str, Any]) -> None:
         super().__init__(handler, {**dict.fromkeys(NAMES_KNOWN, _leave), **names}, "<manhole>")
-        self.compile = _without_warnings(self.compile)
+        quiet: Any = _without_warnings(self.compile)
+        self.compile = quiet
         self.failed = False
         """Whether anything went wrong so far."""
         self._waiting: set[Deferred[Any]] = set()
