@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from twisted.application.service import MultiService
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gatherer.exchange.auth import Signer
 from gatherer.settings import Settings
@@ -43,10 +44,13 @@ class Demo(MultiService):
         self.gatherer: Any = None
 
     def startService(self) -> None:
-        """Open the exchange, then the gatherer. Listening on loopback answers at once."""
+        """Open the exchange, then the gatherer. ConfigError for what either cannot have: loopback answers at once."""
         self.simulator.setServiceParent(self)
         super().startService()
-        self.simulator.when_listening().addCallback(self._open)
+        refused: list[Failure] = []
+        self.simulator.when_listening().addCallback(self._open).addErrback(refused.append)
+        if refused:
+            refused[0].raiseException()
 
     def _open(self, ports: tuple[int, int]) -> None:
         settings, signer = _aimed(self._settings, *ports), Signer(KEY_ID, self._key)

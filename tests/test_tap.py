@@ -153,6 +153,20 @@ class DemoTests(TestCase):
         self.assertGreaterEqual(snapshots, 1500)
         self.assertEqual([path.name for path in Path(directory).glob("capture/*.open")], [])
 
+    async def test_what_it_cannot_have_ends_it(self) -> None:
+        """A mistake that shows only at the start costs one line and status 1. It ran on, with an exchange and without
+        a gatherer."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        run = twistd(
+            str(folder.resolve()), "--demo", GATHERER_WEB_LISTEN="",
+            GATHERER_MANHOLE_LISTEN="tcp:0:interface=127.0.0.1", GATHERER_MANHOLE_HOST_KEY_DIRECTORY="/nowhere",
+            GATHERER_MANHOLE_AUTHORIZED_KEYS_FILE="/nowhere",
+        )  # fmt: skip
+        self.assertEqual(await run.ended, 1, run.output)
+        self.assertIn("[manhole] authorized_keys_file /nowhere cannot be read", run.output)
+        self.assertNotIn("Traceback", run.output)
+
     async def test_interrupt_ends_it_too(self) -> None:
         """Ctrl-C, and the log as JSON."""
         run, _ = await self.demo(signal.SIGINT, "--demo-markets", "200", "--log-format", "json")

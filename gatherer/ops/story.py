@@ -189,9 +189,9 @@ def _placed(explained: Facts, connection: Facts, now: float) -> Iterator[str]:
     yield f"on {name}: {explained.get('why_there')}"
     since = connection.get("session_since")
     up = "" if since is None else f", socket open since {moment(since, now)}"
-    yield f"  {name} is {connection.get('state')}{up}"
+    yield f"  state: {connection.get('state')}{up}"
     if connection.get("draining"):
-        yield f"  {name} is being drained: the market moves as soon as another has room"
+        yield "  it is being drained: the market moves as soon as another has room"
     if connection.get("last_message") is not None:
         yield f"  its last message came {moment(connection['last_message'], now)}"
 
