@@ -50,6 +50,7 @@ def tick(
             "books": manager["held"] - manager["owed"],
             "gaps": sum(each["gaps"] for each in connections),
             "reconnects": sum(each["reconnects"] for each in connections),
+            "draining": manager.get("draining", []),
             **_chosen(manager, POOL),
         },
         "registry": _chosen(registry, REGISTRY),

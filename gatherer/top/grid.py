@@ -81,14 +81,16 @@ def _carries(connection: Connection) -> str:
         return "down" if connection.dial_in is None else f"-{connection.dial_in:.0f}s"
     if connection.kind == "loading":
         return f"{short(connection.owed)}?"[:5]
-    if connection.kind != "live":
-        return connection.state[:5]
+    if connection.kind != "live" or connection.draining:
+        return "drain" if connection.draining else connection.state[:5]
     return short(connection.held) if connection.role == "orderbook_delta" else f"{short(connection.rate)}/s"[:5]
 
 
 def told(connection: Connection) -> str:
     """One connection in a line."""
     parts = [f"{connection.role}-{connection.id}: {connection.state}"]
+    if connection.draining:
+        parts.append("being drained")
     if connection.dial_in is not None:
         parts.append(f"next dial in {seconds(connection.dial_in)}")
     if connection.role == "orderbook_delta":

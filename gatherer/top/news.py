@@ -36,6 +36,7 @@ class Connection:
     gaps: int
     reconnects: int
     dial_in: float | None
+    draining: bool
 
     @property
     def kind(self) -> str:
@@ -108,7 +109,8 @@ class News:
 
     def _tick(self, value: dict[str, Any], now: float) -> None:
         figures = _figures(value)
-        connections = tuple(_connection(dict(zip(value["columns"], row, strict=True))) for row in value["connections"])
+        rows, draining = value["connections"], set(value["pool"]["draining"])
+        connections = tuple(_connection(dict(zip(value["columns"], row, strict=True)), draining) for row in rows)
         news = [_event(row) for row in value["events"]]
         if value["sample"] is not None and self._columns:
             sample = self._sample(value["sample"])
@@ -134,14 +136,14 @@ def _figures(value: dict[str, Any]) -> Figures:
     )  # fmt: skip
 
 
-def _connection(row: dict[str, Any]) -> Connection:
+def _connection(row: dict[str, Any], draining: set[int]) -> Connection:
     def optional(name: str) -> float | None:
         return None if row[name] is None else float(row[name])
 
     numbers = {name: int(row[name]) for name in ("id", "wanted", "held", "owed", "gaps", "reconnects")}
     return Connection(
         role=str(row["role"]), state=str(row["state"]), rate=float(row["rate"]), age=optional("age"),
-        dial_in=optional("dial_in"), **numbers,
+        dial_in=optional("dial_in"), draining=row["id"] in draining, **numbers,
     )  # fmt: skip
 
 

@@ -18,6 +18,29 @@ TILE = "document.querySelector('[data-id=\"%d\"]')"
 ARROWS = {"right": "\ue014", "left": "\ue012", "down": "\ue015", "up": "\ue013"}
 ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
 CHECKS = (Path(__file__).parent / "checks.js").read_text(encoding="utf-8")
+WATCH = """
+    window.said = window.changes = window.ticks = 0;
+    new MutationObserver(() => window.said += 1)
+      .observe(document.querySelector('[aria-live]'), {subtree: true, childList: true, characterData: true});
+    new MutationObserver(() => window.changes += 1)
+      .observe(document.body, {subtree: true, attributeFilter: ['data-level', 'data-kind', 'data-stale']});
+    new EventSource('/live').addEventListener('tick', () => window.ticks += 1);
+"""
+FORMATS = """
+    const done = arguments[0];
+    import('/page/format.js').then(({share, seconds, bytes, rate, short}) => done([
+      share(5000, 5000), share(99999, 100000), share(1, 3), share(0, 0),
+      seconds(0.34), seconds(7), seconds(99.6), seconds(100), seconds(7200), seconds(200000), seconds(null),
+      bytes(0), bytes(999), bytes(91600), bytes(12e9),
+      rate(0), rate(3.25), rate(187.4), short(12345),
+    ].map((text) => text.replace('\\u00a0', ' '))));
+"""
+FORMATTED = [
+    "100 %", "99.99 %", "33.3 %", "–",
+    "0.3 s", "7 s", "100 s", "2 min", "2 h", "2 d", "–",
+    "0 B", "999 B", "91.6 kB", "12.0 GB",
+    "0", "3.3", "187", "12.3K",
+]  # fmt: skip
 BAD = """
     const add = (name, id, style) => {
       const node = Object.assign(document.createElement(name), {id});
@@ -89,6 +112,47 @@ class PageTests(TestCase):
             )
             kept = "[...document.querySelectorAll('.tile')].every((tile, index) => tile === window.kept[index])"
             self.assertTrue(await chrome.run(f"return {kept}"))
+
+        return self.visit(scenario)
+
+    def test_what_an_operator_does_shows(self) -> Deferred[Any]:
+        """A drained connection says so on its tile and by its name; paused commands are told at the top."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome, steering = stage.chrome, stage.gatherer.manager.steering
+            steering.drain(10, "test")
+            await chrome.until(f"{TILE % 10}.querySelector('.what').textContent === 'draining'")
+            self.assertIn("being drained", await chrome.run(f"return {TILE % 10}.ariaLabel"))
+            steering.undrain(10, "test")
+            await chrome.until(f"{TILE % 10}.querySelector('.what').textContent !== 'draining'")
+            steering.pause("test")
+            await chrome.until("document.querySelector('#problems').textContent.includes('paused')")
+            steering.resume("test")
+            await chrome.until("!document.querySelector('#problems').textContent.includes('paused')")
+
+        return self.visit(scenario)
+
+    def test_figures_are_not_read_out(self) -> Deferred[Any]:
+        """While nothing changes its state, ticks say nothing to a screen reader; and who wants no motion has none."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await chrome.until("document.querySelector('#verdict').dataset.level === 'ok'")
+            await chrome.run(WATCH)
+            await chrome.until("window.ticks >= 3")
+            self.assertTrue(await chrome.run("return window.said <= window.changes && window.changes < window.ticks"))
+            await chrome.shape(1440, 900, still=True)
+            moves = "getComputedStyle(document.querySelector('.tile .bar')).transitionDuration"
+            self.assertEqual(await chrome.run(f"return {moves}"), "0s")
+
+        return self.visit(scenario)
+
+    def test_numbers_can_be_read(self) -> Deferred[Any]:
+        """What is not complete never reads as 100 %, and long times and large sizes are short."""
+
+        async def scenario(stage: Stage) -> None:
+            told = await stage.chrome.call(lambda driver: driver.execute_async_script(FORMATS))
+            self.assertEqual(told, FORMATTED)
 
         return self.visit(scenario)
 

@@ -81,6 +81,14 @@ class FrameTests(SynchronousTestCase):
         self.assertIn("✕  7   -4s", text)
         self.assertIn("x  7   -4s", "\n".join(draw(news(tick(7, state="backoff", next_dial_in=4.2)), View(plain=True))))
 
+    def test_a_connection_that_is_drained(self) -> None:
+        """What an operator did to it is on the screen."""
+        value = tick(7)
+        value["pool"]["draining"] = [7]
+        text = "\n".join(draw(news(value), View(chosen=7)))
+        self.assertIn("●  7 drain", text)
+        self.assertIn("orderbook_delta-7: live, being drained", text)
+
     def test_trouble_is_told(self) -> None:
         """What the verdict names is on the screen in its words."""
         value = tick()

@@ -47,7 +47,9 @@ class Page {
       this.samples.push(sample);
       this.samples.splice(0, this.samples.length - MOST_SAMPLES);
     }
+    const draining = new Set(value.pool.draining);
     const connections = value.connections.map((row) => named(value.columns, row));
+    for (const each of connections) each.draining = draining.has(each.id);
     const changed = this.tiles.show(connections, value.at);
     const { level, word, told } = verdict(value);
     legend(byId("legend"), this.tiles.kinds.values());

@@ -114,7 +114,7 @@ export class Story {
     const ago = (at) => (at === null ? "never" : `${seconds(Math.floor(Math.max(0, now - at)))} ago`);
     patchFacts(this.part("facts", "dl", "", "facts"), [
       ["Role", role],
-      ["State", status.state],
+      ["State", status.draining ? `${status.state}, being drained` : status.state],
       ["Markets wanted, held, due", `${count(status.wanted)}, ${count(status.held)}, ${count(status.owed)}`],
       ["Commands without a reply", count(status.pending)],
       ["Messages, bytes", `${count(status.received)}, ${bytes(status.bytes_received)}`],

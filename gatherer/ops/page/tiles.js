@@ -23,6 +23,7 @@ function line(connection, kind) {
   if (kind === "waiting") return connection.dial_in === null ? "waiting" : `redial ${seconds(Math.ceil(connection.dial_in))}`;
   if (kind === "loading") return `${count(connection.owed)} due`;
   if (kind !== "live") return connection.state;
+  if (connection.draining) return "draining";
   return connection.role === "orderbook_delta" ? count(connection.held) : `${rate(connection.rate)}/s`;
 }
 
@@ -30,7 +31,8 @@ function name(connection, kind) {
   const role = (ROLES.get(connection.role) ?? [connection.role, connection.role])[1];
   const markets = connection.role === "orderbook_delta" ? `, ${several(connection.wanted, "market", "markets")}` : "";
   const gaps = connection.gaps ? `, ${several(connection.gaps, "gap", "gaps")}` : "";
-  return `Connection ${connection.id}, ${role}: ${WORDS[kind]}${markets}${gaps}`;
+  const draining = connection.draining ? ", being drained" : "";
+  return `Connection ${connection.id}, ${role}: ${WORDS[kind]}${draining}${markets}${gaps}`;
 }
 
 class Tile {

@@ -1,0 +1,72 @@
+"""What the status page costs the reactor, beside 150 connections that are live and hold 300 markets each.
+
+Run: python -m benchmarks.status_page. Each figure is the median of 200 in one reactor turn of their own.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.cores import surroundings
+from benchmarks.rig import Rig
+from benchmarks.scale import tickers
+from benchmarks.tables import markdown
+from gatherer.core.meters import Meters
+from gatherer.ops.broadcast import Broadcast, Stream
+from gatherer.ops.journal import Journal
+from gatherer.ops.vitals import Vitals
+
+MARKETS = 144 * 300
+ROUNDS = 200
+WATCHERS = 32
+COLUMNS = ("what", "ms")
+
+
+def milliseconds(action: Callable[[], object]) -> str:
+    """The median."""
+    times = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - begun)
+    return f"{sorted(times)[ROUNDS // 2] * 1e3:.2f}"
+
+
+def measure() -> list[list[str]]:
+    """Rows of the table."""
+    rig = Rig(lambda: tickers(MARKETS), None)
+    rig.open()
+    rig.walk()
+    rig.quiet()
+    parts = (rig.manager, rig.registry, rig.router)
+    clock: Any = rig.reactor
+    vitals = Vitals(clock, time.monotonic, Meters(), *parts, 120.0)
+    sent: list[bytes] = []
+    watched, unwatched = (Broadcast(clock, *parts, vitals, Journal()) for _ in range(2))
+    for _ in range(WATCHERS):
+        watched.add(Stream(sent.append, lambda: None, clock))
+    rows = [
+        ["150 connections tell their state", milliseconds(rig.manager.status)],
+        ["nobody watches: a sample, every 2 s", milliseconds(lambda: unwatched._tell([], sample=True))],
+        ["one watches: a tick, every second", milliseconds(lambda: watched._tell(list(watched._streams)[:1]))],
+        [f"{WATCHERS} watch: a tick", milliseconds(lambda: watched._tell(list(watched._streams)))],
+    ]
+    print(f"a tick has {len(sent[-1]):,} bytes")
+    rig.close()
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--markdown", action="store_true", help="end with the table as it is in docs/status-page.md")
+    options = parser.parse_args(sys.argv[1:])
+    print(surroundings())
+    rows = measure()
+    print(markdown(COLUMNS, rows) if options.markdown else "\n".join(": ".join(row) for row in rows))
+
+
+if __name__ == "__main__":
+    main()
