@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, cast
 
 from twisted.application.service import IService
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import ILogObserver, Logger, globalLogPublisher
 
@@ -96,7 +97,10 @@ def steered(
     """A gatherer that signals and systemd can talk to."""
     gatherer = builder.gatherer()
     parts = (gatherer.manager, gatherer.registry, gatherer.router)
-    run = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+
+    def run(work: Callable[[], Any]) -> Deferred[Any]:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
     reloader = Reloader(settings, load, make_signer, partial(builder.apply, gatherer), run)
     journal, vitals = Journal(), cast(Vitals, gatherer.getServiceNamed("vitals"))
     globalLogPublisher.addObserver(journal)
@@ -129,6 +133,7 @@ def makeService(options: GathererOptions) -> IService:
         settings = load(options)
         levels = LevelControl(settings.log.level)
         controls = Controls()
+        leave_in_time(reactor, lambda: controls.status)  # before anything asks for a thread: see there
         service = build(options, settings, reactor, levels, controls)
         if not options["check-config"]:
             allow_files(files_needed(settings, options["demo"]))
@@ -140,7 +145,6 @@ def makeService(options: GathererOptions) -> IService:
     gc.freeze()  # what was imported stays: each full collection would walk through it, 20 ms long
     explain_crashes()
     stop_on_signals(reactor, controls.hurry)
-    leave_in_time(reactor, lambda: controls.status)
     call_on_signal(reactor, signal.SIGHUP, controls.reload)
     call_on_signal(reactor, signal.SIGUSR1, controls.dump)
     program = LoggingProgram(settings.log, options.parent or {}, levels)

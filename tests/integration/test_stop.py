@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from gatherer.router.reading import read_capture
 from tests.support.pair import CONNECTIONS, Pair
+from tests.support.processes import Run, python, write_key
 
 MOST = 10.0
 """Seconds, as promised; a supervisor waits no longer."""
@@ -65,3 +66,39 @@ class DeadExchangeTests(TestCase):
     async def test_a_second_signal_hurries(self) -> None:
         """The closing handshakes, which nobody will answer, are not waited for any more; the capture is."""
         self.assertLess(await self.stopped((0.0, signal.SIGTERM), (0.3, signal.SIGTERM)), 2.0)
+
+
+NO_NAMES = """
+import socket, time
+socket.getaddrinfo = lambda *a, **k: time.sleep(600)
+from twisted.scripts.twistd import run; run()
+"""
+
+
+class NoNamesTests(TestCase):
+    """The network is away, so that every look-up of a name hangs in its thread."""
+
+    timeout = 60
+
+    async def test_threads_are_not_waited_for(self) -> None:
+        """The reactor waits for its threads at the end, and they for the name server; status 0 within 10 s."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        key = write_key(folder).resolve()
+        run = python(
+            str(folder.resolve()), NO_NAMES, "--nodaemon", "--pidfile=", "gatherer", GATHERER_EXCHANGE_KEY_ID="k",
+            GATHERER_EXCHANGE_PRIVATE_KEY_FILE=str(key), GATHERER_WEB_LISTEN="",
+        )  # fmt: skip
+        self.addCleanup(kill, run)
+        await run.saw("0 of 150 connections live")
+        began = monotonic()
+        run.transport.signalProcess(signal.SIGTERM)
+        self.assertEqual(await run.ended, 0, run.output)
+        self.assertLess(monotonic() - began, MOST)
+
+
+async def kill(run: Run) -> None:
+    """Unless it has ended."""
+    if not run.ended.called:
+        run.transport.signalProcess(signal.SIGKILL)
+        await run.ended
