@@ -65,7 +65,8 @@ class DeadExchangeTests(TestCase):
 
     async def test_a_second_signal_hurries(self) -> None:
         """The closing handshakes, which nobody will answer, are not waited for any more; the capture is."""
-        self.assertLess(await self.stopped((0.0, signal.SIGTERM), (0.3, signal.SIGTERM)), 2.0)
+        await self.stopped((0.0, signal.SIGTERM), (0.3, signal.SIGTERM))
+        self.assertIn("sockets and ports do not end in time: going on without them", self.pair.gatherer.output)
 
 
 NO_NAMES = """
