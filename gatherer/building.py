@@ -20,6 +20,7 @@ from gatherer.exchange.http import make_http_client
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.rest import RestClient
 from gatherer.exchange.session import SessionTools
+from gatherer.exchange.signing import OnePerTurn
 from gatherer.exchange.trouble import Trouble
 from gatherer.exchange.tuning import ConnectionSettings
 from gatherer.exchange.websocket import Dialing, WebSocketClient
@@ -180,7 +181,7 @@ class Builder:
 
         dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
         return Dialing(
-            exchange.websocket_url, dialer, sign, self._pacer, self._reactor,
+            exchange.websocket_url, dialer, OnePerTurn(self._reactor, sign), self._pacer, self._reactor,
             time.time_ns, pool.connect_timeout, exchange.compression,
         )  # fmt: skip
 

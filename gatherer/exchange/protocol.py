@@ -1,11 +1,12 @@
 """One WebSocket to the exchange: autobahn's client, with a fast path for what nearly every read brings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import txaio
 from autobahn.twisted.websocket import WebSocketClientProtocol
 from autobahn.websocket.types import ConnectingRequest
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -14,6 +15,7 @@ from gatherer.core.frames import frame_size, scan, text_frame_size
 from gatherer.errors import GathererError, RemoteProtocolError
 from gatherer.exchange.handshake import is_refusal, parse_refusal
 from gatherer.exchange.interfaces import IWebSocketListener
+from gatherer.exchange.signing import Headers
 
 CLOSE_TIMEOUT = 2.0
 """Seconds the exchange has to finish a closing handshake before the socket is cut."""
@@ -35,11 +37,12 @@ class ExchangeProtocol(WebSocketClientProtocol):
     """Autobahn's own logger; what it has to say reaches the log once, as the reason of the lost connection."""
 
     def __init__(
-        self, listener: Any, sign: Callable[[], Mapping[str, str]], clock: IReactorTime, wall: Callable[[], int]
+        self, listener: Any, sign: Callable[[], Deferred[Headers]], clock: IReactorTime, wall: Callable[[], int]
     ) -> None:
         super().__init__()
         self._listener = IWebSocketListener(listener)
         self._sign = sign
+        self._signing: Deferred[Any] | None = None
         self._clock = clock
         self._wall = wall
         self._limit = 0
@@ -56,12 +59,16 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     # -- autobahn calls these -----------------------------------------------------------------
 
-    def onConnecting(self, transport_details: Any) -> ConnectingRequest:
+    def onConnecting(self, transport_details: Any) -> Deferred[ConnectingRequest]:  # type: ignore[override]
         """Sign now, not when the dial was scheduled: a signature is good for seconds only."""
+        self._signing = self._sign().addCallback(self._request)
+        return self._signing
+
+    def _request(self, headers: Headers) -> ConnectingRequest:
         factory = self.factory
         return ConnectingRequest(
             host=factory.host, port=factory.port, resource=factory.resource,
-            headers=dict(self._sign()), useragent=factory.useragent,
+            headers=dict(headers), useragent=factory.useragent,
         )  # fmt: skip
 
     def processHandshake(self) -> None:
@@ -122,6 +129,8 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def connectionLost(self, reason: Failure = Failure(GathererError("lost"))) -> None:  # noqa: B008
         """A refusal without a complete body is still a refusal."""
+        if self._signing is not None:
+            self._signing.cancel()
         if self.state == self.STATE_CONNECTING and self.error is None:
             self.error = parse_refusal(self.data, self._clock.seconds(), complete=True)
         self.transport_error = reason

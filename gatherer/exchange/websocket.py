@@ -1,6 +1,6 @@
 """Keep one WebSocket to the exchange open: autobahn's factory, redialled by Twisted's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -21,6 +21,7 @@ from gatherer.exchange import compression
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
+from gatherer.exchange.signing import Headers
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
 """Bytes. A full acknowledgement of a big subscription was seen at 5 MB (protocol section 1, "Framing")."""
@@ -29,7 +30,8 @@ SLOW_DOWN = frozenset({401, 403, 429})
 """HTTP answers that more dials do not make better: all connections share address and key."""
 
 Dialer = Callable[[ClientFactory], IConnector]
-Signature = Callable[[], Mapping[str, str]]
+Signature = Callable[[], Deferred[Headers]]
+"""Asks for the headers of an upgrade that is sent as soon as they are here."""
 
 
 class Phase(Enum):

@@ -17,6 +17,7 @@ from gatherer.core.backoff import Backoff
 from gatherer.exchange.auth import Signer
 from gatherer.exchange.dialing import make_dialer
 from gatherer.exchange.pacing import DialPacer
+from gatherer.exchange.signing import OnePerTurn
 from gatherer.exchange.websocket import Dialing, WebSocketClient
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.service import SimulatorService
@@ -61,7 +62,7 @@ class TlsTests(TestCase):
         dialer = make_dialer(self.reactor, url, ca_file, 5.0)
         sign = lambda: signer.headers("GET", "/trade-api/ws/v2", int(self.reactor.seconds() * 1000))  # noqa: E731
         pacer = DialPacer(self.reactor, 10.0)
-        dialing = Dialing(url, dialer, sign, pacer, self.reactor, time.time_ns, 5.0)
+        dialing = Dialing(url, dialer, OnePerTurn(self.reactor, sign), pacer, self.reactor, time.time_ns, 5.0)
         return WebSocketClient(listener, dialing, Backoff(60.0, 60.0, 2.0, 0.0, random.random))
 
     def check_refused(self, pem: bytes, ca_file: str | None, words: str) -> Deferred[None]:

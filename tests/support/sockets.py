@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IConnector
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -12,6 +13,7 @@ from gatherer.core.backoff import Backoff
 from gatherer.exchange.interfaces import IWebSocketListener
 from gatherer.exchange.pacing import DialPacer
 from gatherer.exchange.protocol import ExchangeProtocol
+from gatherer.exchange.signing import Headers
 from gatherer.exchange.websocket import Dialing, WebSocketClient
 
 URL = "ws://127.0.0.1:9001/trade-api/ws/v2"
@@ -126,9 +128,9 @@ class Rig:
         self.connectors.append(FakeConnector(factory, self.clock))
         return self.connectors[-1]
 
-    def _sign(self) -> dict[str, str]:
+    def _sign(self) -> Deferred[Headers]:
         self.signatures += 1
-        return {"KALSHI-ACCESS-KEY": f"signature {self.signatures}"}
+        return succeed({"KALSHI-ACCESS-KEY": f"signature {self.signatures}"})
 
     def _wall(self) -> int:
         return int(self.clock.seconds() * 1e9)
