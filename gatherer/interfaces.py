@@ -132,6 +132,9 @@ class IConnection(Interface):
     def sample():
         """A message that came lately and when, Unix ns: the first of the latest read. None before any came."""
 
+    def has_book(ticker):
+        """Whether a market is held on the open socket and its book came on it."""
+
     def fresh_book(ticker):
         """Ask for a fresh snapshot of a market it carries. Deferred: fires with `sid`, `seq`, `at` (Unix seconds) and
         the numbers of levels `yes` and `no` of the market's next snapshot, whoever asked for it; fails with
@@ -184,7 +187,8 @@ class ISteering(Interface):
 
     def drain(conn_id, by):
         """Move the markets of an order book connection to the others as far as they have room, the rest as soon as
-        they have, and give it none until `undrain`. A dict: `conn_id`, numbers of markets `moved` and `left`."""
+        they have, and give it none until `undrain`. It carries each until its book came on the other connection. A
+        dict: `conn_id`, numbers of markets `moved` and `left`."""
 
     def undrain(conn_id, by):
         """It may be given markets again; those that moved stay where they are."""

@@ -88,10 +88,11 @@ class ConnectionManager(MultiService):
         """See `IConnectionManager`."""
         draining, unplaced = self.steering.draining, len(self._placement.unplaced)
         connections = [{**c.status(), "draining": c.conn_id in draining} for c in self.connections()]
+        twice = self._placement.twice
         sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
         return {
             "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
-            "alarm": self._refusals.alarm, "unplaced": unplaced, "markets": sums["wanted"] + unplaced,
+            "alarm": self._refusals.alarm, "unplaced": unplaced, "markets": sums["wanted"] + unplaced - twice,
             "divergence": sum(c["divergence"] for c in connections) + unplaced, **sums,
             "paused_since": self.steering.paused_since, "draining": draining,
         }  # fmt: skip

@@ -4,13 +4,15 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gatherer.core.interfaces import IAllocator
 from gatherer.errors import NoCapacity
 from gatherer.rehoming import Rehoming
 
+LOOK_SECONDS = 0.25
+"""Between two looks whether a market's book came where it moved to."""
 MOST_MOVES = 10_000
 """Moves that `explain` remembers."""
 
@@ -33,17 +35,33 @@ class Placement:
         """Markets without a place, in the order of arrival."""
         self.draining: set[int] = set()
         """Connections that are to carry nothing."""
+        self._leaving: dict[str, Any] = {}
+        """Markets that moved, and the connection that goes on carrying them until their book came on the new one."""
+        self._look: IDelayedCall | None = None
+
+    @property
+    def twice(self) -> int:
+        """Markets that two connections want for the moment."""
+        return len(self._leaving)
 
     def where(self, ticker: str) -> int | None:
         """The connection of a market."""
         return self._allocator.where(ticker)
+
+    def load(self, conn_id: int) -> int:
+        """How many markets a connection has, those that moved already left out."""
+        return self._allocator.load(conn_id)
 
     def explain(self, ticker: str) -> dict[str, Any]:
         """Why a market is where it is; JSON-ready."""
         moves = [move for move in self._moves if move["ticker"] == ticker]
         why = moves[-1]["why"] if moves else "least loaded when it was added"
         placed = self._allocator.where(ticker) is not None
-        return {"unplaced": ticker in self.unplaced, "why_there": why if placed else None, "moves": moves}
+        left = self._leaving.get(ticker)
+        return {
+            "unplaced": ticker in self.unplaced, "why_there": why if placed else None, "moves": moves,
+            "still_on": None if left is None else left.conn_id,
+        }  # fmt: skip
 
     # -- markets --------------------------------------------------------------------------------
 
@@ -56,11 +74,12 @@ class Placement:
                 self._log.error("no connection for {ticker}: {error}; it waits", ticker=ticker, error=error)
             self.unplaced[ticker] = None
         else:
-            self._connections[conn_id].want(ticker)
+            self._want(conn_id, ticker)
 
     def remove(self, ticker: str) -> None:
         """It is over."""
         self.unplaced.pop(ticker, None)
+        self._let_go(ticker, moved=False)
         conn_id = self._allocator.release(ticker)
         if conn_id is not None:
             self._connections[conn_id].unwant(ticker)
@@ -80,9 +99,9 @@ class Placement:
             except NoCapacity:
                 return
             self.unplaced.popitem(last=False)
-            self._connections[conn_id].want(ticker)
+            self._want(conn_id, ticker)
         for conn_id in self.draining:
-            self._empty(self._connections[conn_id], f"connection {conn_id} drained")
+            self._empty(self._connections[conn_id], f"connection {conn_id} drained", gently=True)
 
     # -- connections ----------------------------------------------------------------------------
 
@@ -103,10 +122,13 @@ class Placement:
             self._move(connection, ticker, "market limit")
 
     def drain(self, connection: Any) -> int:
-        """Move its markets to others, as far as these have room, and give it none until `undrain`; how many moved."""
+        """Move its markets to others, as far as these have room, and give it none until `undrain`; how many moved.
+
+        It carries each until the book came on the other connection, so that nothing is missed.
+        """
         self.draining.add(connection.conn_id)
         self._allocator.set_available(connection.conn_id, False)
-        return self._empty(connection, f"connection {connection.conn_id} drained")
+        return self._empty(connection, f"connection {connection.conn_id} drained", gently=True)
 
     def undrain(self, connection: Any) -> None:
         """It may carry markets again: new ones, and those that wait for room."""
@@ -117,6 +139,9 @@ class Placement:
     def stop(self) -> None:
         """No timer is left."""
         self._rehoming.stop()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     # -- helpers --------------------------------------------------------------------------------
 
@@ -128,21 +153,52 @@ class Placement:
                 conn_id=connection.conn_id, moved=moved,
             )  # fmt: skip
 
-    def _empty(self, connection: Any, why: str) -> int:
+    def _empty(self, connection: Any, why: str, gently: bool = False) -> int:
         moved = 0
         for ticker in list(connection.wanted):
+            if ticker in self._leaving and self._allocator.where(ticker) != connection.conn_id:
+                continue
             if not self._allocator.has_room():
                 break
-            self._move(connection, ticker, why)
+            self._move(connection, ticker, why, gently)
             moved += 1
         return moved
 
-    def _move(self, connection: Any, ticker: str, why: str) -> None:
-        """From a connection to the least loaded other one, or to those that wait."""
+    def _move(self, connection: Any, ticker: str, why: str, gently: bool = False) -> None:
+        """From a connection to the least loaded other one, or to those that wait. Gently: it goes on for a moment."""
         self._allocator.release(ticker)
-        connection.unwant(ticker, moved=True)
+        if gently and connection.has_book(ticker):
+            self._let_go(ticker)
+            self._leaving[ticker] = connection
+            self._look_soon()
+        else:
+            connection.unwant(ticker, moved=True)
         self.add(ticker)
         self._moves.append({
             "ticker": ticker, "at": self._clock.seconds(), "from": connection.conn_id,
             "to": self._allocator.where(ticker), "why": why,
         })  # fmt: skip
+
+    def _want(self, conn_id: int, ticker: str) -> None:
+        if self._leaving.get(ticker) is self._connections[conn_id]:
+            del self._leaving[ticker]  # it came back to where it was
+        self._connections[conn_id].want(ticker)
+
+    def _let_go(self, ticker: str, moved: bool = True) -> None:
+        connection = self._leaving.pop(ticker, None)
+        if connection is not None:
+            connection.unwant(ticker, moved=moved)
+
+    def _look_soon(self) -> None:
+        if self._look is None:
+            self._look = self._clock.callLater(LOOK_SECONDS, self._look_at_those_leaving)
+
+    def _look_at_those_leaving(self) -> None:
+        """Let go of those whose book came, and of those that the old connection has lost itself."""
+        self._look = None
+        for ticker, old in list(self._leaving.items()):
+            conn_id = self._allocator.where(ticker)
+            if not old.has_book(ticker) or (conn_id is not None and self._connections[conn_id].has_book(ticker)):
+                self._let_go(ticker)
+        if self._leaving:
+            self._look_soon()

@@ -83,7 +83,7 @@ class Steering:
         if conn_id in self._placement.draining:
             raise SteeringError(f"connection {conn_id} is being drained already: undrain({conn_id}) ends it")
         moved = self._placement.drain(connection)
-        left = len(connection.wanted)
+        left = self._placement.load(conn_id)
         self._log.warn(
             "{by}: drain {conn_id}: {moved} markets move, {left} stay", by=by, conn_id=conn_id, moved=moved, left=left
         )

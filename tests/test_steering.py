@@ -132,8 +132,9 @@ class DrainTests(SteeringTestCase):
         pool.remove(tickers[30:])
         pool.step()
         facts = pool.manager.steering.drain(5, BY)
-        self.assertEqual((facts["left"], pool.manager.connections()[4].wanted), (0, set()))
+        self.assertEqual((facts["left"], pool.manager.status()["markets"]), (0, 30))
         pool.step(1)
+        self.assertEqual(pool.manager.connections()[4].wanted, set())
         self.assert_converged(pool, tickers[:30])
         pool.manager.steering.kick(5, BY)
         pool.step(5)
@@ -156,6 +157,48 @@ class DrainTests(SteeringTestCase):
         self.assertEqual(pool.manager.steering.where(ticker), story["moves"][0]["to"])
         removed = [m for m in pool.markers("markets_removed") if m.conn_id == 5]
         self.assertEqual(sorted(t for m in removed for t in m.facts["tickers"]).count(ticker), 1)
+
+    def test_a_market_stays_until_it_has_its_book_elsewhere(self) -> None:
+        """While commands are paused nothing leaves; one that is over meanwhile leaves both."""
+        pool = self.full()
+        pool.manager.steering.pause(BY)
+        over, *others = list(pool.manager.connections()[4].wanted)
+        pool.manager.steering.drain(5, BY)
+        pool.step(5)
+        self.assertEqual(set(pool.manager.connections()[4].wanted), {over, *others})
+        self.assertEqual(pool.manager.explain(others[0])["still_on"], 5)
+        pool.remove([over])
+        pool.manager.steering.resume(BY)
+        pool.step(1)
+        self.assert_converged(pool, [ticker for ticker in pool.tickers if ticker != over])
+        self.assertEqual(pool.manager.connections()[4].wanted, set())
+        self.assertIsNone(pool.manager.explain(others[0])["still_on"])
+
+    def test_a_socket_that_is_lost_while_drained(self) -> None:
+        """It has nothing to keep then, and comes back empty."""
+        pool = self.full()
+        pool.manager.steering.pause(BY)
+        pool.manager.steering.drain(5, BY)
+        self.kick(pool, 5)
+        pool.step(0.5)
+        self.assertEqual(pool.manager.connections()[4].wanted, set())
+        pool.manager.steering.resume(BY)
+        pool.step(5)
+        self.assert_converged(pool, pool.tickers)
+
+    def test_drains_that_cross(self) -> None:
+        """A market that moves on before it arrived, and one that comes back, are carried once in the end."""
+        pool = self.full(books=2, markets=20)
+        steering = pool.manager.steering
+        pool.wire.latency = 0.1
+        steering.drain(4, BY)
+        pool.step(0.05)
+        steering.undrain(4, BY)
+        steering.drain(5, BY)
+        pool.step(5)
+        self.assert_converged(pool, pool.tickers)
+        self.assertEqual([len(c.wanted) for c in pool.manager.connections()[3:]], [20, 0])
+        self.assertEqual(pool.manager.status()["markets"], 20)
 
     def test_what_finds_no_room_moves_when_there_is_some(self) -> None:
         """It stays where it is, not nowhere, and goes as soon as the others have a place."""

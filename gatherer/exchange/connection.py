@@ -94,6 +94,11 @@ class Connection(Service):
         if self._session is not None:
             self._session.refresh(ticker)
 
+    def has_book(self, ticker: str) -> bool:
+        """See `IConnection`."""
+        held = self._plan.held.get(ticker) if self._session is not None else None
+        return held is not None and held.book_at > 0
+
     def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
         """See `IConnection`."""
         return fail(SessionLost(self._no_socket())) if self._session is None else self._session.fresh_book(ticker)

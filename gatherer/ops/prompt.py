@@ -165,8 +165,8 @@ class Prompt:
     def drain(self, conn_id: int) -> Text:
         """Move all markets of an order book connection to the others and give it no new ones until undrain(conn_id).
 
-        What finds no room elsewhere stays, and moves as soon as there is some. Each move costs its book a short hole,
-        marked in the capture.
+        It carries each until the book came on the other connection, so nothing is missed. What finds no room elsewhere
+        stays, and moves as soon as there is some.
         """
         facts = self._steering.drain(conn_id, self._caller.by)
         left = f", {facts['left']:,} stay until the others have room" if facts["left"] else ""

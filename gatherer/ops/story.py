@@ -189,6 +189,8 @@ def _placed(explained: Facts, connection: Facts, now: float) -> Iterator[str]:
     yield f"on {name}: {explained.get('why_there')}"
     since = connection.get("session_since")
     up = "" if since is None else f", socket open since {moment(since, now)}"
+    if explained.get("still_on") is not None:
+        yield f"  connection {explained['still_on']} carries it as well until its book came here"
     yield f"  state: {connection.get('state')}{up}"
     if connection.get("draining"):
         yield "  it is being drained: the market moves as soon as another has room"

@@ -91,6 +91,19 @@ class KnownFaultTests(FaultTestCase):
         for ticker in self.on(pool, 5):
             self.assertEqual(self.holes(pool, ticker), [])
 
+    def test_a_drain_costs_nothing(self) -> None:
+        """A market leaves its connection once its book came on the other: nobody has a hole, nor a time without it."""
+        pool = self.pool(books=2, markets=12, batch_size=2)
+        before = self.on(pool, 4)
+        pool.wire.latency = 0.05
+        pool.manager.steering.drain(4, "somebody")
+        self.flow(pool, 5)
+        pool.stop()
+        self.assertTrue(before)
+        self.assertEqual(self.on(pool, 4), [])
+        for ticker in pool.tickers:
+            self.assertEqual(self.holes(pool, ticker), [])
+
     def test_a_dead_socket_was_dead_before_it_was_noticed(self) -> None:
         """Half-open: the hole begins with the last sign of life, up to `ping_timeout` before the cut."""
         pool = self.pool()
