@@ -159,7 +159,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         return RemoteProtocolError(self.wasNotCleanReason) if self.droppedByMe and self.wasNotCleanReason else None
 
     def _take_the_long_way(self, data: bytes) -> None:
-        if self.state == self.STATE_OPEN:
+        if self.state == self.STATE_OPEN or self._tail_missing:  # we may close while the rest of a frame is to come
             self._consume(data)
         else:
             self._dataReceived(data)
