@@ -87,6 +87,8 @@ class ExchangeProtocol(WebSocketClientProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         """A message that took the long way, in order with those that did not."""
+        if self.wasClean:
+            return  # behind the exchange's close frame there is no data (RFC 6455 section 1.4)
         if not isBinary:
             self._texts.append(payload)
             return

@@ -35,14 +35,15 @@ LIMIT = 70_000
 
 
 class StockProtocol(WebSocketClientProtocol):
-    """Autobahn as it comes, its messages kept."""
+    """Autobahn as it comes, its messages kept; but for those behind a close frame, which are to be discarded."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[tuple[str, bytes]] = []
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        self.seen.append(("binary" if isBinary else "text", payload))
+        if not self.wasClean:
+            self.seen.append(("binary" if isBinary else "text", payload))
 
     def onPing(self, payload: bytes) -> None:
         super().onPing(payload)

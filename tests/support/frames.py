@@ -29,6 +29,8 @@ def close(code: int, reason: bytes = b"") -> bytes:
 
 def fragments(parts: list[bytes], first: int = TEXT, between: bytes = b"") -> bytes:
     """One message in several frames, with something between each two."""
+    if len(parts) == 1:
+        return frame(parts[0], first)
     opcode = first & 0x7F
     frames = [frame(part, opcode if i == 0 else 0) for i, part in enumerate(parts[:-1])]
     return between.join([*frames, frame(parts[-1], 0x80)])
