@@ -148,13 +148,23 @@ class FastRecords(Records):
         self._get_error, self._clear_error = lib.SSL_get_error, lib.ERR_clear_error
         self._read_out = lib.BIO_read
 
+    def shake_hands(self) -> bool:
+        """See `Records`."""
+        self._clear_error()  # OpenSSL's queue belongs to the thread, and an older error would be taken for ours
+        return super().shake_hands()
+
+    def encrypt(self, plaintext: bytes) -> None:
+        """See `Records`."""
+        self._clear_error()
+        super().encrypt(plaintext)
+
     def decrypt(self, ciphertext: bytes) -> bytes:
         """See `Records`."""
         size = len(ciphertext)
         if size > MOST:
             return b"".join(self.decrypt(ciphertext[at : at + MOST]) for at in range(0, size, MOST))
         read, ssl, start = self._read, self._ssl, self._scratch
-        self._clear_error()  # the queue belongs to the thread, and an older error would be taken for ours
+        self._clear_error()
         self._write(self._into, ciphertext, size)
         end = start
         while (got := read(ssl, end, RECORD)) > 0:

@@ -206,7 +206,7 @@ class DifferentialTests(SynchronousTestCase):
 
     @settings(max_examples=500, deadline=None)
     @given(st.lists(st.one_of(right, right, wrong), min_size=1, max_size=8), st.data())
-    def test_same_messages_same_answers(self, stream: list[bytes], data: st.DataObject) -> None:
+    def test_same_messages_same_close_codes(self, stream: list[bytes], data: st.DataObject) -> None:
         """Same messages in the same order, same pongs, same close codes, same state."""
         self.compare("", stream, data)
 

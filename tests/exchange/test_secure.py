@@ -111,7 +111,7 @@ class StreamTests(Ends):
                 self.assertEqual(pair.server.received, b"")
                 pair.to_client(read)
             sent += pair.to_server()
-        self.assertNotIn(b"GET", sent)
+        self.assertNotIn(Above.greeting, sent)
         self.assertEqual(pair.server.received, Above.greeting)
 
     def test_all_records_of_a_read_go_up_in_one_call(self) -> None:
@@ -179,12 +179,24 @@ class StreamTests(Ends):
     def test_a_stale_error_of_somebody_else_is_not_ours(self) -> None:
         """OpenSSL's error queue belongs to the thread: what another use of it left there fails no connection."""
         lib = OpenSSL._util.lib
-        pair = self.open()
-        pair.server.send(b"good")
-        lib.SSL_CTX_use_certificate_chain_file(SSL.Context(SSL.TLS_METHOD)._context, b"/nowhere")
-        self.assertNotEqual(lib.ERR_peek_error(), 0)
+
+        def leave_one() -> None:
+            lib.SSL_CTX_use_certificate_chain_file(SSL.Context(SSL.TLS_METHOD)._context, b"/nowhere")
+            self.assertNotEqual(lib.ERR_peek_error(), 0)
+
+        self.addCleanup(lib.ERR_clear_error)
+        pair = self.pair()
+        pair.to_server()
+        leave_one()
         pair.to_client()
-        self.assertEqual(pair.above.heard, b"good")
+        pair.shake_hands()
+        pair.server.send(b"good")
+        leave_one()
+        pair.to_client()
+        leave_one()
+        pair.secure.write(b"answer")
+        pair.to_server()
+        self.assertEqual((pair.above.heard, pair.server.received), (b"good", Above.greeting + b"answer"))
         self.assertFalse(pair.tcp.disconnecting)
 
 
