@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SkipTest, TestCase
@@ -120,7 +120,7 @@ class AutobahnTestsuiteTests(TestCase):
         dialing = Dialing(
             f"ws://127.0.0.1:{self.port}{path}",
             lambda factory: self.reactor.connectTCP("127.0.0.1", self.port, factory, timeout=5),
-            dict, DialPacer(self.reactor, 1e6), self.reactor, time.time_ns, 5.0, compression,
+            lambda: succeed({}), DialPacer(self.reactor, 1e6), self.reactor, time.time_ns, 5.0, compression,
         )  # fmt: skip
         echo.client = WebSocketClient(echo, dialing, Backoff(300.0, 300.0, 2.0, 0.0, lambda: 0.5))
         echo.client.start()
