@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from gatherer.plugin import choose_reactor
+
 
 def install(name: str) -> None:
-    """`epoll`, `asyncio`, `uvloop`, or "" for what `twistd gatherer` would run on. SystemExit for any other."""
-    if name in ("", "epoll"):
+    """`epoll`, `asyncio`, `uvloop`, or "" for what `twistd gatherer` runs on. SystemExit for any other."""
+    if name == "":
+        choose_reactor()
+        return
+    if name == "epoll":
         from twisted.internet import epollreactor
 
         epollreactor.install()
