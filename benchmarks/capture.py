@@ -21,7 +21,7 @@ from benchmarks.tables import markdown
 from benchmarks.turntimes import timed_turns
 from benchmarks.whole import Place, build, exchange, settled
 
-RATES = (50_000, 100_000, 150_000, 200_000, 250_000, 300_000, 400_000)
+RATES = (50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 500_000, 600_000)
 BEHIND = 0.25
 """Seconds of messages that may be under way at the end."""
 WARM_UP = 2.0
