@@ -70,7 +70,8 @@ class SecureTransport(Protocol):
         plain = tls.decrypt(data)
         if plain:
             self._above.dataReceived(plain)
-        self._flush()  # answers of TLS itself, such as a key update's
+        else:  # TLS talks to itself; what it has to answer to records among data may wait for the next write
+            self._flush()
         if not tls.ended:
             return
         if tls.error is not None:
