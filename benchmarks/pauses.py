@@ -1,7 +1,7 @@
 """How long the garbage collector holds the reactor up, with every market there can be in memory.
 
-Run: python -m benchmarks.pauses. Registry, manager, connections and sessions are the real ones, the exchange is the lean
-stand-in in the same process. Pauses while the markets come in are those that `gc.callbacks` sees; afterwards each
+Run: python -m benchmarks.pauses. Registry, manager, connections and sessions are the real ones, the exchange is the
+lean stand-in in the same process. Pauses while the markets come in are those that `gc.callbacks` sees; afterwards each
 generation is collected by hand, several times, and the longest told. With `--no-freeze` what was imported is not
 frozen, as it would be without `gc.freeze()` in `gatherer/tap.py`.
 """
@@ -61,7 +61,9 @@ def main() -> None:
     for generation in (0, 1, 2) * TIMES:
         gc.collect(generation)
     held = sum(book.status()["held"] for book in rig.books)
-    print(f"CPython {platform.python_version()}, {held:,} markets held, {len(gc.get_objects()):,} objects to walk through")
+    print(
+        f"CPython {platform.python_version()}, {held:,} markets held, {len(gc.get_objects()):,} objects to walk through"
+    )
     print(f"while they came in: {filling}")
     print(f"by hand: {by_hand}")
 
