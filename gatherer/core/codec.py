@@ -87,11 +87,12 @@ def decode_run(payloads: list[bytes]) -> tuple[int, list[int]] | None:
     Snapshots are not counted among them: each is looked at.
     """
     try:
+        first = decode_envelope(payloads[0])
+        kind, sid, count = first.type, first.sid, len(payloads)
+        if kind not in KNOWN_TYPES or kind == "orderbook_snapshot":
+            return None  # before the others are decoded in vain: snapshots are long
         envelopes = list(map(decode_envelope, payloads))
     except NOT_READABLE:
-        return None
-    kind, sid, count = envelopes[0].type, envelopes[0].sid, len(envelopes)
-    if kind not in KNOWN_TYPES or kind == "orderbook_snapshot":
         return None
     kinds, sids = [envelope.type for envelope in envelopes], [envelope.sid for envelope in envelopes]
     if kinds.count(kind) != count or sids.count(sid) != count:
