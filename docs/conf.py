@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from sphinx.application import Sphinx
-
 HERE = Path(__file__).parent
 
 project = "gatherer"
@@ -26,19 +24,3 @@ html_show_sphinx = False
 html_use_index = False
 html_static_path = ["_static"]
 html_css_files = ["gatherer.css"]
-
-
-def drop_unwritten(app: Sphinx, page: str, source: list[str]) -> None:
-    """Leave out what index.md names and nobody has written yet."""
-    if page == "index":
-        source[0] = re.sub(
-            r"^[a-z-]+\n",
-            lambda name: name[0] if (HERE / f"{name[0].strip()}.md").exists() else "",
-            source[0],
-            flags=re.M,
-        )
-
-
-def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
-    app.connect("source-read", drop_unwritten)
