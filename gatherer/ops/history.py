@@ -6,6 +6,8 @@ from typing import Any
 
 INTERVAL = 2.0
 """Seconds between two samples."""
+CLOSEST = 0.01
+"""Seconds over which a rate means something; over next to nothing it would be infinite."""
 MOST_SAMPLES = 300
 COLUMNS = ("at", "messages", "megabytes", "gaps", "reconnects", "backlog", "missing", "dropped")
 """Of a sample: Unix time; messages and MB a second; gaps and lost sockets since the sample before; messages that wait
@@ -48,9 +50,13 @@ class History:
         self._last: tuple[float, Totals] | None = None
 
     def note(self, now: float, figures: Totals) -> None:
-        """A sample. The first one, and one after the clock stepped back, is only what the next is compared with."""
-        last, self._last = self._last, (now, figures)
-        if last is None or now <= last[0]:
+        """A sample. The first one, and one after the clock stepped back, is only what the next is compared with;
+        one too close to the last is left to the next."""
+        last = self._last
+        if last is not None and 0.0 <= now - last[0] < CLOSEST:
+            return
+        self._last = (now, figures)
+        if last is None or now < last[0]:
             return
         before, seconds = last[1], now - last[0]
         self._rows.append((

@@ -41,6 +41,14 @@ class HistoryTests(SynchronousTestCase):
         history.note(100.0, still(messages=10**9))
         self.assertIsNone(history.latest())
 
+    def test_no_rate_over_next_to_nothing(self) -> None:
+        """Two looks in the same moment are one: nothing infinite, and what came in between is not lost."""
+        history = History()
+        history.note(0.0, still())
+        history.note(5e-324, still(messages=1))
+        history.note(2.0, still(messages=2))
+        self.assertEqual([row[1] for row in history.rows()], [1.0])
+
     @given(st.lists(st.tuples(moments, figures), max_size=8))
     def test_it_holds_whatever_the_clock_does(self, looks: list[tuple[float, Totals]]) -> None:
         """A clock that stands still or steps back makes no negative, infinite or missing number."""
