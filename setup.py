@@ -31,7 +31,7 @@ setup(
     python_requires=">=3.11",
     # "twisted.plugins" has no __init__.py and must never get one: Twisted merges such folders into its own package.
     packages=[*find_packages(include=["gatherer", "gatherer.*"]), "twisted.plugins"],
-    package_data={"gatherer": ["py.typed"], "gatherer.ops": ["page/*"]},
+    package_data={"gatherer": ["py.typed"], "gatherer.ops.web": ["static/*"]},
     data_files=[
         ("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"]),
         ("share/gatherer/systemd", ["conf/systemd/gatherer.service"]),

@@ -1,4 +1,4 @@
-"""How fast `gatherer.completeness` reads: a capture of made-up order book messages, judged for one market.
+"""How fast `gatherer.cli.coverage` reads: a capture of made-up order book messages, judged for one market.
 
 `python -m benchmarks.completeness_rate [lines] [markets]`; makes the capture in a temporary directory first.
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import zstandard
 
-from gatherer.capture.judging import judge
+from gatherer.capture.records import encode_batch, encode_marker, encode_segment_start
+from gatherer.capture.segment_file import SUFFIX, segment_name
 from gatherer.core.messages import Marker, RawMessage
-from gatherer.router.names import SUFFIX, segment_name
-from gatherer.router.records import encode_batch, encode_marker, encode_segment_start
+from gatherer.coverage.judge import judge
 
 START = 1_795_464_000_000_000_000
 SNAPSHOT = (

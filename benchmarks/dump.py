@@ -15,8 +15,8 @@ from twisted.internet.defer import maybeDeferred
 
 from benchmarks.rig import Rig
 from benchmarks.scale import tickers
-from gatherer.ops.dump import StateDump, process_facts, write_dump
-from gatherer.settings import Settings
+from gatherer.config.settings import Settings
+from gatherer.ops.state_dump import StateDump, process_facts, write_dump
 
 ROUNDS = 20
 

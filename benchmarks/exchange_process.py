@@ -10,9 +10,9 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import LoopingCall, react
 
 from gatherer.simulator.exchange import Exchange
+from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.subscription import BOOKS
 from gatherer.simulator.service import SimulatorService
-from gatherer.simulator.session import Session
-from gatherer.simulator.subscription import BOOKS
 
 KEY_ID = "bench"
 LISTEN_SECONDS = 0.02

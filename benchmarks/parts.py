@@ -23,13 +23,13 @@ from benchmarks.load.exchange import varied
 from benchmarks.load.messages import DELTA, frames, payloads
 from benchmarks.rig import Rig
 from benchmarks.tables import markdown
-from gatherer.core.codec import decode_envelope
-from gatherer.core.frames import scan
+from gatherer.capture.records import encode_batch
 from gatherer.core.messages import RawMessage
-from gatherer.core.sequence import SequenceTracker
-from gatherer.exchange.records import TlsClient
-from gatherer.exchange.tls import trust_root
-from gatherer.router.records import encode_batch
+from gatherer.core.subscriptions.sequence import SequenceTracker
+from gatherer.core.wire.codec import decode_envelope
+from gatherer.core.wire.frames import scan
+from gatherer.exchange.tls.records import TlsClient
+from gatherer.exchange.tls.trust import trust_root
 
 READ, BLOCK = 64 * 1024, 2000
 """Bytes of a socket read; messages of a frame of the capture."""

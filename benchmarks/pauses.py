@@ -3,7 +3,7 @@
 Run: python -m benchmarks.pauses. Registry, manager, connections and sessions are the real ones, the exchange is the
 lean stand-in in the same process. Pauses while the markets come in are those that `gc.callbacks` sees; afterwards each
 generation is collected by hand, several times, and the longest told. With `--no-freeze` what was imported is not
-frozen, as it would be without `gc.freeze()` in `gatherer/tap.py`.
+frozen, as it would be without `gc.freeze()` in `gatherer/app/tap.py`.
 """
 
 import argparse

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.session import Session
+from gatherer.simulator.feed.session import Session
 
 Request = tuple[str, int, bytes]
 

@@ -10,13 +10,11 @@ from benchmarks.turns import TurnReactor
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.layout import Role, Slot, make_plan
-from gatherer.exchange.commander import CommandSettings
 from gatherer.exchange.connection import Connection
-from gatherer.exchange.session import SessionTools
-from gatherer.exchange.trouble import Trouble
-from gatherer.exchange.tuning import ConnectionSettings
-from gatherer.manager import ConnectionManager
-from gatherer.registry import MarketRegistry
+from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
+from gatherer.exchange.error_log import ErrorLog
+from gatherer.pool.manager import ConnectionManager
+from gatherer.registry.registry import MarketRegistry
 
 START = 1_801_000_000.0
 """Late January 2027: after the open times and before the close times of `BenchRest`."""
@@ -36,8 +34,8 @@ class Rig:
         self._exchange = exchange
         clock: Any = self.reactor
         self.registry = MarketRegistry(BenchRest(tickers, self.reactor), clock)
-        tools = SessionTools(
-            self.router, Trouble(clock), clock, lambda: int(clock.seconds() * 1e9), CommandSettings(5.0), True
+        tools = SessionContext(
+            self.router, ErrorLog(clock), clock, lambda: int(clock.seconds() * 1e9), CommandSettings(5.0), True
         )
         settings = ConnectionSettings(30.0, 10.0, BATCH, 30.0)
         plan = make_plan(2, 2, 2, books)

@@ -21,9 +21,9 @@ from twisted.internet.task import deferLater, react
 
 from benchmarks.exchange_process import KEY_ID, serve
 from benchmarks.turntimes import LateBeats, TimedPoller, timed_turns
-from gatherer.building import Builder
+from gatherer.app.builder import Builder
+from gatherer.config.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 from gatherer.exchange.auth import Signer
-from gatherer.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 
 LOOK = 0.1
 """Seconds between two looks at how far it is; each costs 2 ms."""

@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 from benchmarks.turns import TurnReactor
 from gatherer.core.messages import ExchangeStatus, Marker, MarketRow, RawMessage
+from gatherer.core.wire.rest_bodies import decode_page
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
-from gatherer.exchange.pages import decode_page
 from gatherer.interfaces import IExchangeRest, IMessageRouter
 
 READ_BYTES = 65_536

@@ -13,10 +13,10 @@ from benchmarks.cores import surroundings
 from benchmarks.rig import Rig
 from benchmarks.scale import tickers
 from benchmarks.tables import markdown
-from gatherer.core.meters import Meters
-from gatherer.ops.broadcast import Broadcast, Stream
-from gatherer.ops.journal import Journal
-from gatherer.ops.vitals import Vitals
+from gatherer.core.histograms import Measurements
+from gatherer.ops.health import HealthService
+from gatherer.ops.web.event_log import EventLog
+from gatherer.ops.web.live import LiveFeed, Stream
 
 MARKETS = 144 * 300
 ROUNDS = 200
@@ -42,9 +42,9 @@ def measure() -> list[list[str]]:
     rig.quiet()
     parts = (rig.manager, rig.registry, rig.router)
     clock: Any = rig.reactor
-    vitals = Vitals(clock, time.monotonic, Meters(), *parts, 120.0)
+    vitals = HealthService(clock, time.monotonic, Measurements(), *parts, 120.0)
     sent: list[bytes] = []
-    watched, unwatched = (Broadcast(clock, *parts, vitals, Journal()) for _ in range(2))
+    watched, unwatched = (LiveFeed(clock, *parts, vitals, EventLog()) for _ in range(2))
     for _ in range(WATCHERS):
         watched.add(Stream(sent.append, lambda: None, clock))
     rows = [

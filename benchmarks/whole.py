@@ -16,7 +16,7 @@ from benchmarks.cores import CLIENT, pin
 from benchmarks.load.certificates import AUTHORITY
 from benchmarks.load.live import Live
 from benchmarks.load.process import Generator
-from gatherer.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
+from gatherer.config.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 
 PATIENCE = 120.0
 DIAL_RATE = 200.0
@@ -53,7 +53,7 @@ def exchange(markets: int, certificates: Path | None = None) -> Iterator[Generat
 
 def build(reactor: Any, place: Place, directory: str, connections: int, web: str = "") -> Any:
     """The gatherer, not started. All settings that matter are the defaults."""
-    from gatherer.building import Builder  # imports autobahn, which imports the reactor
+    from gatherer.app.builder import Builder
     from gatherer.exchange.auth import Signer
 
     pairs = 2 if connections > 6 else 0

@@ -74,7 +74,7 @@ class ConfigError(GathererError):
     """A setting is wrong; the text names the file, the table and the key."""
 
 
-class SteeringError(GathererError):
+class AdminError(GathererError):
     """An operator asked for something that makes no sense or cannot be had; the text is the answer."""
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,6 +12,30 @@ from tests.support import layering
 from tests.support.layering import Module
 
 Rule = Callable[[Module], Iterable[str]]
+DIRECTION: layering.Table = {
+    "cli": ("coverage", "top", "text"),
+    "app": ("ops", "router", "pool", "registry", "exchange", "simulator", "config", "core", "log", "daemon", "text",
+            "interfaces"),
+    "top": ("text",),
+    "ops": ("config", "core", "log", "text", "interfaces"),
+    "coverage": ("capture", "core", "text"),
+    "router": ("capture", "core", "log", "text", "interfaces"),
+    "pool": ("core", "text", "interfaces"),
+    "registry": ("core", "text", "interfaces"),
+    "exchange": ("core", "log", "text", "interfaces"),
+    "capture": ("core", "text"),
+    "simulator": ("log", "daemon", "text"),
+    "config": ("core", "text"),
+    "core": ("text", "interfaces"),
+    "daemon": ("log", "text"),
+    "log": ("text",),
+    "text": (),
+    "interfaces": (),
+    "errors": (),
+}  # fmt: skip
+"""Package to the packages it may import, from the top floor to the ground floor as in `docs/architecture.md`. All may
+import `errors`. Parts of the shell (ops, router, pool, registry, exchange) do not know each other's classes: they meet
+through `interfaces`, and `app` puts them together."""
 PACKAGE = Path(gatherer.__file__).resolve().parent
 
 
@@ -35,16 +60,38 @@ class TreeTests(SynchronousTestCase):
     def test_modules_are_found(self) -> None:
         """The walk sees the tree: it cannot pass because it looked at nothing."""
         names = {module.name for module in modules()}
-        for name in ("gatherer", "gatherer.core.messages", "gatherer.interfaces", "gatherer.exchange.rest"):
+        for name in (
+            "gatherer",
+            "gatherer.core.messages",
+            "gatherer.interfaces",
+            "gatherer.exchange.rest.client",
+        ):
             self.assertIn(name, names)
 
     def test_core_is_pure(self) -> None:
         """Core imports the standard library, errors, contracts and core."""
         self.assert_rule(layering.impure_core)
 
-    def test_foundations_know_nothing(self) -> None:
-        """Interfaces and errors import nothing of ours."""
-        self.assert_rule(layering.knowing_foundations)
+    def test_direction(self) -> None:
+        """Each package imports only what its row of `DIRECTION` allows."""
+        self.assert_rule(partial(layering.wrong_direction, table=DIRECTION))
+
+    def test_every_package_has_a_row(self) -> None:
+        """A new package needs a row, and a row needs a package."""
+        parts = {module.part for module in modules()} - {""}
+        self.assertEqual(parts, set(DIRECTION))
+
+    def test_the_table_points_down(self) -> None:
+        """A row names only packages of rows below it, so there is no circle of packages."""
+        rows = list(DIRECTION)
+        upwards = [
+            (row, name) for place, row in enumerate(rows) for name in DIRECTION[row] if name in rows[: place + 1]
+        ]
+        self.assertEqual(upwards, [])
+
+    def test_no_file_imports_itself(self) -> None:
+        """There is no circle of files, not even one of imports for type checking."""
+        self.assertEqual(layering.circles(modules()), [])
 
     def test_the_reactor_is_an_argument(self) -> None:
         """Only tap modules import the reactor, and inside functions."""
@@ -53,10 +100,6 @@ class TreeTests(SynchronousTestCase):
     def test_nobody_imports_tap(self) -> None:
         """Only twistd loads the tap modules."""
         self.assert_rule(layering.tap_imports)
-
-    def test_parts_meet_through_interfaces(self) -> None:
-        """Exchange, router, registry, manager, ops and simulator do not import one another."""
-        self.assert_rule(layering.crossing_parts)
 
     def test_names_are_written_in_full(self) -> None:
         """There are no relative imports."""
@@ -96,24 +139,45 @@ class RuleTests(SynchronousTestCase):
     def test_impure_core(self) -> None:
         """Frameworks, clocks and shell are found in core, inside functions too; exceptions hold for one module."""
         self.assert_finds(
-            layering.impure_core, "gatherer.core.planning",
+            layering.impure_core, "gatherer.core.subscriptions.book_planner",
             "import twisted", "from twisted.internet.defer import Deferred", "import msgspec", "import time",
-            "from random import random", "def f():\n    import socket", "from gatherer import manager",
-            "from gatherer.exchange.urls import check_url", "import gatherer.corelike",
+            "from random import random", "def f():\n    import socket",
         )  # fmt: skip
         self.assert_passes(
-            layering.impure_core, "gatherer.core.correlation",
+            layering.impure_core, "gatherer.core.subscriptions.correlation",
             "from twisted.internet.defer import Deferred", "import heapq", "from gatherer.core import layout",
             "from gatherer.errors import NoCapacity", "from zope.interface import implementer",
         )  # fmt: skip
-        self.assert_passes(layering.impure_core, "gatherer.exchange.rest", "import treq", "import time")
+        self.assert_passes(layering.impure_core, "gatherer.exchange.rest.client", "import treq", "import time")
 
-    def test_knowing_foundations(self) -> None:
-        """An import of ours in the foundations is found, whatever its form."""
-        for name in ("gatherer.interfaces", "gatherer.errors"):
-            self.assert_finds(layering.knowing_foundations, name, "import gatherer", "from gatherer.core import layout")
-            self.assert_passes(layering.knowing_foundations, name, "from zope.interface import Interface")
-        self.assert_passes(layering.knowing_foundations, "gatherer.manager", "from gatherer.core import layout")
+    def test_wrong_direction(self) -> None:
+        """An import that no row allows is found, whatever its form; rows, errors and the package itself pass."""
+        table = {"pool": ("core",), "core": (), "errors": ()}
+        rule = partial(layering.wrong_direction, table=table)
+        self.assert_finds(
+            rule, "gatherer.core.layout",
+            "import gatherer.pool", "from gatherer import pool", "from gatherer.pool.manager import x",
+            "def f():\n    from gatherer.pool import manager",
+        )  # fmt: skip
+        self.assert_finds(rule, "gatherer.errors", "from gatherer.core import layout")
+        self.assert_finds(rule, "gatherer.unknown", "from gatherer.core import layout")
+        self.assert_passes(
+            rule, "gatherer.pool.manager",
+            "from gatherer.core import layout", "from gatherer.pool import admin", "from gatherer import __version__",
+            "from gatherer.errors import NoCapacity", "import twisted",
+        )  # fmt: skip
+
+    def test_circles(self) -> None:
+        """Circles of two and three files are found once for each file in them; a chain passes."""
+        sources = {"a": "from gatherer import b", "b": "from gatherer.c import x", "c": "import gatherer.a"}
+        ring = [Module(f"gatherer.{name}", source) for name, source in sources.items()]
+        found = layering.circles(ring)
+        self.assertEqual(len(found), 3, found)
+        self.assertIn("gatherer.a -> gatherer.b -> gatherer.c -> gatherer.a", found)
+        late = "if TYPE_CHECKING:\n    from gatherer.a import x"
+        pair = [Module("gatherer.a", "from gatherer.b import x"), Module("gatherer.b", late)]
+        self.assertEqual(len(layering.circles(pair)), 2)
+        self.assertEqual(layering.circles([*ring[:2], Module("gatherer.c", "import os")]), [])
 
     def test_reactor_imports(self) -> None:
         """The reactor is found in whatever way it is imported; a tap may import it inside a function."""
@@ -124,51 +188,42 @@ class RuleTests(SynchronousTestCase):
             "from twisted.internet.reactor import callLater",
             "if True:\n    from twisted.internet import reactor",
         )
-        self.assert_finds(layering.reactor_imports, "gatherer.manager", late, *early)
-        self.assert_finds(layering.reactor_imports, "gatherer.tap", *early)
+        self.assert_finds(layering.reactor_imports, "gatherer.pool.manager", late, *early)
+        self.assert_finds(layering.reactor_imports, "gatherer.app.tap", *early)
         self.assert_passes(layering.reactor_imports, "gatherer.simulator.tap", late)
-        self.assert_passes(layering.reactor_imports, "gatherer.manager", "from twisted.internet.task import Clock")
+        self.assert_passes(layering.reactor_imports, "gatherer.pool.manager", "from twisted.internet.task import Clock")
 
     def test_tap_imports(self) -> None:
         """A tap module is found in whatever way it is imported."""
         self.assert_finds(
-            layering.tap_imports, "gatherer.manager",
-            "import gatherer.tap", "from gatherer import tap", "from gatherer.simulator.tap import makeService",
+            layering.tap_imports, "gatherer.pool.manager",
+            "import gatherer.app.tap", "from gatherer import tap", "from gatherer.simulator.tap import makeService",
         )  # fmt: skip
-        self.assert_passes(layering.tap_imports, "gatherer.manager", "from gatherer.core import tape", "import tap")
-
-    def test_crossing_parts(self) -> None:
-        """A part that imports another is found; composers and the part itself may."""
-        crossing = ("from gatherer.exchange.rest import RestClient", "from gatherer import exchange")
-        self.assert_finds(layering.crossing_parts, "gatherer.router.writer", *crossing)
-        self.assert_finds(layering.crossing_parts, "gatherer.simulator.service", *crossing)
-        self.assert_finds(layering.crossing_parts, "gatherer.core.layout", *crossing)
-        self.assert_passes(layering.crossing_parts, "gatherer.exchange.session", *crossing)
-        self.assert_passes(layering.crossing_parts, "gatherer.tap", *crossing)
-        self.assert_passes(layering.crossing_parts, "gatherer.router.writer", "from gatherer.core import layout")
-        self.assert_passes(layering.crossing_parts, "gatherer.router.writer", "from gatherer.ops.logs import Throttle")
+        self.assert_passes(
+            layering.tap_imports, "gatherer.pool.manager", "from gatherer.core import tape", "import tap"
+        )
 
     def test_relative_imports(self) -> None:
         """Dots are found."""
         self.assert_finds(
-            layering.relative_imports, "gatherer.manager", "from . import core", "from .core import layout"
+            layering.relative_imports, "gatherer.pool.manager", "from . import core", "from .core import layout"
         )
-        self.assert_passes(layering.relative_imports, "gatherer.manager", "from gatherer import core")
+        self.assert_passes(layering.relative_imports, "gatherer.pool.manager", "from gatherer import core")
 
     def test_mutable_state(self) -> None:
         """Containers and `global` are found; constants in capitals and locals pass."""
         self.assert_finds(
-            layering.mutable_state, "gatherer.manager",
+            layering.mutable_state, "gatherer.pool.manager",
             "seen = set()", "cache: dict = {}", "a = B = [1]", "def f():\n    global x\n    x = 1",
             "x = [a for a in b]",
         )  # fmt: skip
         self.assert_passes(
-            layering.mutable_state, "gatherer.manager",
+            layering.mutable_state, "gatherer.pool.manager",
             "CODES = {1: 'a'}", "__all__ = ['x']", "x = (1, 2)", "def f():\n    seen = set()", "_WORDS = ['a']",
         )  # fmt: skip
 
     def test_too_long(self) -> None:
         """Line 301 of a file and line 41 of a function are found, line 300 and 40 pass."""
         long_function, short_function = ("async def f():\n    'why'\n" + "    x = 1\n" * count for count in (40, 39))
-        self.assert_finds(layering.too_long, "gatherer.manager", "\n" * 301, long_function)
-        self.assert_passes(layering.too_long, "gatherer.manager", "\n" * 300, short_function)
+        self.assert_finds(layering.too_long, "gatherer.pool.manager", "\n" * 301, long_function)
+        self.assert_passes(layering.too_long, "gatherer.pool.manager", "\n" * 300, short_function)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.storm import Storm
+from tests.support.fault_machine import Storm
 
 EXAMPLES, STEPS = 250, 30
 MUST_HAPPEN = (
@@ -22,7 +22,7 @@ MUST_HAPPEN = (
 
 
 class ConvergenceTests(SynchronousTestCase):
-    """See `tests.support.storm`."""
+    """See `tests.support.fault_machine`."""
 
     def test_after_any_storm_the_exchange_has_what_is_active(self) -> None:
         """Whatever happened: each active market subscribed once, with its book, every hole marked, no timer left."""

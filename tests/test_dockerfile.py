@@ -12,7 +12,7 @@ from socket import socket
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from gatherer.config import load
+from gatherer.config.load import load
 from tests.support.processes import twistd
 
 TREE = Path(__file__).resolve().parent.parent

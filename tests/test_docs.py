@@ -12,10 +12,10 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import gatherer
-from gatherer.core.reactions import Reaction, reaction_to
-from gatherer.options import GathererOptions
-from gatherer.settings import every_key
-from gatherer.simulator.fault_text import FAULTS
+from gatherer.app.options import GathererOptions
+from gatherer.config.settings import every_key
+from gatherer.core.subscriptions.commands import Reaction, reaction_to
+from gatherer.simulator.fault_options import FAULTS
 from gatherer.simulator.options import SimulatorOptions
 
 TREE = Path(__file__).resolve().parent.parent
@@ -193,7 +193,7 @@ class TableTests(SynchronousTestCase):
     def test_markers(self) -> None:
         """docs/capture.md has every marker that the code writes, and no other."""
         source = "\n".join(
-            path.read_text() for part in ("exchange", "router") for path in (PACKAGE / part).glob("*.py")
+            path.read_text() for part in ("exchange", "router", "capture") for path in (PACKAGE / part).rglob("*.py")
         )
         kinds = set(re.findall(r'(?:_mark\(|Marker\(|"marker":)\s*"([a-z_]+)"', source))
         self.assertEqual(self.rows("capture.md", "Markers"), kinds)

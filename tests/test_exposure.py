@@ -7,10 +7,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.building import Builder
+from gatherer.app.builder import Builder
+from gatherer.config.settings import Settings, WebSettings
 from gatherer.exchange.auth import Signer
 from gatherer.router.memory import MemoryRouter
-from gatherer.settings import Settings, WebSettings
 
 
 class WebExposureTests(SynchronousTestCase):

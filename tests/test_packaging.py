@@ -69,8 +69,12 @@ class InstalledTests(SynchronousTestCase):
 
     def test_it_holds_the_status_page(self) -> None:
         """Every file of the page is there: index, style, scripts and icons, which the page itself names."""
-        page = {name.removeprefix("gatherer/ops/page/") for name in self.names if name.startswith("gatherer/ops/page/")}
-        folder = files("gatherer.ops").joinpath("page")
+        page = {
+            name.removeprefix("gatherer/ops/web/static/")
+            for name in self.names
+            if name.startswith("gatherer/ops/web/static/")
+        }
+        folder = files("gatherer.ops.web").joinpath("static")
         texts = [folder.joinpath(name).read_text("utf-8") for name in page if not name.endswith(".svg")]
         named = {name for text in texts for name in re.findall(r"""["'](?:/page|\.)/([\w-]+\.\w+)["']""", text)}
         self.assertGreater(len(named), 8)

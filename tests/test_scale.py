@@ -13,7 +13,7 @@ from benchmarks.scale import compare, tickers
 from benchmarks.standins import BenchClient, BenchRest, LeanSession, NullRouter
 from benchmarks.turns import Longest, TurnReactor
 from gatherer.core.backoff import Backoff
-from gatherer.core.planning import BookPlan
+from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.exchange.interfaces import IWebSocketClient
 from gatherer.interfaces import IExchangeRest, IMessageRouter
 from tests.support.pool import Pool
@@ -59,7 +59,7 @@ class SizeTests(SynchronousTestCase):
 
     def test_a_plan_gives_back_what_it_queued(self) -> None:
         """Once the last market is asked for, the queue of a session takes no memory."""
-        plan = BookPlan(dict.fromkeys(tickers(7_500)).keys(), 500, 30.0, Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5))
+        plan = BookPlanner(dict.fromkeys(tickers(7_500)).keys(), 500, 30.0, Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5))
         full = plan._to_add.__sizeof__()
         while (command := plan.next_command(0.0)) is not None:
             plan.acknowledged(1, 0.0)

@@ -12,7 +12,7 @@ from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMessageRo
 from gatherer.simulator.exchange import Exchange
 from tests.simulation.__main__ import options
 from tests.simulation.day import Day, Outcome
-from tests.simulation.weather import maintenance
+from tests.simulation.fault_schedule import maintenance
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import CatalogueRest, ListingRest
 from tests.support.heap_clock import HeapClock

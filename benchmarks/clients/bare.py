@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from benchmarks.clients.dialing import READ, dial
 from benchmarks.clients.work import Books, Sink, Task
-from gatherer.core.frames import scan
+from gatherer.core.wire.frames import scan
 
 
 def run(task: Task, sink: Sink) -> None:

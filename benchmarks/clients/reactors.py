@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gatherer.plugin import choose_reactor
+from gatherer.daemon.plugin import choose_reactor
 
 
 def install(name: str) -> None:

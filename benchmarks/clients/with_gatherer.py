@@ -14,8 +14,8 @@ from zope.interface import implementer
 from benchmarks.clients.reactors import install, name_of
 from benchmarks.clients.work import Sink, Task
 from benchmarks.standins import NullRouter
-from gatherer.core.codec import decode_envelope
 from gatherer.core.messages import RawMessage
+from gatherer.core.wire.codec import decode_envelope
 from gatherer.interfaces import IMessageRouter
 
 DIAL_RATE = 1000.0
@@ -80,9 +80,9 @@ def run(task: Task, sink: Sink) -> None:
 
 def _manager(task: Task, router: Any, reactor: Any) -> Any:
     """The pool as the service builds it, all of it order book connections that want no market."""
-    from gatherer.building import Builder  # imports autobahn, which imports the reactor
+    from gatherer.app.builder import Builder
+    from gatherer.config.settings import ExchangeSettings, PoolSettings, Settings
     from gatherer.exchange.auth import Signer
-    from gatherer.settings import ExchangeSettings, PoolSettings, Settings
 
     settings = Settings(
         exchange=ExchangeSettings(task.url, "http://127.0.0.1:9", "bench", ca_file=task.ca_file or ""),

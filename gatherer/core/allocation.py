@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from zope.interface import implementer
 
-from gatherer.core.interfaces import IAllocator
-from gatherer.core.shards import Shards
+from gatherer.core.sharded_dict import ShardedDict
 from gatherer.errors import NoCapacity
+from gatherer.interfaces import IAllocator
 
 
 @implementer(IAllocator)
@@ -19,7 +19,7 @@ class LeastLoaded:
         self._capacity = dict.fromkeys(conn_ids, capacity)
         self._load = dict.fromkeys(self._capacity, 0)
         self._available = dict.fromkeys(self._capacity, True)
-        self._where: Shards[int] = Shards()
+        self._where: ShardedDict[int] = ShardedDict()
         self._heap = [(0, conn_id) for conn_id in sorted(self._capacity)]
 
     def __len__(self) -> int:

@@ -6,6 +6,8 @@ Key material stays inside the `cryptography` key object: nothing here prints, lo
 import base64
 import os
 import stat
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -16,8 +18,53 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gatherer.errors import ConfigError
+
+Headers = Mapping[str, str]
+
+
+class SigningQueue:
+    """Signs on request, first come, first served, one signature in a turn of the reactor."""
+
+    def __init__(self, clock: IReactorTime, sign: Callable[[], Headers]) -> None:
+        """`sign` makes the headers of a request that is sent now."""
+        self._clock = clock
+        self._sign = sign
+        self._waiting: deque[Deferred[Headers]] = deque()
+        self._call: IDelayedCall | None = None
+
+    def __call__(self) -> Deferred[Headers]:
+        """Fires with headers signed in that very turn; fails as `sign` does. Whoever no longer needs them cancels."""
+        signed: Deferred[Headers] = Deferred(self._forget)
+        self._waiting.append(signed)
+        self._arm()
+        return signed
+
+    def _arm(self) -> None:
+        if self._waiting and self._call is None:
+            self._call = self._clock.callLater(0, self._next)
+
+    def _next(self) -> None:
+        self._call = None
+        signed = self._waiting.popleft()
+        self._arm()
+        try:
+            headers = self._sign()
+        except Exception:
+            signed.errback()
+        else:
+            signed.callback(headers)
+
+    def _forget(self, signed: Deferred[Headers]) -> None:
+        if signed in self._waiting:
+            self._waiting.remove(signed)
+        if not self._waiting and self._call is not None:
+            self._call.cancel()
+            self._call = None
+
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 

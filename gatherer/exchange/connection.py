@@ -11,16 +11,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
-from gatherer.core.channels import ChannelPlan
 from gatherer.core.layout import Slot
 from gatherer.core.messages import Marker
-from gatherer.core.planning import BookPlan
-from gatherer.errors import CutByOperator, RemoteProtocolError, SessionLost, SteeringError, UpgradeRefused
-from gatherer.exchange.commander import Plan
+from gatherer.core.subscriptions.book_planner import BookPlanner
+from gatherer.core.subscriptions.channel_planner import ChannelPlanner
+from gatherer.errors import AdminError, CutByOperator, RemoteProtocolError, SessionLost, UpgradeRefused
+from gatherer.exchange.command_queue import Plan
+from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
-from gatherer.exchange.session import Session, SessionTools
-from gatherer.exchange.tuning import ConnectionSettings
+from gatherer.exchange.session import Session
 from gatherer.interfaces import IConnection, IConnectionOwner
 
 
@@ -32,7 +32,7 @@ class Connection(Service):
 
     def __init__(
         self, slot: Slot, owner: Any, make_client: Callable[[Any], Any], make_pause: Callable[[], Backoff],
-        tools: SessionTools, settings: ConnectionSettings,
+        tools: SessionContext, settings: ConnectionSettings,
     ) -> None:  # fmt: skip
         self._slot = slot
         self._owner = IConnectionOwner(owner)
@@ -45,7 +45,7 @@ class Connection(Service):
         """A set of 7,500 takes 70 bytes a market, a dict 28; and this one is in the order of arrival."""
         self.counters = Counters()
         self._session: Session | None = None
-        self._next: tuple[SessionTools, ConnectionSettings] = (tools, settings)
+        self._next: tuple[SessionContext, ConnectionSettings] = (tools, settings)
         self._plan: Plan = self._new_plan()
         self._watchdog: IDelayedCall | None = None
         self._probation: IDelayedCall | None = None
@@ -121,10 +121,10 @@ class Connection(Service):
     def kick(self, reason: str) -> None:
         """See `IConnection`."""
         if self._session is None:
-            raise SteeringError(f"connection {self.conn_id} has no socket to cut: {self._no_socket()}")
+            raise AdminError(f"connection {self.conn_id} has no socket to cut: {self._no_socket()}")
         self._client.abort(CutByOperator(reason))
 
-    def reconfigure(self, tools: SessionTools, settings: ConnectionSettings) -> None:
+    def reconfigure(self, tools: SessionContext, settings: ConnectionSettings) -> None:
         """What the next session is to be made with; the one that is open goes on as it is."""
         self._next = (tools, settings)
 
@@ -252,9 +252,9 @@ class Connection(Service):
 
     def _new_plan(self) -> Plan:
         if self._slot.role.is_global:
-            return ChannelPlan(self._slot.role.channel, self._make_pause())
+            return ChannelPlanner(self._slot.role.channel, self._make_pause())
         settings = self._settings
-        return BookPlan(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_pause())
+        return BookPlanner(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_pause())
 
     def _no_ping(self) -> None:
         self._client.abort(RemoteProtocolError(f"no ping for {self._settings.ping_timeout} s"))

@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from gatherer.core.gaps import GapJournal
+from gatherer.core.subscriptions.sequence import GapLog
 
-MOST_UNKNOWN_TYPES = 50
+MAX_UNKNOWN_TYPES = 50
 """Names of message types we count; a flood of invented ones must not fill the memory."""
 
 
@@ -23,7 +23,7 @@ class Counters:
     bytes_received: int = 0
     """Payload bytes of all messages."""
     gaps: int = 0
-    journal: GapJournal = field(default_factory=GapJournal)
+    journal: GapLog = field(default_factory=GapLog)
     """The latest of the gaps."""
     skipped: int = 0
     """Sequence numbers missing in all gaps together."""
@@ -66,4 +66,4 @@ class Counters:
     def unknown(self, kind: str) -> None:
         """A message of a type we do not know."""
         types = self.unknown_types
-        types[kind if kind in types or len(types) < MOST_UNKNOWN_TYPES else "others"] += 1
+        types[kind if kind in types or len(types) < MAX_UNKNOWN_TYPES else "others"] += 1

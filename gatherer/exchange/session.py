@@ -5,16 +5,18 @@ Born when the socket opens, discarded when it closes, and everything that depend
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gatherer.core.codec import (
+from gatherer.core.layout import Role, Slot
+from gatherer.core.messages import Marker, RawMessage
+from gatherer.core.subscriptions.held import Holding
+from gatherer.core.subscriptions.sequence import WAITING, SequenceTracker
+from gatherer.core.wire.codec import (
     CONTROL_TYPES,
     KNOWN_TYPES,
     NOT_READABLE,
@@ -25,38 +27,14 @@ from gatherer.core.codec import (
     decode_ticker,
     is_json,
 )
-from gatherer.core.gaps import WAITING
-from gatherer.core.holdings import Holding
-from gatherer.core.interfaces import ISequenceTracker
-from gatherer.core.layout import Role, Slot
-from gatherer.core.messages import Marker, RawMessage
-from gatherer.core.meters import Meters
-from gatherer.core.sequence import SequenceTracker
 from gatherer.errors import GathererError, RemoteProtocolError
-from gatherer.exchange.amends import Amends
-from gatherer.exchange.commander import Commander, CommandSettings, Plan
+from gatherer.exchange.command_queue import CommandQueue, Plan
+from gatherer.exchange.context import SessionContext
 from gatherer.exchange.counters import Counters
+from gatherer.exchange.inspection import MarketInspector
 from gatherer.exchange.interfaces import ISession, ISessionOwner
-from gatherer.exchange.trouble import Trouble
-from gatherer.exchange.watching import Watching
-from gatherer.interfaces import IMessageRouter
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTools:
-    """What all sessions of a pool share."""
-
-    router: Any
-    trouble: Trouble
-    clock: IReactorTime
-    wall: Callable[[], int]
-    """Unix time in nanoseconds."""
-    commands: CommandSettings
-    recover_gaps: bool
-    """Whether a gap, or a loss of ours, asks for fresh snapshots (`on_gap`)."""
-    ping_timeout: float = 30.0
-    """Seconds after which a silent socket is given up (`[pool]`); the capture tells it to who judges it."""
-    meters: Meters = field(default_factory=Meters)
+from gatherer.exchange.resync import ResyncTimer
+from gatherer.interfaces import IMessageRouter, ISequenceTracker
 
 
 @implementer(ISession)
@@ -66,7 +44,13 @@ class Session:
     _log = Logger()
 
     def __init__(
-        self, slot: Slot, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters, tools: SessionTools
+        self,
+        slot: Slot,
+        plan: Plan,
+        send: Callable[[bytes], None],
+        owner: Any,
+        counters: Counters,
+        tools: SessionContext,
     ) -> None:
         self._slot = slot
         self._plan = plan
@@ -82,9 +66,9 @@ class Session:
         self._up_at = tools.wall()
         self._heard: dict[int, int] = {}
         """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
-        self._watching = Watching(tools.clock)
-        self._amends = Amends(tools.clock, slot.conn_id, self._ask_for_books)
-        self.commander = Commander(
+        self._watching = MarketInspector(tools.clock)
+        self._amends = ResyncTimer(tools.clock, slot.conn_id, self._ask_for_books)
+        self.commander = CommandQueue(
             slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands, tools.meters.reply_latency
         )  # fmt: skip
         self._mark("session_up", role=slot.role.value, ping_timeout=tools.ping_timeout)

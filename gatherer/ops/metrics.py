@@ -6,29 +6,70 @@ names them so, and they are exported as the gauges they are.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.utils import floatToGoString
 
 from gatherer import __version__
+from gatherer.core.health.checks import health
+from gatherer.core.histograms import Buckets, Measurements
 from gatherer.core.layout import Role
-from gatherer.core.meters import Meters
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
-from gatherer.ops.families import counter, counts, fill, gauge, gauges, histogram
-from gatherer.ops.verdicts import health
-from gatherer.ops.vitals import Vitals
+from gatherer.ops.health import HealthService
+
+
+def gauge(name: str, text: str, labels: dict[str, str], value: float | None) -> GaugeMetricFamily:
+    """A gauge with one sample, or none when the value is None."""
+    family = GaugeMetricFamily(name, text, labels=list(labels))
+    if value is not None:
+        family.add_metric(list(labels.values()), float(value))
+    return family
+
+
+def gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """A gauge per value of one label."""
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], float(value))
+    return family
+
+
+def counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    """A counter without labels; `name` ends in `_total`."""
+    return CounterMetricFamily(name, text, value=float(value))
+
+
+def counts(name: str, text: str, label: str, values: dict[str, int]) -> CounterMetricFamily:
+    """A counter per value of one label."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([str(key)], float(value))
+    return family
+
+
+def histogram(name: str, text: str, labels: list[str]) -> HistogramMetricFamily:
+    """A histogram without samples; `fill` adds them."""
+    return HistogramMetricFamily(name, text, labels=labels)
+
+
+def fill(family: HistogramMetricFamily, labels: list[str], buckets: Buckets, total: float) -> HistogramMetricFamily:
+    """Add the samples of one set of labels. A sum with negative parts is legal for Prometheus's text, so it stays."""
+    family.add_metric(labels, [(floatToGoString(bound), float(count)) for bound, count in buckets], total)
+    return family
+
 
 Status = dict[str, Any]
 _OPEN_STATES = ("live", "subscribing")
 _STATES = {"ok": 0, "starting": 0, "degraded": 1, "failing": 2}
-MOST_CODE = 99
+MAX_CODE = 99
 """Error codes above it are one label: they come from the network."""
 
 
-def make_registry(manager: Any, registry: Any, router: Any, vitals: Vitals) -> CollectorRegistry:
+def make_registry(manager: Any, registry: Any, router: Any, vitals: HealthService) -> CollectorRegistry:
     """A registry of our own, without prometheus_client's global one: our metrics and the process's."""
     collectors = CollectorRegistry()
     collectors.register(GathererCollector(manager, registry, router, vitals))
@@ -39,7 +80,7 @@ def make_registry(manager: Any, registry: Any, router: Any, vitals: Vitals) -> C
 class GathererCollector(Collector):
     """One scrape is one look at each status dict."""
 
-    def __init__(self, manager: Any, registry: Any, router: Any, vitals: Vitals) -> None:
+    def __init__(self, manager: Any, registry: Any, router: Any, vitals: HealthService) -> None:
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
         self._router = IMessageRouter(router)
@@ -82,7 +123,7 @@ def _len(feed: Status, key: str) -> int | None:
     return len(feed[key]) if key in feed else None
 
 
-def _meters(meters: Meters, received: int) -> Iterator[Metric]:
+def _meters(meters: Measurements, received: int) -> Iterator[Metric]:
     text = "Time from a command to its reply; what is never answered is not in it"
     latency = meters.reply_latency
     yield fill(histogram("conn_manager_reply_latency_seconds", text, []), [], latency.buckets(), latency.sum)
@@ -191,7 +232,7 @@ def _each_connection(connections: list[Status], ages: dict[int, float]) -> Itera
         if each["conn_id"] in ages:
             age.add_metric(names, ages[each["conn_id"]])
         for code, count in (each.get("errors") or {}).items():
-            refusals[Role(each["role"]).channel, str(code) if 0 <= code <= MOST_CODE else "other"] += count
+            refusals[Role(each["role"]).channel, str(code) if 0 <= code <= MAX_CODE else "other"] += count
     yield from (reconnects, live, markets, message, ping, age)
     errors = CounterMetricFamily(
         "conn_manager_subscribe_errors_total", "Errors the exchange sent, by code", labels=["channel", "error_code"]

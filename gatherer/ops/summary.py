@@ -15,7 +15,7 @@ INTERVAL = 10.0
 """Seconds between two lines afterwards."""
 
 
-MOST_STANDSTILL = 15
+MAX_STANDSTILL = 15
 """Progress lines without progress before the longer rhythm sets in."""
 
 
@@ -72,7 +72,7 @@ class Summary(Service):
         self._standstill = 0 if rate > 0 or registry["last_sync"] is None else self._standstill + 1
         if live == pool and registry["last_sync"] is not None and books >= total:
             self._finish("complete after {seconds:.1f} s", seconds=now - self._started_at)
-        elif self._standstill >= MOST_STANDSTILL:
+        elif self._standstill >= MAX_STANDSTILL:
             self._finish("{missing} markets still without a book; they go on being asked for", missing=total - books)
 
     def _finish(self, format: str, **fields: Any) -> None:

@@ -17,14 +17,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gatherer.capture.directory import CaptureDirectory
+from gatherer.capture.records import encode_batch, encode_marker
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
-from gatherer.ops.logs import Throttle
-from gatherer.router.backlog import Backlog
-from gatherer.router.directory import CaptureDirectory
-from gatherer.router.drops import Drops
-from gatherer.router.pump import Pump
-from gatherer.router.records import encode_batch, encode_marker
+from gatherer.log.throttle import Throttle
+from gatherer.router.backlog import Backlog, DropCounter
+from gatherer.router.flusher import Flusher
 from gatherer.router.threads import Threads, WriterThreads
 from gatherer.router.writer import SegmentWriter
 
@@ -73,10 +72,10 @@ class SegmentRouter:
         self._buffer_messages = buffer_messages
         self._close_timeout = close_timeout
         self._backlog = Backlog()
-        self._drops = Drops()
+        self._drops = DropCounter()
         self._throttle = Throttle(reactor)
         self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, write)
-        self._pump = Pump(
+        self._pump = Flusher(
             reactor,
             self._backlog,
             self._writer,

@@ -11,9 +11,9 @@ from pathlib import Path
 import zstandard
 
 from gatherer import __version__
+from gatherer.capture.records import encode_segment_start
+from gatherer.capture.segment_file import SegmentFile, create_segment
 from gatherer.router.backlog import Backlog, Block
-from gatherer.router.records import encode_segment_start
-from gatherer.router.segment_file import SegmentFile, create_segment
 
 _BLOCKS_PER_DRAIN = 16
 """Under constant load the writer comes back to the reactor this often, so that rotation by age is seen."""

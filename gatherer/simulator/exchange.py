@@ -8,15 +8,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from gatherer.simulator.catalogue import Catalogue
-from gatherer.simulator.faults import Faults
-from gatherer.simulator.floor import Floor, Limits, Scheduler
-from gatherer.simulator.listing import Listing
-from gatherer.simulator.market import Market, Status
-from gatherer.simulator.operation import Operation
-from gatherer.simulator.script import Script
-from gatherer.simulator.session import Send, Session
-from gatherer.simulator.traffic import Traffic
+from gatherer.simulator.feed.faults import Faults
+from gatherer.simulator.feed.lifecycle import MarketLifecycle
+from gatherer.simulator.feed.publisher import Limits, Publisher, Scheduler
+from gatherer.simulator.feed.session import Send, Session
+from gatherer.simulator.feed.traffic import Traffic
+from gatherer.simulator.markets.listing import Listing
+from gatherer.simulator.markets.market import Market, Status
+from gatherer.simulator.markets.status import ExchangeState
+from gatherer.simulator.rest.api import RestApi
 
 
 class Exchange:
@@ -42,15 +42,15 @@ class Exchange:
     ) -> None:
         random = Random(seed)
         self.listing = Listing()
-        self._floor = Floor(self.listing, random, now, clock, limits or Limits())
-        self._script = Script(self.listing, self._floor, random)
+        self._floor = Publisher(self.listing, random, now, clock, limits or Limits())
+        self._script = MarketLifecycle(self.listing, self._floor, random)
         self._traffic = Traffic(self._floor, random)
         self._script.list_initial(markets, unopened, multivariate)
         self._churn = churn
         self._churned = 0.0
-        self.operation = Operation()
+        self.operation = ExchangeState()
         """Whether the exchange is open and trading, as a whole and per shard."""
-        self.catalogue = Catalogue(self.listing, self._floor, self.operation)
+        self.catalogue = RestApi(self.listing, self._floor, self.operation)
 
     @property
     def faults(self) -> Faults:

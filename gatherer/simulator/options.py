@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from twisted.python.usage import Options, UsageError
 
 from gatherer.errors import ConfigError
-from gatherer.simulator.fault_text import FAULTS, TimedFault, parse_fault, usage
+from gatherer.simulator.fault_options import FAULTS, TimedFault, parse_fault, usage
 
 
 def _number(name: str, make: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

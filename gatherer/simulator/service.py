@@ -10,12 +10,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from gatherer.simulator.auth import KeyRing, PublicKey
-from gatherer.simulator.bucket import Buckets
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.fault_text import TimedFault
-from gatherer.simulator.rest import RestFactory, RestResource
-from gatherer.simulator.websocket import SimulatorFactory, SocketSettings
+from gatherer.simulator.fault_options import TimedFault
+from gatherer.simulator.server.auth import KeyRing, PublicKey
+from gatherer.simulator.server.rate_limit import Buckets
+from gatherer.simulator.server.rest import RestFactory, RestResource
+from gatherer.simulator.server.websocket import SimulatorFactory, SocketSettings
 
 TICK = 0.02
 """Seconds between two bursts of market data."""

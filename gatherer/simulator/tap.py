@@ -8,19 +8,19 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.python.failure import Failure
 
+from gatherer.daemon.program import OneLineUsageErrors, Program
+from gatherer.daemon.signals import fail, give_up, stop_on_signals
 from gatherer.errors import ConfigError
-from gatherer.program import OneLineMistakes, Program
-from gatherer.signals import fail, give_up, stop_on_signals
-from gatherer.simulator.auth import load_public_key
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.floor import Limits
+from gatherer.simulator.feed.publisher import Limits
 from gatherer.simulator.options import SimulatorOptions
+from gatherer.simulator.server.auth import load_public_key
 from gatherer.simulator.service import SimulatorService
 
 PROGRAM = "kalshi-simulator"
 
 
-class Options(OneLineMistakes, SimulatorOptions):
+class Options(OneLineUsageErrors, SimulatorOptions):
     """The same options, but a mistake costs one line."""
 
     program = PROGRAM

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from gatherer.top.news import Connection
+from gatherer.top.state import Connection
 from gatherer.top.text import PLAIN_SYMBOLS, SYMBOLS, Line, Span, count, seconds, short
 
 ROLES = {"ticker": "tickers", "trade": "trades", "market_lifecycle": "lifecycle", "orderbook_delta": "order books"}

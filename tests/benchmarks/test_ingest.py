@@ -15,8 +15,8 @@ from benchmarks.ingest import Case, Run, cases, check, parse, run, tables
 from benchmarks.load.certificates import make_certificates
 from benchmarks.load.messages import DELTA, SNAPSHOT, frames, payloads
 from benchmarks.load.wire import PING, TEXT, frame, take_frames
-from gatherer.core.codec import decode_envelope
-from gatherer.core.frames import scan
+from gatherer.core.wire.codec import decode_envelope
+from gatherer.core.wire.frames import scan
 
 
 def masked(payload: bytes, opcode: int = TEXT) -> bytes:

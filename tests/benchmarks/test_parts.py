@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.load.certificates import make_certificates
 from benchmarks.load.exchange import varied
 from benchmarks.parts import measure
-from gatherer.core.codec import decode_envelope
+from gatherer.core.wire.codec import decode_envelope
 
 
 class PartsTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from benchmarks.load.peer import Plain
 from benchmarks.load.process import Generator
 from benchmarks.load.wire import CLOSE, PING
 from benchmarks.turntimes import LateBeats, TimedPoller, timed_turns
-from gatherer.core.frames import scan
+from gatherer.core.wire.frames import scan
 
 
 class FakePeer:

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
-from gatherer.settings import PoolSettings
+from gatherer.config.settings import PoolSettings
 from tests.browser.chrome import missing
 from tests.browser.png import smaller
 from tests.browser.stage import Stage
@@ -24,7 +24,7 @@ SECONDS = float(os.environ.get("SECONDS", "600"))
 
 STEPS = 40
 SIZE = (1440, 1000)
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 
 
 async def scenes(stage: Stage, folder: Path, everything: bool) -> None:
@@ -52,8 +52,8 @@ def shrink(path: Path) -> None:
     """It goes into the repository."""
     picture = smaller(path.read_bytes())
     path.write_bytes(picture)
-    if len(picture) > MOST_BYTES:
-        raise SystemExit(f"{path} has {len(picture)} bytes, more than {MOST_BYTES}")
+    if len(picture) > MAX_BYTES:
+        raise SystemExit(f"{path} has {len(picture)} bytes, more than {MAX_BYTES}")
 
 
 async def looks(stage: Stage, folder: Path) -> None:

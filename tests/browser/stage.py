@@ -3,9 +3,9 @@
 import socket
 from typing import Any
 
-from gatherer.settings import PoolSettings
+from gatherer.config.settings import PoolSettings
 from tests.browser.chrome import Chrome
-from tests.support.world import World
+from tests.support.loopback_service import World
 
 
 class Stage(World):

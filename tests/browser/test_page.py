@@ -8,10 +8,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
-from gatherer.settings import PoolSettings
+from gatherer.config.settings import PoolSettings
 from tests.browser.chrome import missing
 from tests.browser.stage import Stage
-from tests.support.world import run
+from tests.support.loopback_service import run
 
 POOL = PoolSettings(ticker=2, trade=2, lifecycle=2, orderbook=24, dial_rate=200.0, min_healthy=29)
 TILE = "document.querySelector('[data-id=\"%d\"]')"

@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gatherer.core.allocation import LeastLoaded
-from gatherer.core.interfaces import IAllocator
 from gatherer.errors import NoCapacity
+from gatherer.interfaces import IAllocator
 
 steps = st.lists(
     st.one_of(

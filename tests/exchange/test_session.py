@@ -1,4 +1,4 @@
-"""Tests for `gatherer.exchange.session`: what needs exact bytes. Behaviour as a whole is in `tests.test_manager`."""
+"""Tests for `gatherer.exchange.session`: what needs exact bytes. Behaviour as a whole is in `tests.pool.test_manager`."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.codec import SHORTEST_RUN
 from gatherer.core.messages import Marker, RawMessage
+from gatherer.core.wire.codec import SHORTEST_RUN
 from tests.support.pool import Pool
 
 BOOK = b'{"type":"orderbook_snapshot","sid":1,"seq":%d,"msg":{"market_ticker":"A"}}'

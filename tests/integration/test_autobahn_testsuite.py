@@ -20,8 +20,8 @@ from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
 from gatherer.exchange.interfaces import IWebSocketListener
-from gatherer.exchange.pacing import DialPacer
-from gatherer.exchange.websocket import Dialing, WebSocketClient
+from gatherer.exchange.websocket.client import WebSocketClient
+from gatherer.exchange.websocket.dialing import Dialing, DialPacer
 
 PROGRAM = shutil.which("wstest")
 PLAIN = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]

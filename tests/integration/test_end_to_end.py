@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from gatherer.settings import PoolSettings
-from tests.support.world import World, run
+from gatherer.config.settings import PoolSettings
+from tests.support.loopback_service import World, run
 
 SECONDS = float(os.environ.get("GATHERER_END_TO_END_SECONDS", "6"))
 POOL = PoolSettings(dial_rate=200.0, min_healthy=150)

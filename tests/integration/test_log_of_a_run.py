@@ -12,11 +12,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 
+from gatherer.config.settings import PoolSettings
 from gatherer.exchange.auth import PrivateKey, Signer
-from gatherer.ops.logs import LevelControl, make_observer
-from gatherer.ops.repeats import FEW
-from gatherer.settings import PoolSettings
-from tests.support.world import World, run
+from gatherer.log.levels import LevelControl
+from gatherer.log.observer import make_observer
+from gatherer.log.repeats import FEW
+from tests.support.loopback_service import World, run
 
 POOL = PoolSettings(dial_rate=500.0, orderbook=24, min_healthy=30)
 SIZE = 30

@@ -9,10 +9,10 @@ from zope.interface import implementer
 
 from gatherer.core.messages import Change, MarketChange, MarketRow
 from gatherer.exchange.auth import Signer
-from gatherer.exchange.http import make_http_client
-from gatherer.exchange.rest import RestClient
+from gatherer.exchange.rest.client import RestClient
+from gatherer.exchange.rest.http import make_http_client
 from gatherer.interfaces import IMarketChangeListener
-from gatherer.registry import MarketRegistry
+from gatherer.registry.registry import MarketRegistry
 from tests.simulator.loopback import LoopbackCase
 
 

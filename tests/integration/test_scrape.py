@@ -18,11 +18,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
+from gatherer.config.settings import PoolSettings
 from gatherer.core.messages import RawMessage
 from gatherer.ops.metrics import make_registry
-from gatherer.settings import PoolSettings
+from tests.support.loopback_service import World, run
 from tests.support.promql import named, wrong
-from tests.support.world import World, run
 
 TREE = Path(__file__).resolve().parent.parent.parent
 PROMETHEUS = TREE / "conf" / "prometheus"

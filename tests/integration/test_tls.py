@@ -14,11 +14,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from gatherer.core.backoff import Backoff
-from gatherer.exchange.auth import Signer
-from gatherer.exchange.dialing import make_dialer
-from gatherer.exchange.pacing import DialPacer
-from gatherer.exchange.signing import OnePerTurn
-from gatherer.exchange.websocket import Dialing, WebSocketClient
+from gatherer.exchange.auth import Signer, SigningQueue
+from gatherer.exchange.websocket.client import WebSocketClient
+from gatherer.exchange.websocket.dialing import Dialing, DialPacer, make_dialer
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.service import SimulatorService
 from tests.support.certificates import Authority
@@ -62,7 +60,7 @@ class TlsTests(TestCase):
         dialer = make_dialer(self.reactor, url, ca_file, 5.0)
         sign = lambda: signer.headers("GET", "/trade-api/ws/v2", int(self.reactor.seconds() * 1000))  # noqa: E731
         pacer = DialPacer(self.reactor, 10.0)
-        dialing = Dialing(url, dialer, OnePerTurn(self.reactor, sign), pacer, self.reactor, time.time_ns, 5.0)
+        dialing = Dialing(url, dialer, SigningQueue(self.reactor, sign), pacer, self.reactor, time.time_ns, 5.0)
         return WebSocketClient(listener, dialing, Backoff(60.0, 60.0, 2.0, 0.0, random.random))
 
     def check_refused(self, pem: bytes, ca_file: str | None, words: str) -> Deferred[None]:

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from gatherer.errors import ConfigError, TlsError
-from gatherer.exchange.dialing import make_dialer
+from gatherer.exchange.websocket.dialing import make_dialer
 from tests.support.certificates import Authority
 from tests.support.tls_ends import Above, ServerProtocol, TlsServer, server_context
 
@@ -197,8 +197,8 @@ class TroubleTests(TestCase):
 
     def test_versions_and_renegotiation(self) -> None:
         """The options every context gets."""
-        from gatherer.exchange.records import TlsClient
-        from gatherer.exchange.tls import trust_root
+        from gatherer.exchange.tls.records import TlsClient
+        from gatherer.exchange.tls.trust import trust_root
 
         options = TlsClient("localhost", trust_root(None))._context.set_options(0)
         for option in (SSL.OP_NO_RENEGOTIATION, SSL.OP_NO_COMPRESSION):

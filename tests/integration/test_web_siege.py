@@ -12,11 +12,11 @@ from twisted.logger import LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 
-from gatherer.ops import web
-from gatherer.ops.web import WebService
-from gatherer.settings import PoolSettings
+from gatherer.config.settings import PoolSettings
+from gatherer.ops.web import service as web
+from gatherer.ops.web.service import WebService
 from tests.ops.support import make_vitals
-from tests.support.world import World, run
+from tests.support.loopback_service import World, run
 
 CLIENTS = 1_000
 WAVE = 40
@@ -95,7 +95,7 @@ class SiegeTests(TestCase):
             service = await self._serve(world)
             before = self._received(world)
             crowd += await self._crowd(service.port)
-            self.assertEqual(len(service._factory.protocols), web.MOST_CONNECTIONS)
+            self.assertEqual(len(service._factory.protocols), web.MAX_CONNECTIONS)
             for _ in range(20):
                 for each in crowd:
                     each.drip()

@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver
 from zope.interface import implementer
 
-from gatherer.core.meters import Meters
+from gatherer.core.histograms import Measurements
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
-from gatherer.ops.vitals import Vitals
+from gatherer.ops.health import HealthService
 
 
 @implementer(IConnectionManager)
@@ -158,10 +158,12 @@ class Remembering:
         self._told.append(event)
 
 
-def make_vitals(manager: Any, registry: Any, router: Any, clock: Any = None, frozen_after: float = 120.0) -> Vitals:
+def make_vitals(
+    manager: Any, registry: Any, router: Any, clock: Any = None, frozen_after: float = 120.0
+) -> HealthService:
     """Of these parts, not started; real and monotonic time are the clock's."""
     clock = Clock() if clock is None else clock
-    return Vitals(clock, clock.seconds, Meters(), manager, registry, router, frozen_after)
+    return HealthService(clock, clock.seconds, Measurements(), manager, registry, router, frozen_after)
 
 
 def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.capture.reading import read_capture, segments_of
 from gatherer.core.messages import RawMessage
-from gatherer.router.reading import read_capture, segments_of
 from gatherer.router.segments import SegmentRouter
 
 T = TypeVar("T")

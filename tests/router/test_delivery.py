@@ -10,9 +10,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from gatherer.capture.reading import segments_of
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
-from gatherer.router.reading import segments_of
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import AT, ManualThreads, Rig, messages
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.messages import Change, Marker, RawMessage
-from gatherer.exchange.pacing import DialPacer
-from gatherer.simulator.market import Status
+from gatherer.exchange.websocket.dialing import DialPacer
+from gatherer.simulator.markets.market import Status
+from tests.simulation.fault_schedule import LIFECYCLE, Event, Weather, first_day, maintenance
 from tests.simulation.maintenance import Maintenance
-from tests.simulation.weather import LIFECYCLE, Event, Weather, first_day, maintenance
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import ListingRest
-from tests.support.gathering import Gathering, Size
 from tests.support.memory_client import Heart, Wire
+from tests.support.memory_service import Gathering, Size
 
 HOUR = 3600.0
 HEARTBEAT = 25.0

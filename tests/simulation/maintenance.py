@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from gatherer.simulator.market import Status
-from tests.simulation.weather import Event
+from gatherer.simulator.markets.market import Status
+from tests.simulation.fault_schedule import Event
 
 SETTLED_AFTER = 300.0
 """Seconds after the begin in which what happened before may still have consequences."""

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.session import Session
+from gatherer.simulator.feed.session import Session
 
 NOW = 1_792_072_800.0
 """Some second in October 2026."""

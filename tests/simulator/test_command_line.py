@@ -25,7 +25,7 @@ from gatherer.simulator.options import SimulatorOptions
 from gatherer.simulator.service import SimulatorService
 from gatherer.simulator.tap import build
 from tests.simulator.keys import ed25519_key, public_pem
-from tests.simulator.test_websocket import coroutine
+from tests.simulator.server.test_websocket import coroutine
 
 ROOT = str(Path(__file__).parents[2])
 NEEDED = ["--key-id", "k", "--public-key", "pem"]

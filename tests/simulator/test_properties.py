@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.floor import Limits
-from gatherer.simulator.script import ScriptError
+from gatherer.simulator.feed.lifecycle import ScriptError
+from gatherer.simulator.feed.publisher import Limits
 from tests.simulator.rig import NOW, Client, Replica
 
 PLACES = st.lists(st.integers(0, 13), min_size=1, max_size=6)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import TestCase
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.service import SimulatorService
 from tests.simulator.keys import private_pem, rsa_key
-from tests.simulator.test_websocket import coroutine
+from tests.simulator.server.test_websocket import coroutine
 
 SCRIPT = """
 import json, sys, threading

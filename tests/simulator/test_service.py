@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from gatherer.errors import GathererError
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.fault_text import parse_fault
+from gatherer.simulator.fault_options import parse_fault
 from gatherer.simulator.service import SimulatorService
 from tests.simulator.rig import NOW, Client
 

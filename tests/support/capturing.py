@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from gatherer.capture.judging import Verdict, judge
-from gatherer.core.timeline import Standing
-from gatherer.router.reading import read_capture
+from gatherer.capture.reading import read_capture
+from gatherer.coverage.judge import Verdict, judge
+from gatherer.coverage.timeline import Standing
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import ManualThreads
 from tests.support.pool import Pool

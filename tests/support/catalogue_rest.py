@@ -10,12 +10,12 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from gatherer.core.messages import ExchangeStatus, MarketRow
+from gatherer.core.wire.rest_bodies import Page, decode_market, decode_page, decode_status
 from gatherer.errors import RestError
-from gatherer.exchange.pages import Page, decode_market, decode_page, decode_status
 from gatherer.interfaces import IExchangeRest
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.filters import STATUSES, market_filter, read_cursor, write_cursor
-from gatherer.simulator.market import Market
+from gatherer.simulator.markets.market import Market
+from gatherer.simulator.rest.filters import STATUSES, market_filter, read_cursor, write_cursor
 
 FILTER_OF = {status.value: word for word, statuses in STATUSES.items() for status in statuses}
 

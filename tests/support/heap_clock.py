@@ -8,7 +8,7 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-MOST_AT_ONCE = 100_000
+MAX_AT_ONCE = 100_000
 """Calls at one moment; whoever asks for more does so for ever."""
 
 
@@ -103,7 +103,7 @@ class HeapClock:
                 self.push(call)
                 continue
             same = same + 1 if time <= self._now else 0
-            assert same < MOST_AT_ONCE, f"time stands still: {call} again and again"
+            assert same < MAX_AT_ONCE, f"time stands still: {call} again and again"
             self._now = max(self._now, time)
             call.called = True
             self.forget(call)

@@ -12,7 +12,7 @@ from zope.interface import implementer
 from gatherer.core.backoff import Backoff
 from gatherer.errors import GathererError, LocalProtocolError, RemoteProtocolError, UpgradeRefused
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
-from gatherer.exchange.pacing import DialPacer
+from gatherer.exchange.websocket.dialing import DialPacer
 from gatherer.simulator.exchange import Exchange
 
 CONTROL = (b'"type":"ok"', b'"type":"subscribed"', b'"type":"unsubscribed"', b'"type":"error"')

@@ -10,16 +10,14 @@ from zope.interface import implementer
 
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
+from gatherer.core.histograms import Measurements
 from gatherer.core.layout import Role, Slot, make_plan
 from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
-from gatherer.core.meters import Meters
-from gatherer.exchange.commander import CommandSettings
 from gatherer.exchange.connection import Connection
-from gatherer.exchange.session import SessionTools
-from gatherer.exchange.trouble import Trouble
-from gatherer.exchange.tuning import ConnectionSettings
+from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
+from gatherer.exchange.error_log import ErrorLog
 from gatherer.interfaces import IMarketRegistry
-from gatherer.manager import ConnectionManager
+from gatherer.pool.manager import ConnectionManager
 from gatherer.router.memory import MemoryRouter
 from gatherer.simulator.exchange import Exchange
 from tests.support.memory_client import Heart, MemoryClient, Wire
@@ -75,9 +73,9 @@ class Pool:
         self.registry = self.make_registry()
         self.wire = self.make_wire()
         self.clients: dict[int, MemoryClient] = {}
-        self.meters = Meters()
-        self._tools = SessionTools(
-            self.router, Trouble(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
+        self.meters = Measurements()
+        self._tools = SessionContext(
+            self.router, ErrorLog(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
             CommandSettings(5.0), on_gap == "snapshot", meters=self.meters,
         )  # fmt: skip
         self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)

@@ -7,9 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.config import load
+from gatherer.config.load import load
+from gatherer.config.settings import Form, Key, Settings, every_key
 from gatherer.errors import ConfigError
-from gatherer.settings import Form, Key, Settings, every_key
 
 KEYS = list(every_key())
 NUMBERS = [key for key in KEYS if key.kind in (int, float)]

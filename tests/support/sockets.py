@@ -10,11 +10,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
+from gatherer.exchange.auth import Headers
 from gatherer.exchange.interfaces import IWebSocketListener
-from gatherer.exchange.pacing import DialPacer
-from gatherer.exchange.protocol import ExchangeProtocol
-from gatherer.exchange.signing import Headers
-from gatherer.exchange.websocket import Dialing, WebSocketClient
+from gatherer.exchange.websocket.client import WebSocketClient
+from gatherer.exchange.websocket.dialing import Dialing, DialPacer
+from gatherer.exchange.websocket.protocol import ExchangeProtocol
 
 URL = "ws://127.0.0.1:9001/trade-api/ws/v2"
 

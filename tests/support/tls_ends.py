@@ -9,9 +9,9 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from gatherer.exchange.records import Records, TlsClient
-from gatherer.exchange.secure import SecureFactory
-from gatherer.exchange.tls import trust_root
+from gatherer.exchange.tls.records import Records, TlsClient
+from gatherer.exchange.tls.transport import SecureFactory
+from gatherer.exchange.tls.trust import trust_root
 from tests.support.certificates import Authority
 
 HOST = "127.0.0.1"

@@ -1,11 +1,11 @@
-"""How the rules of `tests.support.storm` do what they do to a gatherer."""
+"""How the rules of `tests.support.fault_machine` do what they do to a gatherer."""
 
 from collections import Counter
 from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from gatherer.simulator.market import Status
+from gatherer.simulator.markets.market import Status
 
 LIFECYCLE = "market_lifecycle_v2"
 VERBS = {

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from gatherer.core.messages import Change, MarketChange
 from gatherer.interfaces import IMarketChangeListener
-from gatherer.registry import MarketRegistry
+from gatherer.registry.registry import MarketRegistry
 
 
 @implementer(IMarketChangeListener)

@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from gatherer.top.news import News
+from gatherer.top.state import DashboardState
 from tests.ops.support import connection
 
 
 def tick(count: int = 150, **row: Any) -> dict[str, Any]:
     """A tick of so many connections, by way of the real model; `row` changes the last one."""
-    from gatherer.ops.model import tick as make_tick
-    from gatherer.ops.rates import Rates
+    from gatherer.ops.web.tick import tick as make_tick
+    from gatherer.ops.web.trends import Rates
 
     roles = ["ticker"] * 2 + ["trade"] * 2 + ["market_lifecycle"] * 2 + ["orderbook_delta"] * 144
     connections = [connection(i, roles[i - 1], wanted=35, held=35) for i in range(1, count + 1)]
@@ -26,9 +26,9 @@ def tick(count: int = 150, **row: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps({**value, **more})))
 
 
-def news(value: dict[str, Any] | None = None, at: float = 100.0) -> News:
+def news(value: dict[str, Any] | None = None, at: float = 100.0) -> DashboardState:
     """What is known after one tick."""
-    told = News()
+    told = DashboardState()
     told.take("history", {"columns": ["at", "messages", "megabytes", "backlog"], "rows": [[1.0, 812.0, 0.2, 5]]}, at)
     told.take("tick", tick() if value is None else value, at)
     return told

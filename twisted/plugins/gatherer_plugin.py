@@ -2,12 +2,14 @@
 
 from twisted.application.reactors import Reactor
 
-from gatherer.plugin import GathererMaker
+from gatherer.daemon.plugin import GathererMaker
 
 gatherer = GathererMaker(
     "Kalshi gatherer",
-    "gatherer.tap",
+    "gatherer.app.tap",
     "Captures every message of the Kalshi exchange.",
     "gatherer",
 )
-lean_epoll = Reactor("lean-epoll", "gatherer.leanepoll", "epoll(7) at less cost per event; what gatherer runs on.")
+lean_epoll = Reactor(
+    "lean-epoll", "gatherer.daemon.lean_epoll", "epoll(7) at less cost per event; what gatherer runs on."
+)

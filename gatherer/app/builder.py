@@ -1,0 +1,202 @@
+"""Make the parts from the settings and put them together. No reactor is imported here: it is an argument."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from twisted.internet.endpoints import serverFromString
+from twisted.logger import Logger, globalLogPublisher
+
+from gatherer.app.service import Gatherer
+from gatherer.config.endpoints import is_remote
+from gatherer.config.settings import Settings
+from gatherer.core.allocation import LeastLoaded
+from gatherer.core.backoff import Backoff
+from gatherer.core.histograms import Measurements
+from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.exchange.auth import CurrentSigner, Signer, SigningQueue
+from gatherer.exchange.connection import Connection
+from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
+from gatherer.exchange.error_log import ErrorLog
+from gatherer.exchange.rest.client import RestClient
+from gatherer.exchange.rest.http import make_http_client
+from gatherer.exchange.websocket.client import WebSocketClient
+from gatherer.exchange.websocket.dialing import Dialing, DialPacer, make_dialer
+from gatherer.log.levels import LevelControl
+from gatherer.ops.health import HealthService
+from gatherer.ops.listener import ListeningService
+from gatherer.ops.manhole.commands import Prompt
+from gatherer.ops.manhole.service import ManholeService
+from gatherer.ops.summary import Summary
+from gatherer.ops.web.service import WebService
+from gatherer.pool.manager import ConnectionManager
+from gatherer.registry.registry import MarketRegistry
+from gatherer.router.segments import SegmentRouter
+
+START_GRACE = 30.0
+"""Seconds on top of what the dials need before too few connections are a failure to start."""
+COMMAND_PAUSE = (1.0, 60.0, 2.0, 0.2)
+"""First and longest pause in seconds after a command that failed, factor, jitter."""
+
+
+class Builder:
+    """One gatherer. `random` gives floats from [0, 1); `failed` is told why it cannot do its job."""
+
+    _log = Logger()
+
+    def __init__(
+        self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
+        failed: Callable[[str], None], levels: LevelControl | None = None,
+    ) -> None:  # fmt: skip
+        """`levels` is what the log obeys; who logs in may change it."""
+        self._levels = levels or LevelControl()
+        self._meters = Measurements()
+        self._settings = settings
+        self._signer = CurrentSigner(signer)
+        self._reactor = reactor
+        self._random = random
+        self._failed = failed
+        self._pacer = DialPacer(reactor, settings.pool.dial_rate)
+        self._trouble = ErrorLog(reactor)
+        self._backoffs: list[Backoff] = []
+
+    def gatherer(self, router: Any = None) -> Gatherer:
+        """All parts, wired. Raises `ConfigError` for a URL or file that will not do; nothing is opened yet."""
+        router = self.router() if router is None else router
+        rest = self.rest()
+        registry = self.registry(rest)
+        manager = self.manager(router, registry)
+        gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
+        gatherer.addService(Summary(self._reactor, manager, registry, router))
+        vitals = self._vitals(manager, registry, router)
+        vitals.setServiceParent(gatherer)
+        for listener in self._listeners(gatherer, vitals):
+            gatherer.add_listener(listener)
+        return gatherer
+
+    def apply(self, gatherer: Gatherer, settings: Settings, signer: Signer) -> None:
+        """Give the parts of a gatherer made here what they take while they run: the keys marked so in the settings."""
+        before, self._settings = self._settings, settings
+        self._signer.replace(signer)
+        if settings.pool.dial_rate != before.pool.dial_rate:  # it may have slowed down for a reason
+            self._pacer.set_rate(settings.pool.dial_rate)
+        if settings.log.level != before.log.level:  # somebody may have set another one meanwhile
+            self._levels.set(settings.log.level)
+        registry = cast(MarketRegistry, gatherer.registry)
+        registry.set_intervals(settings.registry.reconcile_interval, settings.registry.status_interval)
+        again = settings.reconnect
+        for backoff in self._backoffs:
+            backoff.change(again.initial_delay, again.max_delay, again.factor, again.jitter)
+        tools, own = self._tools(gatherer.router), self._connection_settings()
+        for connection in gatherer.manager.connections():
+            connection.reconfigure(tools, own)
+
+    def router(self) -> SegmentRouter:
+        """Where the messages go."""
+        own = self._settings.router
+        return SegmentRouter(
+            own.directory, self._reactor, segment_bytes=own.segment_bytes, segment_seconds=own.segment_seconds,
+            flush_interval=own.flush_interval, buffer_messages=own.buffer_messages,
+        )  # fmt: skip
+
+    def rest(self) -> RestClient:
+        """The exchange's REST side."""
+        exchange, own = self._settings.exchange, self._settings.registry
+        http = make_http_client(self._reactor, exchange.ca_file or None)
+        return RestClient(
+            http, exchange.rest_url, self._signer, self._reactor, random=self._random, timeout=own.request_timeout,
+            page_size=own.page_size,
+        )  # fmt: skip
+
+    def registry(self, rest: Any) -> MarketRegistry:
+        """Who knows the markets."""
+        own = self._settings.registry
+        return MarketRegistry(
+            rest, self._reactor, reconcile_interval=own.reconcile_interval, status_interval=own.status_interval,
+            multivariate=own.multivariate, random=self._random,
+        )  # fmt: skip
+
+    def manager(self, router: Any, registry: Any) -> ConnectionManager:
+        """The pool, not yet dialled."""
+        pool, capacity = self._settings.pool, self._settings.orderbook.markets_per_connection
+        plan = make_plan(pool.ticker, pool.trade, pool.lifecycle, pool.orderbook)
+        books = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
+        patience = len(plan) / pool.dial_rate + 3 * pool.connect_timeout + START_GRACE
+        return ConnectionManager(
+            plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
+            capacity=capacity, min_healthy=pool.min_healthy, start_timeout=patience,
+            rehome_after=self._settings.reconnect.rehome_after,
+        )  # fmt: skip
+
+    def _vitals(self, manager: Any, registry: Any, router: Any) -> HealthService:
+        frozen_after = self._settings.health.frozen_after
+        return HealthService(self._reactor, time.monotonic, self._meters, manager, registry, router, frozen_after)
+
+    def _listeners(self, gatherer: Gatherer, vitals: HealthService) -> Iterator[ListeningService]:
+        web, manhole = self._settings.web, self._settings.manhole
+        parts = (gatherer.manager, gatherer.registry, gatherer.router)
+        if web.listen:
+            if is_remote(web.listen, "[web] listen"):
+                self._log.warn(
+                    "[web] listen = {listen}: other machines can reach the pages, which are read-only and ask nobody "
+                    "for a password; put a proxy before them that does", listen=web.listen,
+                )  # fmt: skip
+            endpoint = serverFromString(self._reactor, web.listen)
+            yield WebService(endpoint, *parts, vitals, self._reactor, globalLogPublisher)
+        if manhole.listen:
+            yield ManholeService(
+                manhole.listen,
+                manhole.authorized_keys_file,
+                manhole.host_key_directory,
+                lambda caller: Prompt(*parts, self._levels, self._reactor, caller),
+                self._reactor,
+                manhole.allow_remote,
+            )
+
+    def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:
+        dialing, tools, own = self._dialing(), self._tools(router), self._connection_settings()
+
+        def make_connection(slot: Slot, owner: Any) -> Connection:
+            return Connection(slot, owner, make_client, make_pause, tools, own)
+
+        def make_client(listener: Any) -> WebSocketClient:
+            return WebSocketClient(listener, dialing, self._redial_backoff())
+
+        def make_pause() -> Backoff:
+            return Backoff(*COMMAND_PAUSE, self._random)
+
+        return make_connection
+
+    def _dialing(self) -> Dialing:
+        exchange, pool = self._settings.exchange, self._settings.pool
+        path = urlsplit(exchange.websocket_url).path or "/"
+
+        def sign() -> dict[str, str]:
+            return self._signer.headers("GET", path, int(self._reactor.seconds() * 1000))
+
+        dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
+        return Dialing(
+            exchange.websocket_url, dialer, SigningQueue(self._reactor, sign), self._pacer, self._reactor,
+            time.time_ns, pool.connect_timeout, exchange.compression,
+        )  # fmt: skip
+
+    def _tools(self, router: Any) -> SessionContext:
+        own = self._settings.orderbook
+        commands = CommandSettings(own.command_timeout, own.use_yes_price)
+        recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout
+        return SessionContext(
+            router, self._trouble, self._reactor, time.time_ns, commands, recover, ping_timeout, self._meters
+        )  # fmt: skip
+
+    def _connection_settings(self) -> ConnectionSettings:
+        pool, own = self._settings.pool, self._settings.orderbook
+        return ConnectionSettings(
+            pool.ping_timeout, self._settings.reconnect.healthy_after, own.batch_size, own.snapshot_deadline
+        )
+
+    def _redial_backoff(self) -> Backoff:
+        own = self._settings.reconnect
+        backoff = Backoff(own.initial_delay, own.max_delay, own.factor, own.jitter, self._random)
+        self._backoffs.append(backoff)
+        return backoff

@@ -1,0 +1,102 @@
+"""One segment on disk while it is written: whole frames or nothing. Blocking; lives in the writer's threads."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+SUFFIX = ".jsonl.zst"
+OPEN_SUFFIX = SUFFIX + ".open"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_NAMEABLE = 253_402_300_799_000_000_000
+"""The end of the year 9999, in ns."""
+
+
+def segment_name(first_at: int, number: int) -> str:
+    """Name of the finished segment whose first record is of `first_at` (Unix ns); `number` tells equals apart."""
+    at = _EPOCH + timedelta(microseconds=min(max(first_at, 0), _LAST_NAMEABLE) // 1000)
+    return f"{at:%Y%m%dT%H%M%S.%f}Z-{number:06d}{SUFFIX}"
+
+
+def segment_time(name: str) -> int | None:
+    """Unix ns of the first record, from the name of a segment, open or finished; None for another name."""
+    try:
+        at = datetime.strptime(name[:23], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+class SegmentFile:
+    """An open segment. `size` counts complete frames only; torn bytes are cut off before anything else is written."""
+
+    def __init__(self, directory: Path, name: str, write: Callable[[int, bytes | memoryview], int] = os.write) -> None:
+        """Create the file. FileExistsError when the name is taken, OSError when the directory refuses."""
+        self.name = name
+        self.size = 0
+        self._directory = directory
+        self._open_path = directory / (name.removesuffix(SUFFIX) + OPEN_SUFFIX)
+        self._write = write
+        self._torn = False
+        if (directory / name).exists():
+            raise FileExistsError(name)
+        self._fd = os.open(self._open_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+    def append(self, frame: bytes) -> None:
+        """Write a frame whole. OSError: nothing of it counts, and nothing of it stays once the disk allows that."""
+        self._cut()
+        self._torn = True
+        rest = memoryview(frame)
+        try:
+            while rest:
+                rest = rest[self._write(self._fd, rest) :]
+        except OSError:
+            self._cut()
+            raise
+        self._torn = False
+        self.size += len(frame)
+
+    def finish(self) -> None:
+        """Put it on disk under its final name, or away when it is empty. OSError: call again later. Idempotent."""
+        if self._fd >= 0:
+            self._cut()
+            os.fsync(self._fd)
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+        if self._open_path.exists():
+            settle(self._open_path, self._directory / self.name, self.size)
+
+    def _cut(self) -> None:
+        if self._torn:
+            os.ftruncate(self._fd, self.size)
+            self._torn = False
+
+
+def create_segment(
+    directory: Path, first_at: int, number: int, write: Callable[[int, bytes | memoryview], int]
+) -> SegmentFile:
+    """A new segment under the first free name from `number` on."""
+    while True:
+        try:
+            return SegmentFile(directory, segment_name(first_at, number), write)
+        except FileExistsError:
+            number += 1
+
+
+def settle(open_path: Path, final_path: Path, size: int) -> None:
+    """Give a closed file its final name, or remove it when it holds nothing, and make that survive a power failure."""
+    if size:
+        os.rename(open_path, final_path)
+    else:
+        os.unlink(open_path)
+    sync_directory(final_path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in a directory durable; fsync of the file alone does not."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

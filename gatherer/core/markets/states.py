@@ -1,0 +1,135 @@
+"""Which markets are carried, and when to look at each of them again."""
+
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gatherer.core.markets.market import ACTIVE, DOUBTFUL, PAUSED, UNOPENED, Market
+from gatherer.core.markets.timetable import Timetable
+from gatherer.core.messages import Change, MarketChange
+from gatherer.core.sharded_dict import ShardedDict
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class GracePeriods:
+    """How long to wait for what, all in seconds."""
+
+    close_grace: float = 120.0
+    """From the close time to the look-up that confirms it, and between look-ups while it is not confirmed."""
+    rest_lag: float = 15.0
+    """How old an answer of REST may be: its cache keeps 15 s (protocol section 1)."""
+    retention: float = 3600.0
+    """How long a market that is over is remembered, so that a late copy of an event cannot revive it."""
+    pair_window: float = 5.0
+    """How far apart the two lifecycle connections deliver the same event."""
+
+
+class Active(Set[str]):
+    """The tickers to carry now: a view of the marks in the markets, and their number."""
+
+    __slots__ = ("_markets", "count")
+
+    def __init__(self, markets: ShardedDict[Market]) -> None:
+        self._markets = markets
+        self.count = 0
+        """`MarketStates` keeps it."""
+
+    def __contains__(self, ticker: object) -> bool:
+        market = self._markets.find(ticker) if isinstance(ticker, str) else None
+        return market is not None and market.carried
+
+    def __iter__(self) -> Iterator[str]:
+        return (ticker for ticker in self._markets if ticker in self)
+
+    def __len__(self) -> int:
+        return self.count
+
+    @classmethod
+    def _from_iterable(cls, tickers: Iterable[T]) -> set[T]:
+        """What `&`, `-` and the like give: a set of its own, no view."""
+        return set(tickers)
+
+
+class MarketStates:
+    """The states of all markets. Every change of what is carried passes `become`."""
+
+    __slots__ = ("_patience", "_timetable", "active", "lookups", "markets")
+
+    def __init__(self, patience: GracePeriods) -> None:
+        self._patience = patience
+        self._timetable = Timetable()
+        self.markets: ShardedDict[Market] = ShardedDict()
+        self.active = Active(self.markets)
+        self.lookups: dict[str, None] = {}
+        """What to ask REST about, oldest first."""
+
+    def become(self, ticker: str, market: Market, status: str, now: float, changes: list[MarketChange]) -> None:
+        """Give a market its status (perhaps the one it has, with other times) and append what changes by it."""
+        resumed = market.status == PAUSED and status == ACTIVE
+        market.status = status
+        carried = market.carried
+        market.carried = wanted = market.is_wanted(now)
+        self.active.count += wanted - carried
+        if wanted and not carried:
+            changes.append(MarketChange(ticker, Change.ADD))
+        elif carried and not wanted:
+            changes.append(MarketChange(ticker, Change.REMOVE))
+        elif carried and resumed:  # the pause cancelled every order
+            changes.append(MarketChange(ticker, Change.REFRESH))
+        self._arm(ticker, market, self._due(ticker, market, now))
+
+    def next_due(self) -> float | None:
+        """When to call `tick`, Unix time in seconds; None for never."""
+        return self._timetable.next_due()
+
+    def tick(self, now: float, limit: int) -> list[MarketChange]:
+        """Act on at most `limit` due times."""
+        changes: list[MarketChange] = []
+        for ticker, moment in self._timetable.take(now, limit):
+            market = self.markets.find(ticker)
+            if market is not None and market.due is moment:
+                market.due = None
+                self._fire(ticker, market, now, changes)
+        return changes
+
+    def look_up(self, tickers: Iterable[str]) -> None:
+        """Queue look-ups. Unknown tickers are ignored."""
+        for ticker in tickers:
+            if ticker in self.markets:
+                self.lookups[ticker] = None
+
+    def take_lookups(self, limit: int) -> list[str]:
+        """At most `limit` of the queued tickers."""
+        taken = [ticker for ticker, _ in zip(self.lookups, range(limit), strict=False)]
+        for ticker in taken:
+            del self.lookups[ticker]
+        return taken
+
+    def _arm(self, ticker: str, market: Market, due: float | None) -> None:
+        """Each market is due at one moment at most; an unchanged one is not noted twice."""
+        market.due = None if due is None else self._timetable.schedule(ticker, due, market.due)
+
+    def _due(self, ticker: str, market: Market, now: float) -> float | None:
+        if market.carried:
+            if market.close_ts is None:
+                return None
+            confirm_at = market.close_ts + self._patience.close_grace
+            return confirm_at if confirm_at > now else now + self._patience.close_grace
+        if market.status == UNOPENED:
+            return market.open_ts
+        if market.status == DOUBTFUL:
+            return max(now, market.event_at + self._patience.rest_lag)
+        return now + self._patience.retention
+
+    def _fire(self, ticker: str, market: Market, now: float, changes: list[MarketChange]) -> None:
+        if market.carried or market.status == DOUBTFUL:
+            # Past its close time, and no event will tell. Due again in case nobody answers.
+            self.lookups[ticker] = None
+            self._arm(ticker, market, now + self._patience.close_grace)
+        elif market.status == UNOPENED:
+            self.become(ticker, market, UNOPENED, now, changes)
+        else:
+            del self.markets[ticker]
+            self.lookups.pop(ticker, None)

@@ -1,0 +1,215 @@
+"""The table of markets: which exist, which to carry, and what to ask REST about (protocol section 7).
+
+Facts come from two sides: rows of REST walks and look-ups, and lifecycle events. An event wins over
+a row that was read before it arrived, or so soon afterwards that a cache may have answered.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from typing import Any
+
+from gatherer.core.markets.market import ACTIVE, CLOSED, DOUBTFUL, FINAL, PAUSED, ROW_STATUS, UNOPENED, Market
+from gatherer.core.markets.states import GracePeriods, MarketStates
+from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketRow
+
+
+class MarketTable:
+    """Applying the changes it returns, in order, to an empty set gives exactly `active()`.
+
+    `now` is Unix time in seconds everywhere. Nothing here asks or waits: `take_lookups` says what
+    to ask REST about, `next_due` when to call `tick`.
+    """
+
+    def __init__(self, patience: GracePeriods | None = None) -> None:
+        self._patience = patience or GracePeriods()
+        self._carrying = MarketStates(self._patience)
+        self._markets = self._carrying.markets
+        self._walk = 0
+        self._walk_started = float("-inf")
+        self.unknown_statuses: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._markets)
+
+    def active(self) -> Set[str]:
+        """A live set-like view of the tickers to carry."""
+        return self._carrying.active
+
+    def describe(self, ticker: str) -> dict[str, Any] | None:
+        """A JSON-ready dict of all that is known of one market, or None."""
+        market = self._markets.find(ticker)
+        if market is None:
+            return None
+        return {
+            "ticker": ticker,
+            "carried": market.carried,
+            **market.facts(),
+            "in_last_walk": bool(self._walk) and market.seen == self._walk,
+            "lookup_queued": ticker in self._carrying.lookups,
+        }
+
+    # Time
+
+    def next_due(self) -> float | None:
+        """When to call `tick`, Unix time in seconds; None for never."""
+        return self._carrying.next_due()
+
+    def tick(self, now: float, limit: int = 1000) -> list[MarketChange]:
+        """Act on at most `limit` due times. While `next_due` is not later than `now`, call again."""
+        return self._carrying.tick(now, limit)
+
+    # REST
+
+    def walk_started(self, now: float) -> None:
+        """A walk over the open and unopened markets begins. One that is never finished makes nothing vanish."""
+        self._walk += 1
+        self._walk_started = now
+
+    def rows(self, rows: Iterable[MarketRow], now: float) -> list[MarketChange]:
+        """Rows of the walk under way. Rows repeat and may have any status: paging is no snapshot."""
+        changes: list[MarketChange] = []
+        for row in rows:
+            self._row(row, self._walk_started, now, changes)
+            if (market := self._markets.find(row.ticker)) is not None:
+                market.seen = self._walk
+        return changes
+
+    def walk_finished(self, now: float, chunk: int = 5000) -> Iterator[int]:
+        """Queue look-ups for the markets that vanished. Yields after each `chunk` of markets how many did so far.
+
+        A generator, because a million markets take longer than the reactor may be held.
+        """
+        vanished = 0
+        walk, started = self._walk, self._walk_started
+        for done, ticker in enumerate(self._markets, 1):
+            market = self._markets.find(ticker)
+            if market is not None and self._has_vanished(market, walk, started, now):
+                self._carrying.look_up([ticker])
+                vanished += 1
+            if done % chunk == 0:
+                yield vanished
+        yield vanished
+
+    def lookups_waiting(self) -> int:
+        """How many markets REST is to be asked about."""
+        return len(self._carrying.lookups)
+
+    def take_lookups(self, limit: int) -> list[str]:
+        """At most `limit` tickers to ask REST about, oldest first. Each goes to `looked_up`, or back to `look_up`."""
+        return self._carrying.take_lookups(limit)
+
+    def look_up(self, tickers: Iterable[str]) -> None:
+        """Have markets looked up: a look-up failed, or somebody has doubts. Unknown tickers are ignored."""
+        self._carrying.look_up(tickers)
+
+    def looked_up(self, ticker: str, row: MarketRow | None, asked_at: float, now: float) -> list[MarketChange]:
+        """The answer of a look-up that was sent at `asked_at`; None when the exchange does not know the market."""
+        changes: list[MarketChange] = []
+        if row is not None:
+            self._row(row, asked_at, now, changes)
+        elif (market := self._markets.find(ticker)) is not None and not self._event_wins(market, asked_at, now):
+            self._carrying.become(ticker, market, FINAL, now, changes)
+        return changes
+
+    def _row(self, row: MarketRow, read_at: float, now: float, changes: list[MarketChange]) -> None:
+        status = ROW_STATUS.get(row.status)
+        if status is None:
+            self._count_unknown(row.status)
+            return
+        market = self._markets.find(row.ticker)
+        if market is None:
+            market = self._markets[row.ticker] = Market(status)
+        elif self._event_wins(market, read_at, now):
+            status = market.status  # even an older row may tell the times no event has told yet
+            market.open_ts = row.open_ts if market.open_ts is None else market.open_ts
+            market.close_ts = row.close_ts if market.close_ts is None else market.close_ts
+            self._carrying.become(row.ticker, market, status, now, changes)
+            return
+        market.open_ts, market.close_ts = row.open_ts, row.close_ts
+        self._carrying.become(row.ticker, market, status, now, changes)
+
+    def _event_wins(self, market: Market, read_at: float, now: float) -> bool:
+        return market.event_wins(read_at, now, self._patience.rest_lag)
+
+    def _has_vanished(self, market: Market, walk: int, started: float, now: float) -> bool:
+        if market.seen == walk or self._event_wins(market, started, now):
+            return False
+        return market.carried or market.status == UNOPENED
+
+    def _count_unknown(self, status: str) -> None:
+        """At most 20 names: they come from the network."""
+        known = status in self.unknown_statuses or len(self.unknown_statuses) < 20
+        self.unknown_statuses[status if known else "other"] += 1
+
+    # Events
+
+    def lifecycle(self, event: LifecycleEvent, now: float) -> list[MarketChange]:
+        """An event, perhaps for the second time. Kinds that change no market are ignored."""
+        changes: list[MarketChange] = []
+        match event.kind:
+            case "created":
+                self._created(event, now, changes)
+            case "activated":
+                self._activated(event, now, changes)
+            case "deactivated":
+                self._deactivated(event, now, changes)
+            case "close_date_updated":
+                self._close_moved(event, now, changes)
+            case "determined" | "settled":
+                self._note(event, FINAL, now, changes)
+        return changes
+
+    def _created(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+        if event.ticker in self._markets:
+            return  # a copy, or REST was faster; what came later must not be undone
+        market = self._markets[event.ticker] = Market(UNOPENED)
+        market.open_ts, market.close_ts = event.open_ts, event.close_ts
+        self._note(event, UNOPENED, now, changes)
+
+    def _activated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+        market = self._markets.find(event.ticker)
+        if market is not None and market.status in (CLOSED, FINAL, DOUBTFUL):
+            self._doubt(event, now, changes)
+            return
+        emptied = market is not None and market.carried
+        if (
+            market is not None
+            and market.status == ACTIVE
+            and market.is_copy(event.kind, now, self._patience.pair_window)
+        ):
+            emptied = False
+        before = len(changes)
+        self._note(event, ACTIVE, now, changes)
+        if emptied and len(changes) == before:
+            changes.append(MarketChange(event.ticker, Change.REFRESH))
+
+    def _deactivated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+        market = self._markets.find(event.ticker)
+        if market is None or market.status not in (CLOSED, FINAL, DOUBTFUL):
+            self._note(event, PAUSED, now, changes)
+
+    def _close_moved(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+        if event.close_ts is None:
+            return
+        market = self._markets.find(event.ticker)
+        revived = event.close_ts > now
+        if market is None or market.status in (FINAL, DOUBTFUL):
+            if revived:
+                self._doubt(event, now, changes)
+            return
+        market.close_ts = event.close_ts
+        status = market.status
+        if status == CLOSED and revived:
+            status = ACTIVE if market.open_ts is None or market.open_ts <= now else UNOPENED
+        self._note(event, status, now, changes)
+
+    def _doubt(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+        """A late copy from the slower connection, or has the market really come back? A look-up will tell."""
+        self._note(event, DOUBTFUL, now, changes)
+
+    def _note(self, event: LifecycleEvent, status: str, now: float, changes: list[MarketChange]) -> None:
+        market = self._markets.find(event.ticker)
+        if market is None:
+            market = self._markets[event.ticker] = Market(status)
+        market.note(event.kind, now)
+        self._carrying.become(event.ticker, market, status, now, changes)

@@ -1,0 +1,293 @@
+"""Wanted against held: which command comes next on an order book session.
+
+Nothing here is ever rolled back. A command that failed or got lost leaves the difference between wanted and
+held as it was, and the difference is tried again, later and smaller. Adding a market twice and deleting one
+twice are no-ops on the exchange (protocol section 3), so a command whose result is unknown is simply repeated
+until it is acknowledged; only then does the plan believe anything.
+"""
+
+from collections.abc import Iterable, Set
+from typing import Any
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.subscriptions.commands import Action, Command
+from gatherer.core.subscriptions.held import HeldMarkets
+from gatherer.core.subscriptions.retries import RejectedMarkets, RetryGroups
+from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
+
+ORDERBOOK = "orderbook_delta"
+ADDS = (Action.SUBSCRIBE, Action.ADD)
+DELETES = (Action.UNSUBSCRIBE, Action.DELETE)
+
+
+class BookPlanner:
+    """The subscription state of one socket. `wanted` is the connection's own set, read but never edited here."""
+
+    def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, pause: Backoff) -> None:
+        self._wanted = wanted
+        self._largest = batch_size
+        self._pause = pause
+        self.batch = batch_size
+        self.held = HeldMarkets()
+        self.owed = OwedSnapshots(snapshot_deadline)
+        self.recoveries = GapRecoveries()
+        self.rejected = RejectedMarkets()
+        self._in_flight: Command | None = None
+        self._flying: frozenset[str] = frozenset()
+        self._not_before = 0.0
+        self._to_add: dict[str, None] = dict.fromkeys(wanted)
+        self._to_delete: dict[str, None] = {}
+        self._to_refresh: dict[str, None] = {}
+        self._again = RetryGroups()
+        self._early: dict[str, int] = {}
+        """Books that came before the acknowledgement of the add that causes them, and when."""
+
+    # -- what others tell us ---------------------------------------------------------------
+
+    def want(self, ticker: str) -> None:
+        """The market is in `wanted` now."""
+        self._to_delete.pop(ticker, None)
+        self.rejected.pop(ticker, None)
+        known = ticker in self.held and ticker not in self._again.unsure
+        if not (known or self._is_adding(ticker) or ticker in self._again):
+            self._to_add[ticker] = None
+
+    def unwant(self, ticker: str) -> None:
+        """The market is not in `wanted` any more."""
+        self._to_add.pop(ticker, None)
+        self._to_refresh.pop(ticker, None)
+        self.rejected.pop(ticker, None)
+        self._settle(ticker)
+        if ticker in self.held and not self._is_leaving(ticker):
+            self._to_delete[ticker] = None
+
+    def refresh(self, tickers: Iterable[str]) -> None:
+        """Ask for fresh snapshots of those of the markets that are held and wanted."""
+        self._to_refresh.update((t, None) for t in tickers if t in self.held and t in self._wanted)
+
+    def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
+        """A snapshot arrived (`at`: Unix seconds); it tells its market's sid, and may overtake its acknowledgement."""
+        if sid:
+            self.held.book(ticker, sid, at)
+        if self._is_adding(ticker) or (ticker in self._again.unsure and ticker not in self.held):
+            self._early[ticker] = at
+        self._settle(ticker)
+        self._to_refresh.pop(ticker, None)
+
+    def gap(self, sid: int, now: float) -> None:
+        """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
+        self.refresh(self.held.on(sid))
+        self._early.clear()  # a book that came before its acknowledgement is as suspect: let it be owed again
+        self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
+
+    def unwanted(self, tickers: Iterable[str]) -> list[str]:
+        """Those of the markets that are not wanted."""
+        return [ticker for ticker in tickers if ticker not in self._wanted]
+
+    # -- what became of the command in flight ------------------------------------------------
+
+    def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
+        """The command in flight took effect; a subscribe or add is on this sid."""
+        command = self._land()
+        if command.action in ADDS:
+            self._added(command.tickers, sid or command.sid, now, command_id)
+        elif command.action is not Action.SNAPSHOT:
+            self._let_go(command.tickers)
+        self.batch = min(self._largest, self.batch + max(1, self._largest // 20))
+        self._pause.reset()
+
+    def unknown(self, now: float) -> None:
+        """No reply, or an error: it may or may not have taken effect. Believing a refusal left behind markets nobody
+        wanted, and took others for held."""
+        self._doubt(self._land(), now)
+
+    def unanswered(self) -> None:
+        """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
+        self._land()
+
+    def bad_market(self, code: int, now: float) -> bool:
+        """A market is not accepted: halve until it is alone, then set it aside. True if it may be there nonetheless."""
+        command = self._land()
+        if command.action not in ADDS:
+            self._doubt(command, now)
+        elif len(command.tickers) > 1:
+            self._again.push(command.tickers)
+        else:
+            (ticker,) = command.tickers
+            if ticker in self._wanted:
+                self.rejected.put(ticker, code, now)
+            return ticker in self._again.unsure
+        return False
+
+    def over_limit(self, now: float) -> tuple[list[str], bool]:
+        """Code 26: the wanted markets that do not fit; and whether some may be here by an earlier try all the same."""
+        command = self._land()
+        doubtful = not self._again.unsure.isdisjoint(command.tickers)
+        self._doubt(command, now)
+        if command.action not in ADDS:
+            return [], False
+        self._again.unsure.difference_update(command.tickers)  # or it would be asked for here for ever
+        return [t for t in self._wanted if t not in self.held], doubtful
+
+    def sid_over(self, sid: int, now: float) -> list[str]:
+        """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
+        lost = self.held.on(sid)
+        self.recoveries.forget(sid)
+        self._let_go(lost)
+        self._slow_down(now)
+        return lost
+
+    # -- what to do next ---------------------------------------------------------------------
+
+    def next_command(self, now: float) -> Command | None:
+        """The command to send now, from then on in flight; None when it is not the time for one."""
+        if self._in_flight is not None or now < self._not_before:
+            return None
+        self._in_flight = command = self._delete() or self._refresh(now) or self._add()
+        self._flying = frozenset(command.tickers) if command else frozenset()
+        return command
+
+    def overdue(self, now: float) -> list[str]:
+        """Try again what is late, snapshots and refused markets; returns those that stayed silent even then."""
+        late, silent = self.owed.overdue(now)
+        self.refresh(late)
+        for ticker in self.rejected.take_due(now):
+            self._again.push((ticker,))
+        for ticker in silent:
+            self.recoveries.settle(ticker)
+        return silent
+
+    def wake_at(self) -> float | None:
+        """When there is something to do if nothing else happens until then; None for never."""
+        times = [self.owed.next_deadline(), self.rejected.next_due()]
+        times.append(self._not_before if self._in_flight is None and self._has_work() else None)
+        return min((time for time in times if time is not None), default=None)
+
+    @property
+    def in_flight(self) -> Command | None:
+        """The command that waits for its reply."""
+        return self._in_flight
+
+    @property
+    def missing(self) -> int:
+        """How many markets are to be added, or are being added."""
+        return len(self._to_add) + len(self._again) + (len(self._flying) if self._is_flying(ADDS) else 0)
+
+    @property
+    def surplus(self) -> int:
+        """How many markets are to be deleted, or are being deleted."""
+        return len(self._to_delete) + (len(self._flying) if self._is_flying(DELETES) else 0)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is left to add or delete."""
+        return not (self.missing or self.surplus)
+
+    def standing(self, ticker: str) -> dict[str, Any]:
+        """Where one market is on its way; `retry_at` (Unix seconds) only if it was refused."""
+        words = (
+            ("leaving", self._is_leaving(ticker) or ticker in self._to_delete), ("held", ticker in self.held),
+            ("asked", self._is_adding(ticker)), ("again", ticker in self._again), ("queued", ticker in self._to_add),
+            ("rejected", ticker in self.rejected),
+        )  # fmt: skip
+        word = next((word for word, applies in words if applies), None)
+        return {"standing": word, "rejected": self.rejected.get(ticker), "retry_at": self.rejected.due(ticker)}
+
+    # -- helpers -----------------------------------------------------------------------------
+
+    def _delete(self) -> Command | None:
+        """Deletes go first: they make room. The last markets of a sid leave by `unsubscribe`."""
+        if not self._to_delete:
+            return None
+        sid = self.held.sid_of(next(iter(self._to_delete)))
+        whole = len(self._to_delete) >= self.held.count(sid)
+        tickers = self.held.pick(self._to_delete, self.held.count(sid) if whole else self.batch, sid)
+        if len(tickers) == self.held.count(sid):
+            return Command(Action.UNSUBSCRIBE, ORDERBOOK, tickers, sid)
+        return Command(Action.DELETE, ORDERBOOK, tickers, sid)
+
+    def _refresh(self, now: float) -> Command | None:
+        if not self._to_refresh or self._owes_too_much():
+            return None
+        sid = self.held.sid_of(next(iter(self._to_refresh)))
+        tickers = self.held.pick(self._to_refresh, self.batch, sid)
+        for ticker in tickers:
+            self.owed.expect(ticker, now)
+        return Command(Action.SNAPSHOT, ORDERBOOK, tickers, sid)
+
+    def _add(self) -> Command | None:
+        if self._owes_too_much():
+            return None
+        tickers = self._again.pop(self._wanted) or self.held.pick(self._to_add, self.batch)
+        sid = self.held.some_sid()
+        return Command(Action.ADD if sid else Action.SUBSCRIBE, ORDERBOOK, tickers, sid) if tickers else None
+
+    def _added(self, tickers: tuple[str, ...], sid: int, now: float, command_id: int) -> None:
+        for ticker in tickers:
+            book_at = self._early.pop(ticker, None)
+            self.held.put(ticker, sid, command_id, int(now), book_at or 0)
+            if ticker not in self._wanted:
+                self._to_delete[ticker] = None
+            elif book_at is None:
+                self.owed.expect(ticker, now)
+        self._again.unsure.difference_update(tickers)
+
+    def _let_go(self, tickers: Iterable[str]) -> None:
+        for ticker in tickers:
+            self.held.drop(ticker)
+            self._again.unsure.discard(ticker)
+            self._settle(ticker)
+            self._to_delete.pop(ticker, None)
+            self._to_refresh.pop(ticker, None)
+            if ticker in self._wanted:
+                self._to_add[ticker] = None
+
+    def _settle(self, ticker: str) -> None:
+        self.owed.settle(ticker)
+        self.recoveries.settle(ticker)
+
+    def _land(self) -> Command:
+        command, self._in_flight, self._flying = self._in_flight, None, frozenset()
+        assert command is not None, "an answer without a command in flight"
+        return command
+
+    def _doubt(self, command: Command, now: float) -> None:
+        if command.action is not Action.SNAPSHOT:
+            self._again.unsure.update(command.tickers)
+        self._undo(command)
+        self._slow_down(now)
+
+    def _undo(self, command: Command) -> None:
+        """Put what the command was about back to where it came from, adds in halves."""
+        if command.action in ADDS:
+            self._again.push(command.tickers)
+        elif command.action is Action.SNAPSHOT:
+            self.refresh(t for t in command.tickers if t in self.owed)
+        else:
+            for ticker in command.tickers:
+                if ticker in self._wanted:
+                    self.want(ticker)
+                elif ticker in self.held:
+                    self._to_delete[ticker] = None
+
+    def _slow_down(self, now: float) -> None:
+        self.batch = max(1, self.batch // 2)
+        self._not_before = now + self._pause.next()
+
+    def _is_flying(self, actions: tuple[Action, ...]) -> bool:
+        return self._in_flight is not None and self._in_flight.action in actions
+
+    def _is_adding(self, ticker: str) -> bool:
+        return ticker in self._flying and self._is_flying(ADDS)
+
+    def _is_leaving(self, ticker: str) -> bool:
+        return ticker in self._flying and self._is_flying(DELETES)
+
+    def _has_work(self) -> bool:
+        if self._to_delete:
+            return True
+        return bool(self._to_add or self._to_refresh or len(self._again)) and not self._owes_too_much()
+
+    def _owes_too_much(self) -> bool:
+        """Every add returns a full book: too many at once end in code 25 (protocol section 3, "Limits")."""
+        return len(self.owed) >= 2 * self.batch

@@ -1,0 +1,77 @@
+"""Adds that failed or got lost, to be repeated in ever smaller groups."""
+
+from collections import deque
+from collections.abc import Set
+
+
+class RetryGroups:
+    """Groups of markets, each a half of the command that went wrong: the one bad market ends up alone.
+
+    A market is *unsure* while a command about it may have taken effect unseen. An unsure add is repeated even
+    when nobody wants the market any more: only an acknowledgement makes it known, and then it can be deleted.
+    An unsure delete is repeated, or answered by an add if the market is wanted again meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._groups: deque[tuple[str, ...]] = deque()
+        self._members: set[str] = set()
+        self.unsure: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, ticker: str) -> bool:
+        return ticker in self._members
+
+    def push(self, tickers: tuple[str, ...]) -> None:
+        """Repeat these later, in two halves."""
+        half = (len(tickers) + 1) // 2
+        self._groups.extend(group for group in (tickers[:half], tickers[half:]) if group)
+        self._members.update(tickers)
+
+    def pop(self, wanted: Set[str]) -> tuple[str, ...]:
+        """The next group, without the markets that are neither wanted nor unsure; () when there is none."""
+        while self._groups:
+            group = self._groups.popleft()
+            self._members.difference_update(group)
+            tickers = tuple(t for t in group if t in wanted or t in self.unsure)
+            if tickers:
+                return tickers
+        return ()
+
+
+RETRY_SECONDS = 600.0
+"""Between two tries of one market. A wrong answer must not cost a market its place until the socket ends."""
+
+
+class RejectedMarkets(dict[str, int]):
+    """Market to error code, in the order of the refusals: all wait equally long, so that is the order of time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._due: dict[str, float] = {}
+
+    def put(self, ticker: str, code: int, now: float) -> None:
+        """The exchange refused it."""
+        self[ticker] = code
+        self._due.pop(ticker, None)
+        self._due[ticker] = now + RETRY_SECONDS
+
+    def due(self, ticker: str) -> float | None:
+        """When one of them is tried again; None for a market that is not set aside."""
+        return self._due.get(ticker) if ticker in self else None
+
+    def take_due(self, now: float) -> list[str]:
+        """Those to try again; they are not set aside any more."""
+        taken = []
+        for ticker, due in list(self._due.items()):
+            if due > now:
+                break
+            del self._due[ticker]
+            if self.pop(ticker, None) is not None:
+                taken.append(ticker)
+        return taken
+
+    def next_due(self) -> float | None:
+        """When `take_due` may have something; None for never."""
+        return next((due for ticker, due in self._due.items() if ticker in self), None)

@@ -1,0 +1,287 @@
+"""The asking half of a session: carries out its plan, one command in flight, every reply with a deadline."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gatherer.core.histograms import Histogram
+from gatherer.core.subscriptions.book_planner import BookPlanner
+from gatherer.core.subscriptions.channel_planner import ChannelPlanner
+from gatherer.core.subscriptions.commands import TERMINAL, Action, Command, Reaction, reaction_to
+from gatherer.core.subscriptions.correlation import PendingCommands
+from gatherer.core.wire.codec import ControlBody, Envelope, decode_body, encode
+from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
+from gatherer.exchange.context import CommandSettings
+from gatherer.exchange.counters import Counters
+from gatherer.exchange.interfaces import ISessionOwner
+from gatherer.interfaces import ICommandCorrelator
+
+MAX_TIMEOUTS = 3
+"""Commands in a row without a reply before the socket is given up: the exchange hears us no more."""
+
+Plan = BookPlanner | ChannelPlanner
+
+
+class CommandQueue:
+    """Pulls what the exchange holds towards what is wanted."""
+
+    _log = Logger()
+
+    def __init__(
+        self, name: str, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters,
+        mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings, latency: Histogram,
+    ) -> None:  # fmt: skip
+        self._name = name
+        self.plan = plan
+        self._send_bytes = send
+        self._owner = ISessionOwner(owner)
+        self._counters = counters
+        self._mark = mark
+        self._clock = clock
+        self._settings = settings
+        self._latency = latency
+        self._pending = ICommandCorrelator(PendingCommands())
+        self._call: IDelayedCall | None = None
+        self._command_id = 0
+        self._snapshot_id = 0
+        self._asked_at = 0
+        self._timeouts = 0
+        self._closed = False
+        self._paused = False
+        self._was_settled = False
+        self._ended: set[int] = set()
+        """Sids that were over before the command in flight was answered: a late answer does not revive them."""
+
+    @property
+    def pending(self) -> int:
+        """Commands that wait for a reply."""
+        return int(self._pending.pending)
+
+    def in_flight(self) -> dict[str, Any] | None:
+        """The command that waits for its reply: `id`, `action`, `sid`, `markets`, `first`, `age` in seconds."""
+        command = self.plan.in_flight
+        if command is None:
+            return None
+        return {
+            "id": self._command_id, "action": command.action.value, "sid": command.sid, "markets": len(command.tickers),
+            "first": command.tickers[0] if command.tickers else None,
+            "age": self._clock.seconds() - self._asked_at / 1e9,
+        }  # fmt: skip
+
+    def pause(self, paused: bool) -> None:
+        """Send no more commands, or go on. What is in flight still gets its reply."""
+        self._paused = paused
+        self.wake()
+
+    def wake(self) -> None:
+        """There may be something to do: look at the end of this reactor turn, once for all that happens in it."""
+        self._arm(0.0)
+
+    def close(self, error: GathererError) -> None:
+        """The socket is gone."""
+        self._closed = True
+        self._disarm()
+        self._pending.fail_all(error)
+
+    def answered(self, command_id: int) -> None:
+        """A snapshot carries the id of the `get_snapshot` in flight: there is no other acknowledgement of it."""
+        if command_id == self._snapshot_id:
+            self._snapshot_id = 0
+            self._pending.resolve(command_id, 0)
+
+    def control(self, envelope: Envelope, data: bytes) -> int:
+        """Handle a reply, or an end nobody asked for; the sid that is over now, else 0.
+
+        Raises `RemoteProtocolError` for a body of an unknown shape.
+        """
+        body = decode_body(data)
+        if envelope.type == "error":
+            return self._error(envelope, body)
+        if envelope.type == "unsubscribed":
+            return self._unsubscribed(envelope, body)
+        self._resolve(envelope.id, envelope.sid or body.sid)
+        return 0
+
+    def tell_removed(self, tickers: list[str], **facts: Any) -> None:
+        """Mark that markets are carried here no more although no acknowledgement says so."""
+        if tickers:
+            self._mark("markets_removed", sid=0, tickers=tickers, **facts)
+
+    # -- replies ------------------------------------------------------------------------------
+
+    def _error(self, envelope: Envelope, body: ControlBody) -> int:
+        self._counters.errors[body.code] += 1
+        over, sid, terminal = 0, envelope.sid or body.sid, body.code in TERMINAL
+        if terminal and (sid or not envelope.id):
+            over = self._whose(sid)
+            self._subscription_over(over, body.code, body.msg)
+        error = CommandRejected(body.code, body.msg, sid)
+        if not (envelope.id and self._pending.fail(envelope.id, error)):
+            self._counters.strays += bool(envelope.id)
+            if not over:  # an end has its line already
+                self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
+            if terminal and not over:
+                self._owner.restart(f"a late code {body.code} that does not say what is over")
+        return over
+
+    def _unsubscribed(self, envelope: Envelope, body: ControlBody) -> int:
+        sid = envelope.sid or body.sid
+        if not self._resolve(envelope.id, sid):
+            self._subscription_over(sid, 0, "unsubscribed by the exchange")
+        return sid
+
+    def _resolve(self, command_id: int, sid: int) -> bool:
+        known = bool(self._pending.resolve(command_id, sid))
+        self._counters.strays += not known
+        return known
+
+    def _whose(self, sid: int) -> int:
+        """A terminal error without a sid can only be about the one subscription there is."""
+        if sid:
+            return sid
+        return self.plan.sid if isinstance(self.plan, ChannelPlanner) else self.plan.held.some_sid()
+
+    def _subscription_over(self, sid: int, code: int, text: str) -> None:
+        self._ended.add(sid)
+        self._counters.journal.over("subscription over", sid)
+        lost = self.plan.sid_over(sid, self._clock.seconds())
+        self._log.warn(
+            "{name}: subscription {sid} over with {lost} markets: code {code}, {text}",
+            name=self._name, sid=sid, lost=len(lost), code=code, text=text,
+        )  # fmt: skip
+        self._mark("terminal_error", sid=sid, code=code, text=text)
+        self.tell_removed(self.plan.unwanted(lost))
+        self._was_settled = False
+        self._owner.changed()
+        self.wake()
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        self._call = None
+        now = self._clock.seconds()
+        if not self._paused:
+            self._go_on(now)
+        self._tell_recoveries(now)
+        self._tell_if_settled()
+
+    def _go_on(self, now: float) -> None:
+        silent = self.plan.overdue(now)
+        if silent:
+            self._owner.silent(silent)
+        command = self.plan.next_command(now)
+        if command is not None:
+            self._ask(command)
+        due = self.plan.wake_at()
+        if due is not None:
+            self._arm(due - now)
+
+    def _ask(self, command: Command) -> None:
+        self._ended.clear()
+        command_id, reply = self._pending.issue()
+        self._command_id = command_id
+        self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
+        self._asked_at = int(self._clock.seconds() * 1e9)
+        seconds = self._settings.command_timeout
+        reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
+        self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
+        reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command, command_id), errbackArgs=(command,))
+        reply.addErrback(lambda failure: self._log.failure("{name}: bug in a reply's path", failure, name=self._name))
+
+    def _answered_in_time(self) -> None:
+        self._timeouts = 0
+        self._counters.replies += 1
+        seconds = self._clock.seconds() - self._asked_at / 1e9
+        self._counters.reply_seconds += seconds
+        self._latency.observe(seconds)
+
+    def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
+        self._answered_in_time()
+        if command.action in (Action.SUBSCRIBE, Action.ADD) and (sid or command.sid) in self._ended:
+            self.plan.unknown(self._clock.seconds())
+            return self.wake()
+        self.plan.acknowledged(sid, self._clock.seconds(), command_id)
+        if command.action in (Action.SUBSCRIBE, Action.ADD):
+            self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
+        elif command.action is not Action.SNAPSHOT:
+            self._mark("markets_removed", sid=command.sid, tickers=list(command.tickers))
+        self.wake()
+
+    def _failed(self, failure: Failure, command: Command) -> None:
+        if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
+            # It may have taken effect when it was sent, and then no message has come since.
+            self.tell_removed(list(command.tickers), since=self._asked_at)
+        if self._closed or failure.check(SessionLost):
+            return
+        error = failure.value
+        if not isinstance(error, CommandRejected):
+            return self._timed_out(failure, command)
+        self._answered_in_time()
+        self._log.warn(
+            "{name}: {action} of {n} markets rejected: {error}",
+            name=self._name, action=command.action.value, n=len(command.tickers), error=error,
+        )  # fmt: skip
+        self._react(reaction_to(error.code), error.code, command)
+        if error.code in TERMINAL and command.sid and not error.sid:
+            self._subscription_over(command.sid, error.code, error.text)
+        self.wake()
+
+    def _react(self, reaction: Reaction, code: int, command: Command) -> None:
+        now = self._clock.seconds()
+        if reaction is Reaction.BAD_MARKET:
+            if self.plan.bad_market(code, now):
+                self._owner.restart(f"code {code} about a market that may be subscribed already")
+        elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
+            surplus, doubtful = self.plan.over_limit(now)
+            self._owner.over_limit(surplus, len(self.plan.held))
+            if doubtful:
+                self._owner.restart("code 26 about markets that may be subscribed already")
+        else:
+            self.plan.unknown(now)
+            if reaction is Reaction.START_OVER and self.plan.held.count(command.sid):
+                self._owner.restart(f"the exchange does not know sid {command.sid}, which has markets of ours")
+
+    def _timed_out(self, failure: Failure, command: Command) -> None:
+        if command.action is Action.SNAPSHOT and isinstance(self.plan, BookPlanner):
+            self.plan.unanswered()
+            return self.wake()
+        self._timeouts += 1
+        self._log.warn("{name}: {error}", name=self._name, error=failure.value)
+        self.plan.unknown(self._clock.seconds())
+        if self._timeouts >= MAX_TIMEOUTS:
+            self._owner.restart(f"{self._timeouts} commands in a row without a reply")
+        else:
+            self.wake()
+
+    def _tell_if_settled(self) -> None:
+        settled = self.plan.is_settled
+        if settled and not self._was_settled:
+            self._owner.changed()
+        self._was_settled = settled
+
+    def _tell_recoveries(self, now: float) -> None:
+        for sid, seconds in self.plan.recoveries.take_done(now):
+            self._counters.recoveries += 1
+            self._counters.journal.recovered(sid, now)
+            self._counters.last_recovery = seconds
+            self._mark("recovered", sid=sid, seconds=seconds)
+            self._log.info(
+                "{name}: sid {sid} recovered after {seconds:.3f} s", name=self._name, sid=sid, seconds=seconds
+            )
+
+    def _arm(self, delay: float) -> None:
+        if self._closed:
+            return
+        at = self._clock.seconds() + max(0.0, delay)
+        if self._call is None:
+            self._call = self._clock.callLater(max(0.0, delay), self._pump)
+        elif at < self._call.getTime():
+            self._call.reset(max(0.0, delay))
+
+    def _disarm(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None

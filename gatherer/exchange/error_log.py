@@ -1,0 +1,32 @@
+"""What makes no sense on the wire, and sockets that end: logged once per kind and minute where it may be many."""
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from gatherer.log.throttle import Throttle
+
+
+class ErrorLog:
+    """Shared by all connections: 150 of them with the same trouble are one line a minute."""
+
+    _log = Logger()
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._throttle = Throttle(clock)
+
+    def report(self, kind: str, where: str, detail: str) -> None:
+        """`kind` names a row of the metrics, so there are few; `detail` is cut to 500 characters."""
+        times = self._throttle.note(kind)
+        if times is not None:
+            self._log.warn(
+                "{where}: {kind}: {detail} ({times} since the last line of this kind)",
+                where=where, kind=kind, detail=detail[:500], times=times,
+            )  # fmt: skip
+
+    def lost(self, where: str, reason: str, wait: float, dials_failed: int) -> None:
+        """A lost socket is a change of state and has its line; dials that go on failing share one a minute."""
+        if dials_failed:
+            detail = f"{reason}; dial {dials_failed} of this connection, next in {wait:.1f} s"
+            self.report("dial failed", where, detail)
+        else:
+            self._log.warn("{name} lost: {reason}; next dial in {wait:.1f} s", name=where, reason=reason, wait=wait)

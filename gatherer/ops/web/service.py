@@ -1,0 +1,133 @@
+"""The pages for operators: the status page, metrics, health, readiness, one market's story. Read only, small, bounded.
+
+Pages are made in the reactor thread. `prometheus_client.twisted` would make them in a thread, where the status
+dicts change under the reader, and would import the global reactor.
+"""
+
+from io import BytesIO
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import LogPublisher
+from twisted.protocols.basic import LineReceiver
+from twisted.web.http import HTTPChannel
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from gatherer.ops.health import HealthService
+from gatherer.ops.listener import ListeningService
+from gatherer.ops.web.assets import load_assets
+from gatherer.ops.web.event_log import EventLog
+from gatherer.ops.web.live import LiveFeed, LiveResource
+from gatherer.ops.web.pages import Pages
+from gatherer.ops.web.resources import Missing, Page
+
+MAX_CONNECTIONS = 100
+REQUEST_TIMEOUT = 30.0
+"""Seconds a client may take to send its request whole, and to wait before the next one."""
+FLUSH_TIMEOUT = 5
+"""Seconds a client has to read the rest of its answer when its time is up."""
+MAX_BODY_BYTES = 65_536
+"""A GET needs no body; whoever sends more than this is cut off."""
+
+
+class WebService(ListeningService):
+    """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime; `log` is where events come by."""
+
+    def __init__(
+        self,
+        endpoint: Any,
+        manager: Any,
+        registry: Any,
+        router: Any,
+        vitals: HealthService,
+        clock: Any,
+        log: LogPublisher,
+    ) -> None:
+        self._log_publisher = log
+        self._journal = EventLog()
+        self._broadcast = LiveFeed(clock, manager, registry, router, vitals, self._journal)
+        pages = Pages(manager, registry, router, vitals, self._journal, clock)
+        super().__init__(endpoint, "web", MAX_CONNECTIONS, lambda: make_site(pages, self._broadcast, clock))
+        self.setName("web")
+
+    def startService(self) -> None:
+        """Listen, and remember what happens from now on."""
+        self._log_publisher.addObserver(self._journal)
+        super().startService()
+        self._broadcast.startService()
+
+    def stopService(self) -> Deferred[None]:
+        """See `ListeningService`."""
+        self._log_publisher.removeObserver(self._journal)
+        self._broadcast.stopService()
+        return super().stopService()
+
+
+class DeadlineChannel(HTTPChannel):
+    """A request has to be whole in time. twisted.web would wait anew after every byte, so that a byte now and then
+    keeps a connection for ever."""
+
+    def timeoutConnection(self) -> None:
+        """Its time is up. That is no event: twisted.web would log a line for every browser that goes."""
+        self._abortingCall = self.callLater(FLUSH_TIMEOUT, self.forceAbortClient)
+        self.loseConnection()
+
+    def forceAbortClient(self) -> None:
+        """Nor is this."""
+        self._abortingCall = None
+        transport: Any = self.transport
+        transport.abortConnection()
+
+    def resetTimeout(self) -> None:
+        """Bytes buy no time; the end of a request does, by `setTimeout`."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """See `IProtocol`."""
+        LineReceiver.dataReceived(self, data)
+
+
+class BoundedRequest(Request):
+    """A request whose body goes nowhere: twisted.web would spool it to disk, of any length."""
+
+    _body_bytes = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Called before the body."""
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Forget it, and cut off who does not stop."""
+        self._body_bytes += len(data)
+        if self._body_bytes > MAX_BODY_BYTES:
+            self.channel.forceAbortClient()
+
+
+class BoundedSite(Site):
+    """Each connection is a `DeadlineChannel`."""
+
+    protocol: Any = DeadlineChannel
+
+
+def make_site(pages: Pages, broadcast: LiveFeed, clock: Any) -> Site:
+    """The pages as a `twisted.web` site; no access log, no tracebacks in answers."""
+    root = Missing()
+    for name, page in (
+        (b"metrics", Page(pages.metrics)),
+        (b"health", Page(pages.health)),
+        (b"ready", Page(pages.ready)),
+        (b"status", Page(pages.status)),
+        (b"explain", Page(pages.explain, "ticker")),
+        (b"connection", Page(pages.connection, "id")),
+        (b"live", LiveResource(broadcast, clock)),
+    ):
+        root.putChild(name, page)
+    assets: Resource = Missing()
+    for asset in load_assets():
+        name = asset.name.encode()
+        (root if name == b"" else assets).putChild(name, Page(asset.answer))
+    root.putChild(b"page", assets)
+    site = BoundedSite(root, requestFactory=BoundedRequest, timeout=REQUEST_TIMEOUT, reactor=clock)
+    site.displayTracebacks = False
+    site.noisy = False
+    return site

@@ -1,0 +1,224 @@
+"""The pool of connections: who carries which market, and whether the pool does its job."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from gatherer.core.auth_alarm import AuthAlarm
+from gatherer.core.layout import Role, Slot, dial_order
+from gatherer.core.messages import Change, MarketChange
+from gatherer.errors import StartupFailed, UpgradeRefused
+from gatherer.interfaces import (
+    IConnection,
+    IConnectionManager,
+    IConnectionOwner,
+    IMarketChangeListener,
+    IMarketRegistry,
+)
+from gatherer.pool.admin import PoolAdmin
+from gatherer.pool.placement import Placement
+
+UNNOTICED = 60.0
+"""Seconds a socket can be dead at most before its silence is noticed: twice the usual `ping_timeout`."""
+
+
+@implementer(IConnectionManager, IMarketChangeListener, IConnectionOwner)
+class ConnectionManager(MultiService):
+    """Acts on the registry's changes in the same call, so there is no queue that could overflow: a change is
+    an edit of a set, and the sockets are pulled towards the sets in their own time."""
+
+    _log = Logger()
+
+    def __init__(
+        self, plan: Sequence[Slot], make_connection: Callable[[Slot, Any], Any], allocator: Any, registry: Any,
+        clock: IReactorTime, capacity: int, min_healthy: int, start_timeout: float,
+        rehome_after: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._registry = IMarketRegistry(registry)
+        self._clock = clock
+        self._min_healthy = min(min_healthy, len(plan))
+        self._start_timeout = start_timeout
+        self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
+        self._placement = Placement(self._connections, allocator, clock, capacity, rehome_after)
+        self.steering = PoolAdmin(self._connections, self._placement, clock)
+        self._refusals = AuthAlarm()
+        self._live: set[int] = set()
+        self._lifecycle_was_down = False
+        self._lifecycle_since: dict[int, float] = {}
+        self._waiting: list[Deferred[None]] = []
+        self._deadline: IDelayedCall | None = None
+        for slot in dial_order(tuple(plan)):
+            self.addService(self._connections[slot.conn_id])
+
+    # -- IConnectionManager -------------------------------------------------------------------
+
+    def startService(self) -> None:
+        """See `IConnectionManager`."""
+        self._deadline = self._clock.callLater(self._start_timeout, self._took_too_long)
+        super().startService()
+
+    def stopService(self) -> Deferred[Any]:
+        """See `IConnectionManager`."""
+        self._cancel_deadline()
+        self._placement.stop()
+        self.steering.stop()
+        self._waiting = []
+        return super().stopService()
+
+    def when_ready(self) -> Deferred[None]:
+        """See `IConnectionManager`."""
+        ready: Deferred[None] = Deferred()
+        self._waiting.append(ready)
+        self._tell_if_ready()
+        return ready
+
+    def connections(self) -> list[Any]:
+        """See `IConnectionManager`."""
+        return [self._connections[conn_id] for conn_id in sorted(self._connections)]
+
+    def status(self) -> dict[str, Any]:
+        """See `IConnectionManager`."""
+        draining, unplaced = self.steering.draining, len(self._placement.unplaced)
+        connections = [{**c.status(), "draining": c.conn_id in draining} for c in self.connections()]
+        twice = self._placement.twice
+        sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
+        return {
+            "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
+            "alarm": self._refusals.alarm, "unplaced": unplaced, "markets": sums["wanted"] + unplaced - twice,
+            "divergence": sum(c["divergence"] for c in connections) + unplaced, **sums,
+            "paused_since": self.steering.paused_since, "draining": draining,
+        }  # fmt: skip
+
+    def explain(self, ticker: str) -> dict[str, Any]:
+        """See `IConnectionManager`."""
+        conn_id, connection = self._placement.where(ticker), None
+        if conn_id is not None:
+            connection = {
+                **self._connections[conn_id].describe(ticker), "draining": conn_id in self._placement.draining
+            }  # fmt: skip
+        return {
+            "ticker": ticker, "registry": self._registry.describe(ticker), "connection": connection,
+            "paused_since": self.steering.paused_since, **self._placement.explain(ticker),
+        }  # fmt: skip
+
+    # -- IMarketChangeListener ----------------------------------------------------------------
+
+    def markets_changed(self, changes: Sequence[MarketChange]) -> None:
+        """See `IMarketChangeListener`."""
+        for change in changes:
+            if change.change is Change.ADD:
+                self._placement.add(change.ticker)
+            elif change.change is Change.REMOVE:
+                self._placement.remove(change.ticker)
+            else:
+                self._placement.refresh(change.ticker)
+        self._placement.use_room()
+
+    # -- IConnectionOwner ---------------------------------------------------------------------
+
+    def connection_changed(self, connection: Any) -> None:
+        """See `IConnectionOwner`."""
+        conn_id, live = connection.conn_id, connection.is_live
+        if connection.role is Role.ORDERBOOK:
+            self._placement.set_live(connection, live, bool(self.running))
+        if live != (conn_id in self._live):
+            (self._live.add if live else self._live.discard)(conn_id)
+            if self.running:
+                self._flipped(connection, live)
+        self.steering.connection_changed(connection)
+        self._tell_if_ready()
+
+    def upgrade_refused(self, error: UpgradeRefused) -> None:
+        """See `IConnectionOwner`."""
+        alarm = self._refusals.refused(error.status, error.body, error.clock_skew)
+        if alarm is not None:
+            self._log.critical("ALARM: {alarm}", alarm=alarm)
+
+    def upgrade_accepted(self) -> None:
+        """See `IConnectionOwner`."""
+        if self._refusals.accepted():
+            self._log.info("upgrades are accepted again")
+
+    def lifecycle(self, payloads: list[bytes]) -> None:
+        """See `IConnectionOwner`."""
+        self._registry.lifecycle_messages(payloads)
+
+    def lifecycle_gap(self) -> None:
+        """See `IConnectionOwner`. The other leg may have them, but a walk is cheap and certain."""
+        self._registry.lifecycle_missed()
+
+    def silent(self, tickers: list[str]) -> None:
+        """See `IConnectionOwner`."""
+        self._log.warn("{n} markets sent no book although asked twice, first {first}", n=len(tickers), first=tickers[0])
+        for ticker in tickers:
+            self._registry.market_missed(ticker)
+
+    def over_limit(self, connection: Any, tickers: list[str], capacity: int) -> None:
+        """See `IConnectionOwner`. The limit holds until the connection is made anew."""
+        self._log.warn(
+            "connection {conn_id} takes no more than {capacity} markets: moving {n}",
+            conn_id=connection.conn_id, capacity=capacity, n=len(tickers),
+        )  # fmt: skip
+        self._placement.over_limit(connection, tickers, capacity)
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def _flipped(self, connection: Any, live: bool) -> None:
+        if connection.role is Role.LIFECYCLE:
+            self._lifecycle_flipped(connection.conn_id, live)
+        elif connection.role is Role.ORDERBOOK and live:
+            self._placement.came_back(connection)
+
+    def _lifecycle_flipped(self, conn_id: int, live: bool) -> None:
+        """A leg may have been dead for `ping_timeout` before that is noticed. So the loss of one is none of messages
+        only if another leg has been live for longer than that."""
+        if live:
+            self._lifecycle_since[conn_id] = self._clock.seconds()
+            if self._lifecycle_was_down:
+                self._lifecycle_was_down = False
+                self._registry.lifecycle_missed()
+            return
+        self._lifecycle_since.pop(conn_id, None)
+        if not self._lifecycle_since:
+            self._lifecycle_was_down = True
+            self._log.error("no lifecycle connection is up: changes of markets are missed until one is")
+        elif self._clock.seconds() - min(self._lifecycle_since.values()) < UNNOTICED:
+            self._registry.lifecycle_missed()
+
+    def _is_ready(self) -> bool:
+        has_lifecycle = any(c.role is Role.LIFECYCLE for c in self._connections.values())
+        return len(self._live) >= self._min_healthy and (not has_lifecycle or bool(self._lifecycle_since))
+
+    def _tell_if_ready(self) -> None:
+        if self._waiting and self._is_ready():
+            self._cancel_deadline()
+            waiting, self._waiting = self._waiting, []
+            for ready in waiting:
+                ready.callback(None)
+
+    def _took_too_long(self) -> None:
+        self._deadline = None
+        if self._is_ready():
+            return
+        reasons = Counter(c.last_error for c in self._connections.values() if not c.is_live)
+        reason, count = reasons.most_common(1)[0]
+        error = StartupFailed(
+            f"{len(self._live)} of {len(self._connections)} connections live after {self._start_timeout:.0f} s, "
+            f"{self._min_healthy} needed with a lifecycle channel among them; {count} of the others say: {reason}"
+        )
+        waiting, self._waiting = self._waiting, []
+        for ready in waiting:
+            ready.errback(Failure(error))
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,251 @@
+"""Which markets exist and which to carry: REST walks, lifecycle events, timers and look-ups around `MarketTable`."""
+
+import random as standard_random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.markets.table import MarketTable
+from gatherer.core.messages import Change, MarketChange, MarketRow
+from gatherer.core.wire.lifecycle import decode_lifecycle
+from gatherer.errors import LocalProtocolError, RemoteProtocolError, RestError
+from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry
+from gatherer.registry.exchange_status import ExchangeStatusPoller
+from gatherer.registry.lookups import LookUps
+from gatherer.registry.periodic import PeriodicTask
+
+WALKED = ("open", "unopened")
+"""The filters of a walk, in turn: what is open already can be subscribed first."""
+
+MIN_GAP = 30.0
+"""Seconds between the end of a walk and the next one, however many events are missed."""
+
+PROGRESS_SECONDS = 10.0
+"""A walk takes minutes: how often it says how far it is."""
+
+CHUNK = 500
+"""Rows or changes handled in one reactor turn: together with the listener's work a few milliseconds."""
+
+
+@implementer(IMarketRegistry)
+class MarketRegistry:
+    """See `IMarketRegistry`. Wall-clock time is `clock.seconds()`: the reactor's is Unix time."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        rest: Any,
+        clock: IReactorTime,
+        reconcile_interval: float = 300.0,
+        status_interval: float = 60.0,
+        multivariate: str = "exclude",
+        random: Callable[[], float] = standard_random.random,
+        table: MarketTable | None = None,
+    ) -> None:
+        """`rest` provides `IExchangeRest`; intervals are in seconds; `multivariate` as in `IExchangeRest.markets`."""
+        self._rest = IExchangeRest(rest)
+        self._clock = clock
+        self._reconcile_interval = reconcile_interval
+        self._multivariate = multivariate
+        self._table = table or MarketTable()
+        self._listener: Any = None
+        self._first_walk: Deferred[int] = Deferred()
+        self._stopped = False
+        self._timer: IDelayedCall | None = None
+        self._due: float | None = None
+        self._walks = PeriodicTask(clock, "market walk", self._walk)
+        self._lookups = LookUps(self._rest, clock, self._table, self._table_changed, random)
+        self._exchange = ExchangeStatusPoller(self._rest, clock, status_interval)
+        self._walk_backoff = Backoff(5.0, 120.0, 2.0, 0.2, random)
+        self._missed = False
+        self._walk_ended = float("-inf")
+        self._duration: float | None = None
+        self._last_sync: float | None = None
+        self._events: Counter[str] = Counter()
+
+    def start(self, listener: Any) -> Deferred[int]:
+        if self._listener is not None or self._stopped:
+            raise LocalProtocolError("the registry was started twice, or after its end")
+        self._listener = IMarketChangeListener(listener)
+        self._table_changed([MarketChange(ticker, Change.ADD) for ticker in self._table.active()])
+        self._exchange.start()
+        self._walks.hurry()
+        return self._first_walk
+
+    def set_intervals(self, reconcile: float, status: float) -> None:
+        """Seconds between two walks and between two looks at the exchange's status, from now on."""
+        self._reconcile_interval = reconcile
+        if self._listener is not None and not self._walks.busy:
+            self._walks.hurry(reconcile)
+        self._exchange.set_interval(status)
+
+    def stop(self) -> Deferred[None]:
+        self._stopped = True
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        if self._listener is not None and not self._first_walk.called:
+            self._first_walk.cancel()
+        ends = [part.stop() for part in (self._walks, self._lookups, self._exchange)]
+        return gatherResults(ends).addCallback(lambda _: None)
+
+    def lifecycle_messages(self, batch: list[bytes]) -> None:
+        if self._stopped:
+            return
+        now = self._clock.seconds()
+        changes: list[MarketChange] = []
+        for data in batch:
+            changes += self._lifecycle(data, now)
+        self._table_changed(changes)
+
+    def lifecycle_missed(self) -> None:
+        self._missed = True  # pages read before may be out of date, so a walk under way does not do
+        if self._listener is not None and not self._walks.busy:
+            self._walks.hurry(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
+
+    def market_missed(self, ticker: str) -> None:
+        # Not put off to the next walk: the walk lists what is open, only a look-up says what became of this one.
+        self._table.look_up([ticker])
+        self._table_changed([])
+
+    def active(self) -> AbstractSet[str]:
+        return self._table.active()
+
+    def describe(self, ticker: str) -> dict[str, Any] | None:
+        return self._table.describe(ticker)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "markets_total": len(self._table),
+            "active_markets": len(self._table.active()),
+            "lifecycle_events": dict(self._events),
+            "unknown_statuses": dict(self._table.unknown_statuses),
+            "reconcile_duration": self._duration,
+            "reconcile_interval": self._reconcile_interval,
+            "rest_errors": dict(self._rest.errors),
+            "last_sync": self._last_sync,
+            **self._exchange.report(),
+        }
+
+    # Telling
+
+    def _tell(self, changes: Sequence[MarketChange]) -> None:
+        """Before the start nobody listens; `start` tells the outcome."""
+        if not changes or self._listener is None or self._stopped:
+            return
+        try:
+            self._listener.markets_changed(changes)
+        except Exception:  # a broken listener must not end the walk that feeds it
+            self._log.failure("the listener failed on {count} market changes", count=len(changes))
+
+    def _table_changed(self, changes: Sequence[MarketChange]) -> None:
+        """Tell; then see to it that the timer stands at the next due time, and that look-ups run."""
+        self._tell(changes)
+        if self._stopped or self._listener is None:
+            return
+        self._lookups.wake()
+        due = self._table.next_due()
+        if self._timer is not None and due != self._due:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and due is not None:
+            self._due = due
+            self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._table_changed(self._table.tick(self._clock.seconds(), CHUNK))
+
+    async def _breathe(self) -> None:
+        """Let the reactor do something else."""
+        await deferLater(self._clock, 0)
+
+    # Events
+
+    def _lifecycle(self, data: bytes, now: float) -> list[MarketChange]:
+        try:
+            kind, event = decode_lifecycle(data)
+        except RemoteProtocolError as error:
+            self._count("undecodable")
+            self._log.debug("{error}", error=error)
+            return []
+        self._count(kind)
+        if event is None or (self._multivariate == "exclude" and event.ticker.startswith("KXMVE")):
+            return []
+        return self._table.lifecycle(event, now)
+
+    def _count(self, kind: str) -> None:
+        """At most 50 names: they come from the network and become metric labels."""
+        self._events[kind if kind in self._events or len(self._events) < 50 else "other"] += 1
+
+    # Walks
+
+    async def _walk(self) -> float:
+        """One reconciliation; seconds until the next. A walk that fails has nothing vanish."""
+        started = self._clock.seconds()
+        self._missed = False
+        try:
+            rows = await self._read_all(started)
+        except RestError as error:
+            wait = self._walk_backoff.next()
+            self._log.warn("market walk failed: {error}; again in {wait:.0f} s", error=error, wait=wait)
+            self._walk_ended = self._clock.seconds()
+            return wait
+        await self._sweep()
+        self._walk_done(rows, started)
+        return MIN_GAP if self._missed else self._reconcile_interval
+
+    async def _read_all(self, started: float) -> int:
+        """Feed every page to the table; the number of rows."""
+        self._table.walk_started(started)
+        rows, logged = 0, started
+        for status in WALKED:
+            async for page in self._rest.markets(status=status, multivariate=self._multivariate):
+                await self._take_rows(page)
+                rows += len(page)
+                if (now := self._clock.seconds()) - logged >= PROGRESS_SECONDS:
+                    logged = now
+                    self._progress(status, rows, now - started)
+        return rows
+
+    def _progress(self, status: str, rows: int, seconds: float) -> None:
+        self._log.info(
+            "walking {status} markets: {rows} rows in {seconds:.0f} s, {rate:.0f} rows/s, {active} active",
+            status=status,
+            rows=rows,
+            seconds=seconds,
+            rate=rows / seconds,
+            active=len(self._table.active()),
+        )
+
+    async def _take_rows(self, page: list[MarketRow]) -> None:
+        for begin in range(0, len(page), CHUNK):
+            await self._breathe()  # the turn so far has decoded the page
+            self._table_changed(self._table.rows(page[begin : begin + CHUNK], self._clock.seconds()))
+
+    async def _sweep(self) -> None:
+        for _ in self._table.walk_finished(self._clock.seconds()):
+            await self._breathe()
+        self._table_changed([])
+
+    def _walk_done(self, rows: int, started: float) -> None:
+        self._walk_backoff.reset()
+        self._walk_ended = self._last_sync = self._clock.seconds()
+        self._duration = self._walk_ended - started
+        self._log.info(
+            "market walk done: {rows} rows in {seconds:.1f} s, {active} active markets",
+            rows=rows,
+            seconds=self._duration,
+            active=len(self._table.active()),
+        )
+        if not self._first_walk.called:
+            self._first_walk.callback(len(self._table.active()))

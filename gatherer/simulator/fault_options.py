@@ -1,0 +1,121 @@
+"""Faults as text: `NAME=VALUE`, for the command line. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gatherer.errors import ConfigError
+from gatherer.simulator.feed.faults import Faults, garbage_frame
+from gatherer.simulator.feed.wire import ERRORS, TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFault:
+    """A fault, and when it is to happen."""
+
+    apply: Callable[[Faults], None]
+    after: float = 0.0
+    """Seconds after the start."""
+    every: bool = False
+    """Again and again, `after` seconds apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One part of a value: the parameter of the method, and what makes it out of text."""
+
+    name: str
+    make: Callable[[str], Any]
+    meaning: str
+
+
+def _count(text: str) -> int:
+    """A number above zero."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e9:
+        raise ValueError(text)
+    return seconds
+
+
+def _http_error(text: str) -> int:
+    status = int(text)
+    if not 400 <= status < 600:
+        raise ValueError(text)
+    return status
+
+
+def _code(text: str) -> int:
+    if int(text) not in ERRORS:
+        raise ValueError(text)
+    return int(text)
+
+
+def _terminal(text: str) -> int:
+    if int(text) not in TERMINAL:
+        raise ValueError(text)
+    return int(text)
+
+
+def _kind(text: str) -> str:
+    garbage_frame(text if text != "huge" else "json")
+    return text
+
+
+_TIMES = _Value("times", _count, "TIMES")
+_SESSIONS = _Value("count", _count, "SOCKETS")
+_STATUS = _Value("status", _http_error, "HTTP_STATUS")
+FAULTS: dict[str, tuple[_Value, ...]] = {
+    "refuse_upgrade": (_STATUS, _TIMES),
+    "cut": (_SESSIONS,),
+    "half_open": (_SESSIONS,),
+    "freeze": (_Value("seconds", _seconds, "SECONDS"), _SESSIONS),
+    "lose_replies": (_TIMES,),
+    "late_replies": (_TIMES, _Value("seconds", _seconds, "SECONDS")),
+    "error": (_Value("code", _code, "CODE"), _TIMES),
+    "terminate": (_Value("code", _terminal, "10|25"), _SESSIONS),
+    "unsubscribed": (_SESSIONS,),
+    "skip_seq": (_TIMES, _Value("count", _count, "NUMBERS")),
+    "repeat_seq": (_TIMES,),
+    "garbage": (_Value("kind", _kind, "json|binary|unknown_type|huge"), _TIMES),
+    "rest_status": (_STATUS, _TIMES),
+    "rest_short": (_TIMES,),
+}
+"""Method of `Faults` to the parts of its value, which are separated by colons; only the first must be there."""
+
+
+def usage(name: str) -> str:
+    """How a fault is written: `cut=SOCKETS`."""
+    first, *rest = FAULTS[name]
+    return f"{name}={first.meaning}" + "".join(f"[:{value.meaning}]" for value in rest)
+
+
+def parse_fault(text: str) -> TimedFault:
+    """Read `NAME=VALUE`, `NAME=VALUE@SECONDS` or `NAME=VALUE@every:SECONDS`. Raises ConfigError: what is wrong."""
+    name, _, rest = text.partition("=")
+    if name not in FAULTS:
+        raise ConfigError(f"fault {text!r}: no fault is called {name!r}; there are {', '.join(FAULTS)}")
+    value, _, moment = rest.partition("@")
+    every = moment.startswith("every:")
+    after = (
+        _part(text, name, _seconds, moment.removeprefix("every:"), "after @, a number of seconds") if moment else 0.0
+    )
+    parts = value.split(":")
+    if len(parts) > len(FAULTS[name]):
+        raise ConfigError(f"fault {text!r}: too many parts; it is written {usage(name)}")
+    pairs = zip(FAULTS[name], parts, strict=False)
+    arguments = {kind.name: _part(text, name, kind.make, part, kind.meaning) for kind, part in pairs}
+    return TimedFault(lambda faults: getattr(faults, name)(**arguments), after, every)
+
+
+def _part(text: str, name: str, make: Callable[[str], Any], part: str, meaning: str) -> Any:
+    try:
+        return make(part)
+    except ValueError:
+        raise ConfigError(f"fault {text!r}: {part!r} cannot be {meaning}; it is written {usage(name)}") from None

@@ -1,0 +1,115 @@
+"""The bytes of every message: one function a shape, after protocol sections 3 and 5. Pure.
+
+Data messages are put together as text, for speed; whatever is rare goes through an encoder.
+Tickers are plain ASCII without quotes (`script.check_ticker`), so they need no escaping.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed
+from gatherer.simulator.markets.market import Market
+
+encode = msgspec.json.encode
+"""Compact JSON."""
+
+ERRORS = {
+    1: "Unable to process message",
+    2: "Params required",
+    3: "Channels required",
+    4: "Subscription IDs required",
+    5: "Unknown command",
+    7: "Unknown subscription ID",
+    8: "Unknown channel name",
+    9: "Authentication required",
+    10: "Channel error",
+    11: "Invalid parameter",
+    12: "Exactly one subscription ID is required",
+    13: "Unsupported action",
+    14: "Market ticker required",
+    15: "Action required",
+    18: "Command timeout",
+    25: "Subscription buffer overflow",
+    26: "Subscription market limit exceeded",
+    27: "Subscription command rate limit exceeded",
+}
+"""Code to text (protocol section 3, "Errors")."""
+TERMINAL = frozenset((10, 25))
+"""Codes after which the subscription is over."""
+
+
+def reply(command_id: int | None, kind: str, msg: Any = None, sid: int | None = None, seq: int | None = None) -> bytes:
+    """A control message. What is None is left out."""
+    fields: dict[str, Any] = {"id": command_id, "type": kind, "sid": sid, "seq": seq, "msg": msg}
+    return encode({key: value for key, value in fields.items() if value is not None})
+
+
+def error(command_id: int | None, code: int, text: str = "", sid: int | None = None, seq: int | None = None) -> bytes:
+    """An error; with a sid it has a number too."""
+    return reply(command_id, "error", {"code": code, "msg": text or ERRORS.get(code, "Error")}, sid, seq)
+
+
+def snapshot(market: Market, ladders: str, sid: int, seq: int, command_id: int | None = None) -> bytes:
+    """A whole book; with an id when a `get_snapshot` asked for it."""
+    asked = "" if command_id is None else f'"id":{command_id},'
+    return (
+        f'{{{asked}"type":"orderbook_snapshot","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"{market.ticker}",'
+        f'"market_id":"{market.market_id}"{ladders}}}}}'
+    ).encode()
+
+
+def delta_body(market: Market, side: str, price: int, delta: int, stamp: str) -> str:
+    """One changed level. `stamp` is `delta_stamp`, made once per moment."""
+    return (
+        f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","price_dollars":"{dollars(price)}",'
+        f'"delta_fp":"{fixed(delta)}","side":"{side}",{stamp}}}'
+    )
+
+
+def trade_body(market: Market, number: int, side: str, price: int, count: int, ms: int) -> str:
+    """One trade, in yes terms; `side` is the taker's outcome."""
+    book_side = "bid" if side == "yes" else "ask"
+    return (
+        f'{{"trade_id":"00000000-0000-4000-9000-{number:012x}","market_ticker":"{market.ticker}",'
+        f'"yes_price_dollars":"{dollars(price)}","no_price_dollars":"{dollars(DOLLAR - price)}",'
+        f'"count_fp":"{fixed(count)}","taker_outcome_side":"{side}","taker_book_side":"{book_side}",'
+        f'"is_block_trade":false,"ts":{ms // 1000},"ts_ms":{ms}}}'
+    )
+
+
+def quote(book: Book) -> tuple[int, int, int, int]:
+    """Best yes bid and ask, in yes prices, and their counts; 0 and a dollar where nobody bids."""
+    bid = max(book.yes, default=0)
+    no_bid = max(book.no, default=0)
+    return bid, book.yes.get(bid, 0), DOLLAR - no_bid, book.no.get(no_bid, 0)
+
+
+def ticker_body(market: Market, book: Book, ms: int, time: str) -> str:
+    """The figures of one market."""
+    bid, bid_count, ask, ask_count = quote(book)
+    return (
+        f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","price_dollars":"{dollars(book.last)}",'
+        f'"yes_bid_dollars":"{dollars(bid)}","yes_ask_dollars":"{dollars(ask)}","yes_bid_size_fp":"{fixed(bid_count)}",'
+        f'"yes_ask_size_fp":"{fixed(ask_count)}","last_trade_size_fp":"{fixed(book.last_count)}",'
+        f'"volume_fp":"{fixed(book.volume)}","open_interest_fp":"{fixed(book.volume // 2)}",'
+        f'"dollar_volume":{book.volume // 200},"dollar_open_interest":{book.volume // 400},'
+        f'"ts":{ms // 1000},"ts_ms":{ms},"time":"{time}"}}'
+    )
+
+
+def data(kind: str, sid: int, seq: int | None, body: str) -> bytes:
+    """Put a body into the envelope of one subscription."""
+    number = "" if seq is None else f'"seq":{seq},'
+    return f'{{"type":"{kind}","sid":{sid},{number}"msg":{body}}}'.encode()
+
+
+def lifecycle(ticker: str, event_type: str, facts: Mapping[str, Any]) -> str:
+    """The body of a market's lifecycle message."""
+    return encode({"market_ticker": ticker, "event_type": event_type, **facts}).decode()
+
+
+def subscriptions(pairs: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    """What `list_subscriptions` tells, from (channel, sid) pairs."""
+    return [{"channel": channel, "sid": sid} for channel, sid in pairs]

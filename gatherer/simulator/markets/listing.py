@@ -1,0 +1,97 @@
+"""The list of all markets, with an index per status and per series. Pure.
+
+Pages go by a market's index, which never changes: no page is sorted, and none
+walks over markets that its filter leaves out.
+"""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from gatherer.simulator.markets.market import Event, Market, Status
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+Indexes = Sequence[int]
+
+
+def event_date(ts: int) -> str:
+    """`26OCT31`; not `strftime`, whose month names depend on the locale."""
+    day = datetime.fromtimestamp(ts, UTC)
+    return f"{day.year % 100:02d}{MONTHS[day.month - 1]}{day.day:02d}"
+
+
+class Listing:
+    """Every market there ever was."""
+
+    def __init__(self) -> None:
+        self.markets: list[Market] = []
+        self.events: dict[str, Event] = {}
+        self._by_ticker: dict[str, Market] = {}
+        self._by_status = {status: array("I") for status in Status}
+        self._by_series: dict[str, array[int]] = {}
+
+    def get(self, ticker: str) -> Market | None:
+        """A market, or None for a ticker that never existed."""
+        return self._by_ticker.get(ticker)
+
+    def by_id(self, market_id: str) -> Market | None:
+        """A market by its UUID, or None."""
+        digits = market_id[-12:]
+        index = int(digits, 16) if digits.isalnum() and digits.isascii() and _is_hex(digits) else len(self.markets)
+        found = self.markets[index] if index < len(self.markets) else None
+        return found if found is not None and found.market_id == market_id else None
+
+    def event(self, ticker: str, series: str, multivariate: bool = False) -> Event:
+        """The event of that name, made when it is new."""
+        event = self.events.get(ticker)
+        if event is None:
+            event = self.events[ticker] = Event(ticker, series, multivariate)
+        return event
+
+    def add(self, ticker: str, event: Event, status: Status, created_ts: int, open_ts: int, close_ts: int) -> Market:
+        """List a new market. The ticker must be new."""
+        assert ticker not in self._by_ticker, ticker
+        market = Market(len(self.markets), ticker, event, status, created_ts, created_ts, open_ts, close_ts)
+        self.markets.append(market)
+        self._by_ticker[ticker] = market
+        event.markets.append(market.index)
+        self._by_status[status].append(market.index)
+        self._by_series.setdefault(event.series, array("I")).append(market.index)
+        return market
+
+    def set_status(self, market: Market, status: Status) -> None:
+        """Move a market from one status to another: two binary searches and a memmove."""
+        old, new = self._by_status[market.status], self._by_status[status]
+        del old[bisect_left(old, market.index)]
+        new.insert(bisect_left(new, market.index), market.index)
+        market.status = status
+
+    def with_status(self, *statuses: Status) -> Indexes:
+        """Indexes of the markets in one of the statuses, ascending. Read only."""
+        if len(statuses) == 1:
+            return self._by_status[statuses[0]]
+        return sorted(index for status in statuses for index in self._by_status[status])
+
+    def with_series(self, *series: str) -> Indexes:
+        """Indexes of the markets of some series, ascending. Read only."""
+        if len(series) == 1:
+            return self._by_series.get(series[0], array("I"))
+        return sorted(index for name in series for index in self._by_series.get(name, ()))
+
+    def multivariate_series(self) -> list[str]:
+        """Series whose markets are combinations."""
+        return [name for name, indexes in self._by_series.items() if self.markets[indexes[0]].event.multivariate]
+
+    def after(self, indexes: Indexes, cursor: int) -> Iterator[Market]:
+        """The markets of an ascending list of indexes from the cursor on."""
+        for place in range(bisect_right(indexes, cursor - 1), len(indexes)):
+            yield self.markets[indexes[place]]
+
+    def tickers(self, indexes: Iterable[int]) -> list[str]:
+        """Tickers by index."""
+        return [self.markets[index].ticker for index in indexes]
+
+
+def _is_hex(digits: str) -> bool:
+    return not digits.strip("0123456789abcdef")

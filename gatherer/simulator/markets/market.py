@@ -1,0 +1,64 @@
+"""Markets and events, slim enough for a million of them. Pure."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from gatherer.simulator.markets.book import Book
+
+if TYPE_CHECKING:
+    from gatherer.simulator.feed.subscription import Subscription
+
+
+class Status(StrEnum):
+    """`market.status` of protocol section 6, in the order a market goes through them."""
+
+    INITIALIZED = "initialized"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    CLOSED = "closed"
+    DETERMINED = "determined"
+    FINALIZED = "finalized"
+
+
+OVER = frozenset((Status.DETERMINED, Status.FINALIZED))
+"""Such a market subscribes cleanly and stays silent: no snapshot, no delta (protocol section 3)."""
+
+
+@dataclass(slots=True, eq=False)
+class Event:
+    """What several markets are about."""
+
+    ticker: str
+    series: str
+    multivariate: bool = False
+    markets: list[int] = field(default_factory=list)
+    """Indexes of its markets."""
+
+
+@dataclass(slots=True, eq=False)
+class Market:
+    """One market. Its index is its place in the listing, for ever: the key of every page."""
+
+    index: int
+    ticker: str
+    event: Event
+    status: Status
+    created_ts: int
+    updated_ts: int
+    open_ts: int
+    close_ts: int
+    book: Book | None = None
+    """None: nobody traded yet, the book is one of the ready-made ones."""
+    holders: tuple["Subscription", ...] = ()
+    """Order book subscriptions that got its snapshot and want its deltas."""
+    held_at: int = -1
+    """Place in the floor's list of held markets, -1 when nobody holds it."""
+    result: str = ""
+    """`yes` or `no` once determined."""
+    settled_ts: int = 0
+
+    @property
+    def market_id(self) -> str:
+        """The UUID of protocol section 5."""
+        return f"00000000-0000-4000-8000-{self.index:012x}"

@@ -1,0 +1,93 @@
+"""Markets and books as REST shows them (protocol section 6). Pure."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gatherer.simulator.feed import wire
+from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed, levels
+from gatherer.simulator.markets.market import OVER, Market
+
+
+def when(ts: float) -> str:
+    """Unix seconds as RFC 3339 text."""
+    return datetime.fromtimestamp(int(ts), UTC).isoformat()[:-6] + "Z"
+
+
+def market_row(market: Market, book: Book) -> dict[str, Any]:
+    """One market object."""
+    row = _names(market) | _times(market) | _figures(book) | _rules(market)
+    if market.event.multivariate:
+        row |= {"mve_collection_ticker": market.event.series, "mve_selected_legs": []}
+    if market.status in OVER:
+        row["settlement_value_dollars"] = "1.0000" if market.result == "yes" else "0.0000"
+    if market.settled_ts:
+        row["settlement_ts"] = when(market.settled_ts)
+    return row
+
+
+def _names(market: Market) -> dict[str, Any]:
+    return {
+        "ticker": market.ticker,
+        "event_ticker": market.event.ticker,
+        "series_ticker": market.event.series,
+        "market_type": "binary",
+        "title": f"Will {market.ticker} come true?",
+        "subtitle": "",
+        "yes_sub_title": "Yes",
+        "no_sub_title": "No",
+        "status": market.status.value,
+        "result": market.result,
+        "exchange_index": 0,
+    }
+
+
+def _times(market: Market) -> dict[str, Any]:
+    last = when(market.close_ts + 7 * 86_400)
+    return {
+        "created_time": when(market.created_ts),
+        "updated_time": when(market.updated_ts),
+        "open_time": when(market.open_ts),
+        "close_time": when(market.close_ts),
+        "expected_expiration_time": when(market.close_ts + 3_600),
+        "expiration_time": last,
+        "latest_expiration_time": last,
+        "settlement_timer_seconds": 60,
+    }
+
+
+def _figures(book: Book) -> dict[str, Any]:
+    bid, bid_count, ask, ask_count = wire.quote(book)
+    last, volume = dollars(book.last), fixed(book.volume)
+    return {
+        "yes_bid_dollars": dollars(bid),
+        "yes_ask_dollars": dollars(ask),
+        "no_bid_dollars": dollars(DOLLAR - ask),
+        "no_ask_dollars": dollars(DOLLAR - bid),
+        "yes_bid_size_fp": fixed(bid_count),
+        "yes_ask_size_fp": fixed(ask_count),
+        "last_price_dollars": last,
+        "previous_price_dollars": last,
+        "notional_value_dollars": "1.0000",
+        "volume_fp": volume,
+        "volume_24h_fp": volume,
+        "open_interest_fp": fixed(book.volume // 2),
+        "liquidity_dollars": "0.0000",
+    }
+
+
+def _rules(market: Market) -> dict[str, Any]:
+    return {
+        "can_close_early": True,
+        "is_provisional": False,
+        "price_level_structure": "linear_cent",
+        "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
+        "strike_type": "custom",
+        "rules_primary": f"If {market.ticker} comes true, the market resolves to Yes. It is simulated: nobody can win.",
+        "rules_secondary": "",
+        "expiration_value": "",
+    }
+
+
+def orderbook(book: Book, depth: int) -> dict[str, Any]:
+    """Bids of both sides, ascending; depth 0 means all."""
+    return {"yes_dollars": levels(book.yes, depth=depth), "no_dollars": levels(book.no, depth=depth)}

@@ -1,0 +1,213 @@
+"""Tests for `gatherer.app.service`: the order of starting and stopping."""
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from gatherer.app.service import STATUS_PATIENCE, Gatherer
+from gatherer.core.messages import ExchangeStatus, Marker, RawMessage
+from gatherer.errors import ConfigError, RestError, StartupFailed
+from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
+from gatherer.ops.listener import ListeningService
+
+
+class Events(list[str]):
+    """What happened, in order."""
+
+
+@implementer(IMessageRouter)
+class FakeRouter:
+    """Says when it is started and closed."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def start(self) -> None:
+        self._events.append("router open")
+
+    def deliver(self, batch: list[RawMessage]) -> None:
+        """Nowhere."""
+
+    def mark(self, marker: Marker) -> None:
+        """Nowhere."""
+
+    def backlog(self) -> int:
+        return 0
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> Deferred[None]:
+        self._events.append("router closed")
+        return succeed(None)
+
+
+@implementer(IExchangeRest)
+class FakeRest:
+    """Answers when the test says so."""
+
+    def __init__(self, events: Events) -> None:
+        self.errors: Any = {}
+        self.answer: Deferred[ExchangeStatus] = Deferred()
+        self._events = events
+
+    async def exchange_status(self) -> ExchangeStatus:
+        return await self.answer
+
+    def markets(self, status: Any = None, multivariate: Any = "exclude", tickers: Any = None) -> Any:
+        return iter(())
+
+    async def market(self, ticker: str) -> None:
+        return None
+
+    def close(self) -> Deferred[None]:
+        self._events.append("rest closed")
+        return succeed(None)
+
+
+@implementer(IConnectionManager)
+class FakeManager(Service):
+    """Becomes ready when the test says so."""
+
+    steering: Any = None
+
+    def __init__(self, events: Events) -> None:
+        self.ready: Deferred[None] = Deferred()
+        self._events = events
+
+    def startService(self) -> None:
+        super().startService()
+        self._events.append("dialling")
+
+    def stopService(self) -> None:
+        super().stopService()
+        self._events.append("sockets closed")
+
+    def when_ready(self) -> Deferred[None]:
+        return self.ready
+
+    def connections(self) -> list[Any]:
+        return []
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    def explain(self, ticker: str) -> dict[str, Any]:
+        return {}
+
+
+@implementer(IMarketRegistry)
+class FakeRegistry:
+    """Walks at once."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def start(self, listener: Any) -> Deferred[int]:
+        self._events.append("walk")
+        return succeed(7)
+
+    def stop(self) -> Deferred[None]:
+        self._events.append("no more changes")
+        return succeed(None)
+
+    def lifecycle_messages(self, batch: list[bytes]) -> None:
+        """Nobody sends any."""
+
+    def lifecycle_missed(self) -> None:
+        """Nobody misses any."""
+
+    def market_missed(self, ticker: str) -> None:
+        """Nobody misses one."""
+
+    def active(self) -> frozenset[str]:
+        return frozenset()
+
+    def describe(self, ticker: str) -> None:
+        return None
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+class GathererTests(SynchronousTestCase):
+    """Fakes around the real order."""
+
+    def setUp(self) -> None:
+        self.events, self.clock, self.failures = Events(), Clock(), list[str]()
+        self.router, self.rest = FakeRouter(self.events), FakeRest(self.events)
+        self.manager, self.registry = FakeManager(self.events), FakeRegistry(self.events)
+        self.gatherer = Gatherer(self.router, self.rest, self.manager, self.registry, self.clock, self.failures.append)
+
+    def test_the_fakes_keep_the_contracts(self) -> None:
+        """Or this test would prove nothing."""
+        verifyObject(IMessageRouter, self.router)
+        verifyObject(IExchangeRest, self.rest)
+        verifyObject(IConnectionManager, self.manager)
+        verifyObject(IMarketRegistry, self.registry)
+
+    def test_order_of_start_and_stop(self) -> None:
+        """Router, status, dials, walk; then no more changes, sockets, router last."""
+        self.gatherer.startService()
+        self.assertEqual(self.events, ["router open"])
+        self.rest.answer.callback(ExchangeStatus(True, False))
+        self.assertEqual(self.events[1:], ["dialling"])
+        self.manager.ready.callback(None)
+        self.assertEqual(self.events[2:], ["walk"])
+        self.successResultOf(self.gatherer.stopService())
+        self.assertEqual(self.events[3:], ["no more changes", "sockets closed", "rest closed", "router closed"])
+        self.assertEqual((self.clock.getDelayedCalls(), self.failures), ([], []))
+
+    def test_a_silent_rest_side_does_not_hold_up_the_dials(self) -> None:
+        """Neither does one that answers with an error."""
+        self.gatherer.startService()
+        self.clock.advance(STATUS_PATIENCE)
+        self.assertIn("dialling", self.events)
+        self.setUp()
+        self.gatherer.startService()
+        self.rest.answer.errback(RestError("/exchange/status", "HTTP 503", 503))
+        self.assertIn("dialling", self.events)
+
+    def test_too_few_connections_are_told_once(self) -> None:
+        """In one line, to who can end the program."""
+        self.gatherer.startService()
+        self.rest.answer.callback(ExchangeStatus(True, True))
+        self.manager.ready.errback(StartupFailed("3 of 150 connections live"))
+        self.assertEqual(self.failures, ["3 of 150 connections live"])
+        self.assertNotIn("walk", self.events)
+
+    def test_a_stop_while_starting_is_no_failure(self) -> None:
+        """At any point of the start."""
+        for steps in range(3):
+            self.setUp()
+            self.gatherer.startService()
+            if steps >= 1:
+                self.rest.answer.callback(ExchangeStatus(True, True))
+            self.successResultOf(self.gatherer.stopService())
+            self.assertEqual((self.events[-1], self.failures, self.clock.getDelayedCalls()), ("router closed", [], []))
+
+    def test_a_port_that_cannot_be_had_ends_the_start(self) -> None:
+        """The error names the table; nothing was dialled."""
+
+        class Refusing(ListeningService):
+            """Cannot listen."""
+
+            def __init__(self) -> None:
+                Service.setName(self, "web")
+
+            def startService(self) -> None:
+                Service.startService(self)
+
+            def when_listening(self) -> Any:
+                from twisted.internet.defer import fail
+
+                return fail(ConfigError("[web] listen: port in use"))
+
+        self.gatherer.add_listener(Refusing())
+        self.assertRaises(ConfigError, self.gatherer.startService)
+        self.assertEqual(self.events, ["router open"])

@@ -1,0 +1,335 @@
+"""Tests for `gatherer.core.subscriptions.book_planner`: the plan against a model of an exchange that loses, refuses and ends things."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.core.backoff import Backoff
+from gatherer.core.subscriptions.book_planner import ADDS, BookPlanner
+from gatherer.core.subscriptions.commands import Action, Command
+
+TICKERS = [f"M{n}" for n in range(6)]
+some_tickers = st.lists(st.sampled_from(TICKERS), min_size=1, max_size=4, unique=True)
+BAD = frozenset({"M5"})
+"""Markets the modelled exchange refuses even alone."""
+
+
+def make_plan(wanted: set[str], batch_size: int = 4) -> BookPlanner:
+    """A plan with small numbers and no jitter."""
+    return BookPlanner(wanted, batch_size, 30.0, Backoff(1.0, 8.0, 2.0, 0.0, lambda: 0.5))
+
+
+class PlanMachine(RuleBasedStateMachine):
+    """The exchange is a set and a sid; every command meets a fate of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: set[str] = set()
+        self.plan = make_plan(self.wanted)
+        self.now = 0.0
+        self.sids = 0
+        self.sid = 0
+        self.books: set[str] = set()
+        self.due: list[str] = []
+        self.command: Command | None = None
+
+    @initialize()
+    def already_running(self) -> None:
+        """Most trouble needs markets that are held."""
+        self.want(TICKERS[:3])
+        self.turn("early")
+
+    # -- the world -----------------------------------------------------------------------------
+
+    @rule(tickers=some_tickers)
+    def want(self, tickers: list[str]) -> None:
+        for ticker in tickers:
+            self.wanted.add(ticker)
+            self.plan.want(ticker)
+
+    @rule(tickers=some_tickers)
+    def unwant(self, tickers: list[str]) -> None:
+        for ticker in tickers:
+            self.wanted.discard(ticker)
+            self.plan.unwant(ticker)
+
+    @rule()
+    def wait(self) -> None:
+        self.now += 31.0
+        self.plan.overdue(self.now)
+
+    @rule()
+    def ask(self) -> None:
+        """A command goes out; until its fate is known, anything else may happen."""
+        if self.command is None:
+            self.command = self.plan.next_command(self.now)
+        if self.command is not None:
+            assert self.command.sid or self.command.action is Action.SUBSCRIBE
+            assert self.command.tickers, "an empty list can mean all markets"
+            assert len(self.command.tickers) <= 4 or self.command.action is Action.UNSUBSCRIBE
+            assert len(set(self.command.tickers)) == len(self.command.tickers)
+
+    @precondition(lambda self: self.due)
+    @rule(data=st.data())
+    def snapshot(self, data: st.DataObject) -> None:
+        ticker = self.due.pop(data.draw(st.integers(0, len(self.due) - 1)))
+        if ticker in self.books:
+            self.plan.snapshot(ticker, self.sid)
+
+    @precondition(lambda self: self.sid)
+    @rule(ends=st.booleans())
+    def trouble(self, ends: bool) -> None:
+        """A gap, or the end of the subscription."""
+        if ends:
+            self.plan.sid_over(self.sid, self.now)
+            self.sid, self.books = 0, set()
+        else:
+            self.plan.gap(self.sid, self.now)
+
+    # -- the fate of a command -------------------------------------------------------------------
+
+    @rule(fate=st.sampled_from(["answer", "early", "lost", "lost answer", "limit"]))
+    def turn(self, fate: str) -> None:
+        """Ask if nothing is in flight, at the time it wants to; then the command meets its fate."""
+        self.now = max(self.now, self.plan.wake_at() or 0.0)
+        self.ask()
+        if self.command is not None:
+            getattr(self, fate.replace(" ", "_"))(self.command)
+            self.command = None
+
+    def answer(self, command: Command, early: bool = False) -> None:
+        """The exchange does what it should; with `early`, a book overtakes the acknowledgement."""
+        if not self.knows(command):
+            self.plan.unknown(self.now)  # code 7, unknown sid
+            self.plan.sid_over(command.sid, self.now)
+        elif command.action in ADDS and BAD & set(command.tickers):
+            self.plan.bad_market(11, self.now)
+        else:
+            self.take_effect(command)
+            if early and self.due and command.action in ADDS:
+                self.plan.snapshot(self.due.pop(), self.sid)
+            self.plan.acknowledged(self.sid or command.sid, self.now)
+
+    def early(self, command: Command) -> None:
+        self.answer(command, early=True)
+
+    def lost(self, command: Command) -> None:
+        self.plan.unknown(self.now)
+
+    def lost_answer(self, command: Command) -> None:
+        if self.knows(command) and not (command.action in ADDS and BAD & set(command.tickers)):
+            self.take_effect(command)
+        self.plan.unknown(self.now)
+
+    def limit(self, command: Command) -> None:
+        surplus, doubtful = self.plan.over_limit(self.now)
+        assert set(surplus) <= self.wanted
+        if doubtful:  # the session is given up
+            self.sid, self.books, self.due = 0, set(), []
+            self.plan = make_plan(self.wanted)
+
+    def knows(self, command: Command) -> bool:
+        return command.action is Action.SUBSCRIBE or command.sid == self.sid
+
+    def take_effect(self, command: Command) -> None:
+        tickers = set(command.tickers)
+        if command.action is Action.SNAPSHOT:
+            self.due.extend(t for t in command.tickers if t in self.books)
+        elif command.action in ADDS:
+            if not self.sid:
+                self.sids += 1
+                self.sid = self.sids
+            self.due.extend(t for t in command.tickers if t not in self.books)
+            self.books |= tickers
+        elif command.action is Action.DELETE:
+            self.books -= tickers
+        elif self.sid:
+            self.sid, self.books = 0, set()
+
+    # -- what must be true -------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_owed_for_a_market_nobody_wants(self) -> None:
+        assert all(t in self.wanted for t in TICKERS if t in self.plan.owed)
+
+    def teardown(self) -> None:
+        """Once everything is quiet, the exchange has what is wanted: nothing more, nothing less."""
+        for _ in range(500):
+            self.turn("answer")
+            for ticker in self.due:
+                if ticker in self.books:
+                    self.plan.snapshot(ticker, self.sid)
+            self.due = []
+            due = self.plan.wake_at()
+            if due is None or due > self.now + 300.0:  # nothing but another try of what was refused
+                break
+            self.now = max(self.now, due)
+            self.plan.overdue(self.now)
+        assert self.plan.wake_at() is None or self.plan.rejected, "never quiet"
+        assert self.plan.in_flight is None
+        assert self.books == self.wanted - BAD
+        assert {t for t in TICKERS if t in self.plan.held} == self.books
+        assert set(self.plan.rejected) == self.wanted & BAD
+        assert self.plan.is_settled and not len(self.plan.owed)
+
+
+class BookPlanTests(SynchronousTestCase):
+    """The plan alone."""
+
+    def test_it_converges_whatever_happens(self) -> None:
+        """Lost, late and refused commands, ended subscriptions and changes of mind in any order."""
+        run_state_machine_as_test(
+            PlanMachine, settings=settings(max_examples=500, stateful_step_count=20, deadline=None)
+        )
+
+    def test_first_subscribe_then_add_last_out_unsubscribes(self) -> None:
+        """One sid: the first batch makes it, later ones join it, and the last market out ends it."""
+        wanted = set(TICKERS)
+        plan = make_plan(wanted)
+        actions = []
+        for _ in range(2):
+            command = plan.next_command(0.0)
+            assert command is not None
+            actions.append((command.action, len(command.tickers), command.sid))
+            plan.acknowledged(3, 0.0)
+        for ticker in sorted(wanted):
+            plan.snapshot(ticker, 3)
+        for ticker in sorted(wanted):
+            wanted.discard(ticker)
+            plan.unwant(ticker)
+        command = plan.next_command(0.0)
+        assert command is not None
+        actions.append((command.action, len(command.tickers), command.sid))
+        self.assertEqual(actions, [(Action.SUBSCRIBE, 4, 0), (Action.ADD, 2, 3), (Action.UNSUBSCRIBE, 6, 3)])
+
+    def test_adds_wait_for_owed_books(self) -> None:
+        """Twice the batch may be owed; then the next add waits for a snapshot."""
+        tickers = [f"M{n}" for n in range(12)]
+        plan = make_plan(set(tickers))
+        for _ in range(2):
+            plan.next_command(0.0)
+            plan.acknowledged(1, 0.0)
+        self.assertIsNone(plan.next_command(0.0))
+        plan.snapshot(next(t for t in tickers if t in plan.owed), 1)
+        self.assertIsNotNone(plan.next_command(0.0))
+
+    def test_a_late_book_is_asked_for_once_and_then_reported(self) -> None:
+        """First `get_snapshot`, then the market is silent."""
+        plan = make_plan({"A"})
+        plan.next_command(0.0)
+        plan.acknowledged(1, 0.0)
+        self.assertEqual(plan.overdue(31.0), [])
+        command = plan.next_command(31.0)
+        assert command is not None
+        self.assertEqual((command.action, command.tickers), (Action.SNAPSHOT, ("A",)))
+        plan.acknowledged(0, 31.0)
+        self.assertEqual(plan.overdue(62.0), ["A"])
+        self.assertIsNone(plan.wake_at())
+
+    def test_batches_shrink_in_trouble_and_grow_slowly(self) -> None:
+        """Halved at every failure, one step up at every success."""
+        plan = make_plan({f"M{n}" for n in range(100)}, batch_size=16)
+        plan.next_command(0.0)
+        plan.unknown(0.0)
+        self.assertEqual((plan.batch, plan.next_command(0.5)), (8, None))
+        command = plan.next_command(1.0)
+        assert command is not None
+        plan.acknowledged(1, 1.0)
+        self.assertEqual((len(command.tickers), plan.batch), (8, 9))
+
+    def test_a_refused_add_may_be_there_all_the_same(self) -> None:
+        """Wanted no more after an error: it is asked for until that is acknowledged, and then deleted."""
+        wanted = {"A"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        wanted.discard("A")
+        plan.unwant("A")
+        plan.unknown(0.0)
+        actions = []
+        for _ in range(2):
+            command = plan.next_command(100.0)
+            assert command is not None
+            actions.append(command.action)
+            plan.acknowledged(1, 100.0)
+        self.assertEqual(actions, [Action.SUBSCRIBE, Action.UNSUBSCRIBE])
+
+    def test_a_refused_delete_may_have_happened_all_the_same(self) -> None:
+        """Wanted again after the error: it is added again, not believed to be held."""
+        wanted = {"A", "B"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        plan.acknowledged(1, 0.0)
+        wanted.discard("A")
+        plan.unwant("A")
+        plan.next_command(0.0)
+        plan.unknown(0.0)
+        wanted.add("A")
+        plan.want("A")
+        command = plan.next_command(100.0)
+        assert command is not None
+        self.assertEqual((command.action, command.tickers), (Action.ADD, ("A",)))
+
+    def test_what_did_not_fit_is_not_asked_for_again(self) -> None:
+        """The first answer was lost, the second is code 26: moved elsewhere, it must not be tried here for ever,
+        and whether the first took effect only a new session can tell."""
+        wanted = {"A"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        plan.unknown(0.0)
+        plan.next_command(100.0)
+        self.assertEqual(plan.over_limit(100.0), (["A"], True))
+        wanted.discard("A")
+        plan.unwant("A")
+        self.assertIsNone(plan.next_command(1000.0))
+        self.assertEqual(plan.wake_at(), None)
+
+    def test_a_refused_market_is_tried_again(self) -> None:
+        """Ten minutes later and alone: the exchange may have been wrong, or know it by then."""
+        plan = make_plan({"A"})
+        plan.next_command(0.0)
+        plan.bad_market(14, 0.0)
+        self.assertEqual((dict(plan.rejected), plan.wake_at()), ({"A": 14}, 600.0))
+        plan.overdue(600.0)
+        command = plan.next_command(600.0)
+        assert command is not None
+        self.assertEqual((command.tickers, dict(plan.rejected)), (("A",), {}))
+        plan.acknowledged(1, 600.0)
+        self.assertTrue(plan.is_settled)
+
+    def test_markets_on_sids_of_their_own(self) -> None:
+        """An exchange that gives each market a sid: the snapshot tells it, and the delete goes there."""
+        wanted = {"A", "B"}
+        plan = make_plan(wanted)
+        plan.next_command(0.0)
+        plan.acknowledged(1, 0.0)
+        plan.snapshot("A", 1)
+        plan.snapshot("B", 2)
+        wanted.discard("B")
+        plan.unwant("B")
+        command = plan.next_command(0.0)
+        assert command is not None
+        self.assertEqual((command.action, command.sid, command.tickers), (Action.UNSUBSCRIBE, 2, ("B",)))
+
+    def test_a_gap_refreshes_every_book_of_the_sid(self) -> None:
+        """All books are suspect; the recovery ends with the last snapshot."""
+        plan = make_plan({"A", "B"})
+        plan.next_command(0.0)
+        plan.acknowledged(1, 0.0)
+        for ticker in "AB":
+            plan.snapshot(ticker, 1)
+        plan.gap(1, 10.0)
+        command = plan.next_command(10.0)
+        assert command is not None
+        self.assertEqual((command.action, set(command.tickers)), (Action.SNAPSHOT, {"A", "B"}))
+        plan.snapshot("A", 1)
+        self.assertEqual(plan.recoveries.take_done(11.0), [])
+        plan.snapshot("B", 1)
+        self.assertEqual(plan.recoveries.take_done(12.0), [(1, 2.0)])

@@ -1,0 +1,66 @@
+"""Tests for `gatherer.core.subscriptions.sequence`."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from gatherer.core.subscriptions.sequence import SequenceTracker
+from gatherer.interfaces import ISequenceTracker
+
+
+class SequenceTrackerTests(SynchronousTestCase):
+    """Gap verdicts per sid."""
+
+    def test_it_is_a_sequence_tracker(self) -> None:
+        """The contract holds."""
+        verifyObject(ISequenceTracker, SequenceTracker())
+
+    def test_gap_is_reported_once(self) -> None:
+        """The message after the hole reveals it; the next one is in order."""
+        tracker = SequenceTracker()
+        self.assertEqual([tracker.observe(1, seq) for seq in (1, 2, 6, 7)], [0, 0, 3, 0])
+        self.assertEqual(tracker.gaps, 1)
+
+    def test_a_sid_must_start_at_one(self) -> None:
+        """Anything else means that messages were lost before the first one seen."""
+        self.assertEqual(SequenceTracker().observe(1, 4), 3)
+
+    def test_sids_do_not_talk_to_each_other(self) -> None:
+        """Two subscriptions count for themselves."""
+        tracker = SequenceTracker()
+        self.assertEqual([tracker.observe(*pair) for pair in ((1, 1), (2, 1), (1, 2), (2, 2))], [0, 0, 0, 0])
+
+    def test_repeats_are_not_gaps(self) -> None:
+        """A number seen again, or a step back, is counted apart and moves nothing."""
+        tracker = SequenceTracker()
+        self.assertEqual([tracker.observe(1, seq) for seq in (1, 2, 2, 1, 3)], [0, 0, 0, 0, 0])
+        self.assertEqual((tracker.gaps, tracker.repeats), (0, 2))
+
+    def test_a_forgotten_sid_starts_anew(self) -> None:
+        """A restart of the count after the subscription ended is not a gap."""
+        tracker = SequenceTracker()
+        tracker.observe(1, 1)
+        tracker.forget(1)
+        self.assertEqual((tracker.observe(1, 1), tracker.last(1)), (0, 1))
+
+    @given(st.lists(st.integers(1, 20), max_size=40))
+    def test_gaps_add_up_to_what_is_missing(self, numbers: list[int]) -> None:
+        """Sizes are never negative, and together they are all numbers below the highest that were not first to come."""
+        tracker = SequenceTracker()
+        sizes = [tracker.observe(1, seq) for seq in numbers]
+        self.assertTrue(all(size >= 0 for size in sizes))
+        risen = [seq for index, seq in enumerate(numbers) if seq > max(numbers[:index], default=0)]
+        self.assertEqual(sum(sizes), max(numbers, default=0) - len(risen))
+
+    @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.integers(0, 5))
+    def test_a_run_is_what_observing_each_would_make_of_it(self, numbers: list[int], before: int) -> None:
+        """Taken at once only if every single one is in order, and then the same is known afterwards."""
+        one_by_one, at_once = SequenceTracker(), SequenceTracker()
+        for seq in range(1, before + 1):
+            one_by_one.observe(1, seq)
+            at_once.observe(1, seq)
+        in_order = [one_by_one.observe(1, seq) for seq in numbers] == [0] * len(numbers) and not one_by_one.repeats
+        self.assertEqual(at_once.advance(1, numbers), in_order)
+        self.assertEqual(at_once.last(1), one_by_one.last(1) if in_order else before)
+        self.assertEqual((at_once.gaps, at_once.repeats), (0, 0))

@@ -1,0 +1,58 @@
+"""The token bucket never lets more through than the exchange allows."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.core.token_bucket import TokenBucket
+
+
+class TokenBucketTests(SynchronousTestCase):
+    """Waits handed out by `TokenBucket.reserve`."""
+
+    def test_burst_then_rate(self) -> None:
+        """A full bucket lets its burst through at once and then one request per refill."""
+        bucket = TokenBucket(200, 600, 0.0)
+        waits = [bucket.reserve(10, 0.0) for _ in range(63)]
+        self.assertEqual(waits[:60], [0.0] * 60)
+        for wait, expected in zip(waits[60:], [0.05, 0.1, 0.15], strict=True):
+            self.assertAlmostEqual(wait, expected)
+
+    def test_idle_time_saves_no_more_than_the_capacity(self) -> None:
+        """A day of silence buys one burst, not a day of requests."""
+        bucket = TokenBucket(10, 20, 0.0)
+        self.assertEqual([bucket.reserve(10, 86400.0) for _ in range(3)], [0.0, 0.0, 1.0])
+
+    def test_drained(self) -> None:
+        """After `drain` the next request waits for its own cost; a queue is not shortened by it."""
+        bucket = TokenBucket(10, 100, 0.0)
+        bucket.drain(0.0)
+        self.assertEqual(bucket.reserve(10, 0.0), 1.0)
+        bucket.drain(0.0)
+        self.assertEqual(bucket.reserve(10, 0.0), 2.0)
+
+    def test_clock_going_back(self) -> None:
+        """A clock set back an hour neither frees tokens nor blocks for an hour."""
+        bucket = TokenBucket(10, 10, 3600.0)
+        bucket.reserve(10, 3600.0)
+        self.assertEqual(bucket.reserve(10, 0.0), 1.0)
+        self.assertEqual(bucket.reserve(10, 1.0), 1.0)
+
+    def test_nonsense_is_refused(self) -> None:
+        """A bucket that never refills or holds nothing cannot be made."""
+        for rate, capacity in ((0, 1), (1, 0), (-1, 1)):
+            with self.assertRaises(ValueError):
+                TokenBucket(rate, capacity, 0.0)
+
+    @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 50)), min_size=1, max_size=60))
+    def test_never_above_the_limit(self, steps: list[tuple[float, int]]) -> None:
+        """In no window do those who waited as told spend more than the burst plus the refill."""
+        bucket, now, spent = TokenBucket(20, 60, 0.0), 0.0, []
+        for pause, cost in steps:
+            now += pause
+            spent.append((now + bucket.reserve(cost, now), cost))
+        self.assertEqual(spent, sorted(spent, key=lambda item: item[0]))
+        for start in range(len(spent)):
+            for end in range(start, len(spent)):
+                window = spent[end][0] - spent[start][0]
+                self.assertLessEqual(sum(cost for _, cost in spent[start : end + 1]), 60 + 50 + window * 20 + 1e-6)

@@ -1,0 +1,74 @@
+"""A close look at single markets of a session."""
+
+import json
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.core.messages import RawMessage
+from gatherer.core.wire.codec import Envelope, count_levels
+from gatherer.errors import SessionLost
+from gatherer.exchange.inspection import MAX_WATCHED, MarketInspector
+
+
+def message(kind: str, ticker: str, at: int = 5_000_000_000) -> RawMessage:
+    """One that came in."""
+    return RawMessage(json.dumps({"type": kind, "msg": {"market_ticker": ticker}}).encode(), 7, at)
+
+
+class WatchingTests(SynchronousTestCase):
+    """Watching."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.watching = MarketInspector(self.clock)
+
+    def test_only_deltas_of_the_market_count(self) -> None:
+        """Neither its books nor those of a market whose name begins alike."""
+        self.watching.look("KX-A")
+        self.watching.read([
+            message("orderbook_delta", "KX-AB"), message("orderbook_snapshot", "KX-A"),
+            message("orderbook_delta", "KX-B"),
+        ])  # fmt: skip
+        self.assertEqual(self.watching.look("KX-A"), {"watched_since": 0.0, "delta_at": None, "deltas": 0})
+        self.watching.read([message("orderbook_delta", "KX-A"), message("orderbook_delta", "KX-A", 6_500_000_000)])
+        self.assertEqual(self.watching.look("KX-A"), {"watched_since": 0.0, "delta_at": 6.5, "deltas": 2})
+
+    def test_few_are_watched(self) -> None:
+        """The one nobody asked about for longest makes room, so that curiosity cannot slow the feed."""
+        for number in range(MAX_WATCHED):
+            self.watching.look(f"KX-{number}")
+        self.watching.look("KX-0")
+        self.clock.advance(1)
+        self.watching.look("another")
+        self.assertEqual(len(self.watching.deltas), MAX_WATCHED)
+        self.assertEqual(self.watching.look("KX-0")["watched_since"], 0.0)
+        self.assertEqual(self.watching.look("KX-1")["watched_since"], 1.0)
+
+    def test_books(self) -> None:
+        """All who wait for one get it; who gave up is forgotten; the end of the session is an error."""
+        first, second, third = (self.watching.books.wait("T") for _ in range(3))
+        second.cancel()
+        self.failureResultOf(second)
+        data = json.dumps({"msg": {"yes_dollars_fp": [["0.10", "1.00"]], "no_dollars_fp": []}}).encode()
+        self.watching.snapshot("T", Envelope("orderbook_snapshot", 0, 3, 9), data, 4.0)
+        for book in (first, third):
+            self.assertEqual(self.successResultOf(book), {"sid": 3, "seq": 9, "at": 4.0, "yes": 1, "no": 0})
+        self.assertNotIn("T", self.watching.books)
+        last: Any = self.watching.books.wait("T")
+        self.watching.books.fail_all(SessionLost("gone"))
+        self.failureResultOf(last, SessionLost)
+
+    def test_the_last_who_gives_up_leaves_nothing(self) -> None:
+        """So that the message path is not asked to look for nobody."""
+        book = self.watching.books.wait("T")
+        book.cancel()
+        self.failureResultOf(book)
+        self.assertNotIn("T", self.watching.books)
+
+    def test_levels_of_odd_books(self) -> None:
+        """A side that is absent has no levels; a book of another shape has none either."""
+        self.assertEqual(count_levels(b'{"msg":{"no_dollars_fp":[["0.1","2"],["0.2","3"]]}}'), (0, 2))
+        for odd in (b"", b"[]", b'{"msg":{"yes_dollars_fp":7}}', b"[" * 100_000):
+            self.assertEqual(count_levels(odd), (0, 0))

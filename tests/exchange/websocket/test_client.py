@@ -1,0 +1,222 @@
+"""Tests for `gatherer.exchange.websocket.client`: dialling, waiting, giving up, stopping."""
+
+from twisted.internet.error import ConnectionRefusedError
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from gatherer.core.backoff import Backoff
+from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
+from gatherer.exchange.interfaces import IWebSocketClient
+from gatherer.exchange.websocket.client import Phase
+from tests.support.sockets import Rig
+
+
+def refusal(status: str, body: bytes = b"", headers: bytes = b"") -> bytes:
+    """An HTTP answer that is no upgrade."""
+    return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n" % (status.encode(), headers, len(body)) + body
+
+
+class WebSocketClientTests(SynchronousTestCase):
+    """One client on a clock; what is left on the clock at the end was left behind."""
+
+    def setUp(self) -> None:
+        self.rig = Rig()
+        self.client = self.rig.client
+
+    def stopped(self) -> None:
+        """Stop, finish what stopping needs, and look for leftovers."""
+        done = self.client.stop()
+        self.rig.clock.pump([0, 3, 0])
+        self.successResultOf(done)
+        self.assertEqual(self.rig.clock.getDelayedCalls(), [])
+
+    def fail_dial(self) -> float:
+        """TCP is refused; the seconds until the next dial."""
+        connector = self.rig.connector
+        self.client.clientConnectionFailed(connector, Failure(ConnectionRefusedError("no")))
+        wait = self.client.next_dial_in()
+        assert wait is not None
+        self.rig.clock.advance(wait)
+        self.rig.clock.advance(0)
+        return round(wait, 6)
+
+    def test_it_is_a_client(self) -> None:
+        """The contract holds."""
+        verifyObject(IWebSocketClient, self.client)
+
+    def test_waits_double_up_to_the_cap(self) -> None:
+        """1, 2, 4 ... 300 seconds, whatever the reason of the failure."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        self.assertEqual([self.fail_dial() for _ in range(10)], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300])
+        self.assertEqual(self.rig.connector.dials, 11)
+        self.stopped()
+
+    def test_a_socket_that_opens_and_dies_does_not_reset_the_wait(self) -> None:
+        """Only `healthy` does: an exchange that accepts and cuts at once is not dialled once a second."""
+        self.rig.open()
+        waits = []
+        for healthy in (False, False, True):
+            if healthy:
+                self.client.healthy()
+            self.rig.connector.transport.lose(ConnectionResetError("cut"))
+            self.rig.clock.advance(0)
+            wait = self.client.next_dial_in()
+            waits.append(wait)
+            self.rig.clock.advance(wait or 0)
+            self.rig.clock.advance(0)
+            self.rig.upgrade()
+        self.assertEqual(waits, [1, 2, 1])
+        self.stopped()
+
+    def test_jitter_stays_within_its_share(self) -> None:
+        """The wait is shaken, not the base of the next one."""
+        rig = Rig(Backoff(1.0, 300.0, 2.0, 0.2, lambda: 1.0))
+        rig.client.start()
+        rig.clock.advance(0)
+        waits = []
+        for _ in range(3):
+            rig.client.clientConnectionFailed(rig.connector, Failure(ConnectionRefusedError("no")))
+            wait = rig.client.next_dial_in()
+            assert wait is not None
+            waits.append(round(wait, 6))
+            rig.clock.advance(wait)
+            rig.clock.advance(0)
+        self.assertEqual(waits, [1.2, 2.4, 4.8])
+
+    def test_a_refused_upgrade_lengthens_the_wait(self) -> None:
+        """TCP comes up each time, and that does not count."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        waits = []
+        for _ in range(3):
+            self.rig.refuse(refusal("503 Service Unavailable"))
+            wait = self.client.next_dial_in()
+            waits.append(wait)
+            self.rig.clock.advance(wait or 0)
+            self.rig.clock.advance(0)
+        self.assertEqual(waits, [1, 2, 4])
+        self.stopped()
+
+    def test_a_401_tells_status_body_and_clock_skew(self) -> None:
+        """Skew is our clock minus the exchange's `Date`; the body may come in a read of its own."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        answer = refusal("401 Unauthorized", b'{"error":"no"}', b"Date: Fri, 15 Jan 2027 07:59:25 GMT\r\n")
+        protocol = self.rig.connector.accept()
+        protocol.dataReceived(answer[:-5])
+        self.assertEqual(self.client.phase, Phase.DIALING)
+        protocol.dataReceived(answer[-5:])
+        self.rig.clock.advance(0)
+        error = self.rig.listener.calls[-1][1]
+        assert isinstance(error, UpgradeRefused)
+        self.assertEqual((error.status, error.body, error.clock_skew), (401, '{"error":"no"}', 35.0))
+        self.assertIn("+35.0 s", str(error))
+        self.stopped()
+
+    def test_the_skew_is_told_before_a_long_body(self) -> None:
+        """A log line is cut somewhere; a page of HTML must not cost the one figure that explains a 401."""
+        self.assertIn("+35.0 s", str(UpgradeRefused(401, "x" * 4000, 35.0))[:100])
+
+    def test_a_refusal_cut_short_is_still_told(self) -> None:
+        """The exchange promises a body and closes: the status is known all the same."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        self.rig.connector.accept().dataReceived(refusal("403 Forbidden", b"0123456789")[:-4])
+        self.rig.connector.transport.lose(ConnectionResetError("cut"))
+        self.rig.clock.advance(0)
+        error = self.rig.listener.calls[-1][1]
+        self.assertEqual((error.status, error.body), (403, "012345"))
+        self.stopped()
+
+    def test_each_dial_is_signed_anew(self) -> None:
+        """The signature is made when TCP is up, not when the wait began."""
+        protocol = self.rig.open()
+        self.rig.connector.transport.lose(ConnectionResetError("cut"))
+        self.rig.clock.pump([0, 1, 0])
+        again = self.rig.connector.accept()
+        self.assertIn(b"KALSHI-ACCESS-KEY: signature 1", protocol.http_request_data)
+        self.assertIn(b"KALSHI-ACCESS-KEY: signature 2", again.http_request_data)
+        self.assertIn(b"GET /trade-api/ws/v2 HTTP/1.1", again.http_request_data)
+        self.stopped()
+
+    def test_an_upgrade_that_hangs_is_given_up(self) -> None:
+        """The deadline covers TCP, TLS and the upgrade together."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        self.rig.connector.accept()
+        self.rig.clock.pump([10, 0])
+        self.assertIn("not open within 10.0 s", str(self.rig.listener.calls[-1][1]))
+        self.assertEqual(self.client.phase, Phase.BACKOFF)
+        self.stopped()
+
+    def test_a_dial_that_hangs_is_given_up(self) -> None:
+        """The same before TCP is up."""
+        self.client.start()
+        self.rig.clock.pump([0, 10])
+        self.assertEqual((self.rig.connector.stopped, self.client.phase), (1, Phase.BACKOFF))
+        self.stopped()
+
+    def test_a_429_slows_every_dial(self) -> None:
+        """The pace of the whole pool halves; an upgrade that succeeds brings it back."""
+        self.client.start()
+        self.rig.clock.advance(0)
+        self.rig.refuse(refusal("429 Too Many Requests"))
+        self.assertEqual(self.rig.pacer.interval, 0.2)
+        self.rig.clock.pump([1, 0])
+        self.rig.upgrade()
+        self.assertEqual(self.rig.pacer.interval, 0.1)
+        self.stopped()
+
+    def test_abort_cuts_and_redials(self) -> None:
+        """No closing handshake: the other end is presumed dead."""
+        self.rig.open()
+        self.client.abort(RemoteProtocolError("no ping for 30 s"))
+        self.rig.clock.advance(0)
+        error = self.rig.listener.calls[-1][1]
+        assert isinstance(error, RemoteProtocolError)
+        self.assertIn("no ping", str(error))
+        self.assertEqual(self.client.phase, Phase.BACKOFF)
+        self.stopped()
+
+    def test_send_needs_an_open_socket(self) -> None:
+        """A bug of ours, said so."""
+        self.assertRaises(LocalProtocolError, self.client.send, b"{}")
+
+    def test_stopping_an_open_socket_says_goodbye(self) -> None:
+        """Close code 1000; an exchange that does not answer is cut after a while."""
+        self.rig.open()
+        self.rig.connector.transport.clear()
+        done = self.client.stop()
+        sent = self.rig.connector.transport.value()
+        self.assertEqual(sent[0], 0x88)
+        self.assertEqual(bytes(b ^ sent[2 + i % 4] for i, b in enumerate(sent[6:8])), (1000).to_bytes(2, "big"))
+        self.assertNoResult(done)
+        self.stopped()
+        self.successResultOf(done)
+        self.assertEqual(self.client.phase, Phase.STOPPED)
+
+    def test_stopping_in_every_phase_leaves_nothing(self) -> None:
+        """Idle, queued, dialling, upgrading, waiting, and twice."""
+        self.stopped()
+        for steps in range(4):
+            self.rig = Rig()
+            self.client = self.rig.client
+            self.client.start()
+            if steps >= 1:
+                self.rig.clock.advance(0)
+            if steps >= 2:
+                self.rig.connector.accept()
+            if steps >= 3:
+                self.rig.connector.transport.lose(ConnectionResetError("cut"))
+                self.rig.clock.advance(0)
+            self.stopped()
+            self.stopped()
+
+    def test_nothing_dials_after_a_stop(self) -> None:
+        """A day later there was still one dial."""
+        self.rig.open()
+        self.stopped()
+        self.rig.clock.advance(86_400)
+        self.assertEqual(self.rig.connector.dials, 1)

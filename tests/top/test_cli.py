@@ -1,0 +1,233 @@
+"""The program itself: in a terminal of its own, in a pipe, with and without a gatherer."""
+
+import fcntl
+import os
+import signal
+import struct
+import sys
+import termios
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.logger import LogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SkipTest, TestCase
+
+from gatherer.ops.web.service import WebService
+from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, connection, make_vitals
+
+MAIN = "import sys; from gatherer.top.cli import main; sys.exit(main())"
+PATIENCE = 60.0
+
+
+class Program(ProcessProtocol):
+    """A running `gatherer-top`. `out` and `err` in a pipe, `screen` in a terminal."""
+
+    def __init__(self, screen: Any = None) -> None:
+        self.out = self.err = b""
+        self.screen = screen
+        self.ended: Deferred[int] = Deferred()
+
+    def outReceived(self, data: bytes) -> None:
+        self.out += data
+        if self.screen is not None:
+            self.screen.feed(data)
+
+    def errReceived(self, data: bytes) -> None:
+        self.err += data
+
+    def processEnded(self, reason: Failure) -> None:
+        self.ended.callback(reason.value.status if reason.check(ProcessTerminated) else 0)
+
+
+class Terminal:
+    """What a person would see."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        import pyte
+
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+
+    def feed(self, data: bytes) -> None:
+        """Output of the program."""
+        self._stream.feed(data)
+
+    @property
+    def text(self) -> str:
+        """The lines."""
+        return "\n".join(self.screen.display)
+
+    def colour_of(self, char: str) -> set[str]:
+        """The colours in which a character is shown."""
+        cells = (cell for row in self.screen.buffer.values() for cell in row.values())
+        return {cell.fg for cell in cells if cell.data == char}
+
+
+class ProgramTests(TestCase):
+    """Against the real pages of a pool that the test makes up."""
+
+    timeout = 180
+
+    async def serve(self, port: int = 0) -> WebService:
+        """Pages on loopback."""
+        self.manager = StubManager()
+        self.manager.figures["connections"] = [
+            connection(i, "orderbook_delta", wanted=35, held=35) for i in range(1, 31)
+        ]
+        self.manager.figures.update(markets=1050, held=1050, healthy=30, min_healthy=30)
+        self.manager.known = {"KXKNOWN"}
+        self.manager.parts = [StubConnection(7, ["KXA"])]
+        parts = (self.manager, StubRegistry(), StubRouter())
+        endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
+        service = WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
+        service.startService()
+        self.addCleanup(lambda: service.stopService() if service.running else None)
+        address: Any = await service.when_listening()
+        self.url = f"http://127.0.0.1:{address.port}"
+        return service
+
+    def start(self, *arguments: str, screen: Any = None, **environment: str) -> Program:
+        """Run it."""
+        program = Program(screen)
+        env = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment}
+        command = [sys.executable, "-c", MAIN, *arguments]
+        size = (screen.screen.lines, screen.screen.columns, 0, 0) if screen is not None else None
+        process: Any = reactor.spawnProcess(program, sys.executable, command, env, usePTY=size is not None)  # type: ignore[attr-defined]
+        if size is not None:
+            fcntl.ioctl(process.fd, termios.TIOCSWINSZ, struct.pack("4H", *size))
+        self.addCleanup(self.end, program)
+        return program
+
+    async def end(self, program: Program) -> None:
+        """Kill it if it still runs."""
+        if not program.ended.called:
+            program.transport.signalProcess("KILL")
+            await program.ended
+
+    async def until(self, condition: Callable[[], bool], program: Program) -> None:
+        """Look again and again."""
+        deadline = reactor.seconds() + PATIENCE  # type: ignore[attr-defined]
+        while not condition():
+            if reactor.seconds() > deadline:  # type: ignore[attr-defined]
+                text = program.screen.text if program.screen else program.out.decode()
+                raise AssertionError(f"not within {PATIENCE} s:\n{text}")
+            await deferLater(reactor, 0.02)
+
+    async def sees(self, program: Program, *texts: str) -> None:
+        """Wait until all of it is on the screen."""
+        await self.until(lambda: all(text in program.screen.text for text in texts), program)
+
+    async def open(self, columns: int = 90, rows: int = 30) -> Program:
+        """In a terminal, with the first news shown."""
+        if find_spec("pyte") is None:
+            raise SkipTest("no pyte: pip install -e '.[test]'")
+        program = self.start(self.url, screen=Terminal(columns, rows))
+        await self.sees(program, "up to date", "q quit")
+        return program
+
+    async def test_once(self) -> None:
+        """In a pipe it prints one frame, as plain text, and ends with 0; so it does with --once."""
+        await self.serve()
+        for arguments in ([self.url], [self.url, "--once"], [self.url.removeprefix("http://")]):
+            program = self.start(*arguments)
+            self.assertEqual((await program.ended, program.err), (0, b""))
+            text = program.out.decode()
+            self.assertIn("30 of 30 live", text)
+            self.assertIn("● 30    35", text)
+            self.assertNotIn("\x1b", text)
+
+    async def test_no_gatherer(self) -> None:
+        """Nobody there, somebody else there, no URL: one line that says so, and a status that is not 0."""
+        service = await self.serve()
+        cases = [("http://127.0.0.1:1", 1, b"refused"), (f"{self.url}/page", 1, b"404"), ("ftp://x", 2, b"not an http")]
+        for url, status, text in cases:
+            program = self.start(url, "--once")
+            self.assertEqual(await program.ended >> 8, status, url)
+            self.assertIn(text, program.err)
+            self.assertEqual(program.err.count(b"\n"), 1)
+        await service.stopService()
+
+    async def test_a_terminal_that_is_none(self) -> None:
+        """One line, no traceback, and the hint at what works."""
+        await self.serve()
+        if find_spec("pyte") is None:
+            raise SkipTest("no pyte: pip install -e '.[test]'")
+        program = self.start(self.url, screen=Terminal(80, 24), TERM="no-such-terminal")
+        await program.ended
+        self.assertIn("--once", program.screen.text)
+        self.assertNotIn(b"Traceback", program.out)
+
+    async def test_it_lives(self) -> None:
+        """A connection that is lost turns red and counts down, with nobody touching a key."""
+        await self.serve()
+        program = await self.open()
+        self.assertEqual(program.screen.colour_of("●"), {"green"})
+        self.manager.figures["connections"][16].update(state="backoff", next_dial_in=42.0)
+        await self.sees(program, "29 of 30 live", "✕ 17  -42s")
+        self.assertEqual(program.screen.colour_of("✕"), {"red"})
+
+    async def test_search_and_stories(self) -> None:
+        """A ticker's story and a connection's, by the keys that the last line names; q ends it with 0."""
+        await self.serve()
+        program = await self.open()
+        program.transport.write(b"/kxknown\r")
+        await self.sees(program, "KXKNOWN", "unplaced: wanted, but no connection")
+        program.transport.write(b"\x1b")
+        await self.sees(program, "30 of 30 live", "● 30")
+        program.transport.write(b"/kxnever\r")
+        await self.sees(program, "no market 'KXNEVER'")
+        program.transport.write(b"q")
+        await self.sees(program, "● 30")
+        program.transport.write(b"\x1bOC" * 7)
+        await self.sees(program, "orderbook_delta-7: live")
+        program.transport.write(b"\r")
+        await self.sees(program, "connection 7", "last error: cut", "KXA")
+        program.transport.write(b"qq")
+        self.assertEqual(await program.ended, 0)
+        self.assertNotIn(b"Traceback", program.out)
+
+    async def test_resizing(self) -> None:
+        """A window that grows is used, one that shrinks to almost nothing ends nothing."""
+        await self.serve()
+        program = await self.open(40, 10)
+        for columns, rows in ((200, 50), (3, 2), (90, 30)):
+            program.screen.screen.resize(rows, columns)
+            fcntl.ioctl(program.transport.fd, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+            os.kill(program.transport.pid, signal.SIGWINCH)
+            if columns > 3:
+                last = rows - 1
+                await self.until(lambda last=last: program.screen.screen.display[last].startswith("q quit"), program)  # type: ignore[misc]
+        program.transport.write(b"q")
+        self.assertEqual(await program.ended, 0)
+
+    async def test_the_gatherer_goes_and_comes_back(self) -> None:
+        """It says that it is gone, tries on, and goes on when it is back."""
+        service = await self.serve()
+        port = int(self.url.rpartition(":")[2])
+        program = await self.open()
+        await service.stopService()
+        await self.sees(program, "trying again", "no news for")
+        await self.serve(port)
+        await self.until(lambda: "trying again" not in program.screen.text, program)
+        await self.sees(program, "up to date")
+
+    async def test_interrupted(self) -> None:
+        """Ctrl-C ends it with 0, and a SIGTERM ends it; either way the terminal is as it was, without a traceback."""
+        await self.serve()
+        for number, status in ((signal.SIGINT, 0), (signal.SIGTERM, 143)):
+            program = await self.open()
+            if number == signal.SIGINT:
+                program.transport.write(b"\x03")
+            else:
+                program.transport.signalProcess(number)
+            self.assertEqual(await program.ended, status << 8)
+            self.assertTrue(program.out.rstrip().endswith((b"\x1b[?1l\x1b>", b"\x1b[?1049l")), program.out[-60:])
+            self.assertNotIn(b"Traceback", program.out)
