@@ -11,8 +11,8 @@ from pathlib import Path
 
 import zstandard
 
-from gatherer.capture.records import encode_batch, encode_marker, encode_segment_start
-from gatherer.capture.segment_file import SUFFIX, segment_name
+from gatherer.capture_format.records import encode_batch, encode_marker, encode_segment_start
+from gatherer.capture_format.segment_file import SUFFIX, segment_name
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.coverage.judge import judge
 

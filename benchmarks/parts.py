@@ -23,7 +23,7 @@ from benchmarks.load.exchange import varied
 from benchmarks.load.messages import DELTA, frames, payloads
 from benchmarks.rig import Rig
 from benchmarks.tables import markdown
-from gatherer.capture.records import encode_batch
+from gatherer.capture_format.records import encode_batch
 from gatherer.core.messages import RawMessage
 from gatherer.core.subscriptions.sequence import SequenceTracker
 from gatherer.core.wire.codec import decode_envelope

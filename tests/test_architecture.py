@@ -13,17 +13,18 @@ from tests.support.layering import Module
 
 Rule = Callable[[Module], Iterable[str]]
 DIRECTION: layering.Table = {
-    "cli": ("coverage", "top", "text"),
+    "cli": ("capture", "coverage", "top", "text"),
     "app": ("ops", "router", "pool", "registry", "exchange", "simulator", "config", "core", "log", "daemon", "text",
             "interfaces"),
     "top": ("text",),
+    "capture": ("coverage", "capture_format"),
     "ops": ("config", "core", "log", "text", "interfaces"),
-    "coverage": ("capture", "core", "text"),
-    "router": ("capture", "core", "log", "text", "interfaces"),
+    "coverage": ("capture_format", "core", "text"),
+    "router": ("capture_format", "core", "log", "text", "interfaces"),
     "pool": ("core", "text", "interfaces"),
     "registry": ("core", "text", "interfaces"),
     "exchange": ("core", "log", "text", "interfaces"),
-    "capture": ("core", "text"),
+    "capture_format": ("core", "text"),
     "simulator": ("log", "daemon", "text"),
     "config": ("core", "text"),
     "core": ("text", "interfaces"),

@@ -193,7 +193,9 @@ class TableTests(SynchronousTestCase):
     def test_markers(self) -> None:
         """docs/capture.md has every marker that the code writes, and no other."""
         source = "\n".join(
-            path.read_text() for part in ("exchange", "router", "capture") for path in (PACKAGE / part).rglob("*.py")
+            path.read_text()
+            for part in ("exchange", "router", "capture_format")
+            for path in (PACKAGE / part).rglob("*.py")
         )
         kinds = set(re.findall(r'(?:_mark\(|Marker\(|"marker":)\s*"([a-z_]+)"', source))
         self.assertEqual(self.rows("capture.md", "Markers"), kinds)

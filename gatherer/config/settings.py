@@ -1,7 +1,7 @@
 """What can be set. Only here are a key, its default, its bounds, its meaning and its reason written down.
 
-`gatherer.config.load` reads values into it and checks them, `gatherer.config.document` writes conf/gatherer.toml and the
-reference page from it. Values only: nothing is read here.
+`gatherer.config.load` reads values into it and checks them. `gatherer.config.document` writes conf/gatherer.toml and
+the reference page from it. Values only: nothing is read here.
 """
 
 from collections.abc import Iterator

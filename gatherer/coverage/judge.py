@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from gatherer.capture.reading import segments_of
-from gatherer.capture.segment_file import OPEN_SUFFIX, segment_time
+from gatherer.capture_format.reading import segments_of
+from gatherer.capture_format.segment_file import OPEN_SUFFIX, segment_time
 from gatherer.coverage.coverage import Coverage
 from gatherer.coverage.events import apply
 from gatherer.coverage.scan import NotACapture, SegmentScan, digest, first_record, last_message, last_record

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from gatherer.capture.reading import read_blocks, read_blocks_backwards, torn_bytes
-from gatherer.capture.segment_file import OPEN_SUFFIX
+from gatherer.capture_format.reading import read_blocks, read_blocks_backwards, torn_bytes
+from gatherer.capture_format.segment_file import OPEN_SUFFIX
 from gatherer.errors import GathererError
 
 MARKER = b',"marker":"'

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from gatherer.capture.segment_file import SegmentFile
+from gatherer.capture_format.segment_file import SegmentFile
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
 from gatherer.router.threads import Threads

@@ -17,8 +17,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.capture.directory import CaptureDirectory
-from gatherer.capture.records import encode_batch, encode_marker
+from gatherer.capture_format.directory import CaptureDirectory
+from gatherer.capture_format.records import encode_batch, encode_marker
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
 from gatherer.log.throttle import Throttle

@@ -11,8 +11,8 @@ from pathlib import Path
 import zstandard
 
 from gatherer import __version__
-from gatherer.capture.records import encode_segment_start
-from gatherer.capture.segment_file import SegmentFile, create_segment
+from gatherer.capture_format.records import encode_segment_start
+from gatherer.capture_format.segment_file import SegmentFile, create_segment
 from gatherer.router.backlog import Backlog, Block
 
 _BLOCKS_PER_DRAIN = 16

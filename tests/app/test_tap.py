@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from gatherer.capture.reading import read_capture
+from gatherer.capture_format.reading import read_capture
 from tests.support.processes import Run, python, twistd, write_key
 
 

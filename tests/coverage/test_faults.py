@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import read_capture
+from gatherer.capture_format.reading import read_capture
 from gatherer.coverage.timeline import Interval, Standing
 from tests.support.capturing import CapturedPool
 

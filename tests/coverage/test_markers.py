@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import read_capture
+from gatherer.capture_format.reading import read_capture
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.exchange.resync import QUIET_SECONDS, ResyncTimer
 from tests.router.support import Rig, messages

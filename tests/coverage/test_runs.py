@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gatherer
 import tests
-from gatherer.capture.reading import segments_of
-from gatherer.capture.segment_file import segment_name, segment_time
+from gatherer.capture_format.reading import segments_of
+from gatherer.capture_format.segment_file import segment_name, segment_time
 from gatherer.cli.coverage import unix_ns
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.coverage.judge import judge

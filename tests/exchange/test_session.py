@@ -1,4 +1,4 @@
-"""Tests for `gatherer.exchange.session`: what needs exact bytes. Behaviour as a whole is in `tests.pool.test_manager`."""
+"""Tests for `gatherer.exchange.session`: what needs exact bytes. `tests.pool.test_manager` has the whole behaviour."""
 
 from typing import Any
 

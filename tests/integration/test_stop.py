@@ -8,7 +8,7 @@ from time import monotonic
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from gatherer.capture.reading import read_capture
+from gatherer.capture_format.reading import read_capture
 from tests.support.pair import CONNECTIONS, Pair
 from tests.support.processes import Run, python, write_key
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import read_capture, segments_of
+from gatherer.capture_format.reading import read_capture, segments_of
 from gatherer.core.messages import RawMessage
 from gatherer.router.segments import SegmentRouter
 

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.capture.reading import segments_of
+from gatherer.capture_format.reading import segments_of
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
 from gatherer.router.segments import SegmentRouter

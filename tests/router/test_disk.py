@@ -8,7 +8,7 @@ from twisted.internet.defer import fail
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import segments_of
+from gatherer.capture_format.reading import segments_of
 from tests.router.support import Rig, messages
 
 

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 import gatherer
-from gatherer.capture.reading import read_capture, read_lines, segments_of
+from gatherer.capture_format.reading import read_capture, read_lines, segments_of
 from gatherer.core.messages import Marker
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import AT, messages

@@ -6,7 +6,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import read_capture, segments_of
+from gatherer.capture_format.reading import read_capture, segments_of
 from gatherer.core.messages import Marker
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import AT, ManualThreads, Rig, messages

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from gatherer.capture.reading import read_capture
+from gatherer.capture_format.reading import read_capture
 from gatherer.coverage.judge import Verdict, judge
 from gatherer.coverage.timeline import Standing
 from gatherer.router.segments import SegmentRouter

@@ -12,7 +12,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import deferLater
 
 from gatherer.app.builder import Builder
-from gatherer.capture.reading import read_lines
+from gatherer.capture_format.reading import read_lines
 from gatherer.config.settings import (
     ExchangeSettings,
     ManholeSettings,

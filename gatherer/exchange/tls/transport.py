@@ -2,8 +2,8 @@
 
 Why not Twisted's own TLS (`reactor.connectSSL`): it handles one record at a time, some twenty Python calls each, and
 hands each up by itself. The exchange sends one record per message, so every message would reach the frame scan alone,
-as a batch of one. Here all records of a socket read are decrypted in one loop (`gatherer.exchange.tls.records`) and go up
-in one `dataReceived`, with two Python frames between the socket and the WebSocket.
+as a batch of one. Here all records of a socket read are decrypted in one loop (`gatherer.exchange.tls.records`) and go
+up in one `dataReceived`, with two Python frames between the socket and the WebSocket.
 
 It is a client's side only and knows no half-close: the end of either side's data, if announced by a close_notify, ends
 the connection, and without one it is an error.

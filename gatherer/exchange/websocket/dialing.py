@@ -1,4 +1,4 @@
-"""How all connections reach the exchange: one pacer for every dial, plain TCP to this machine, verified TLS to others."""
+"""How all connections reach the exchange: one pacer for all dials, plain TCP on this machine, verified TLS elsewhere."""
 
 from collections import deque
 from collections.abc import Callable

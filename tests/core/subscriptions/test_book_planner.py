@@ -1,4 +1,5 @@
-"""Tests for `gatherer.core.subscriptions.book_planner`: the plan against a model of an exchange that loses, refuses and ends things."""
+"""Tests for `gatherer.core.subscriptions.book_planner`:
+the plan against a model of an exchange that loses, refuses and ends things."""
 
 from hypothesis import settings
 from hypothesis import strategies as st

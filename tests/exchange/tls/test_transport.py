@@ -1,4 +1,4 @@
-"""Tests for `gatherer.exchange.tls.transport` and `gatherer.exchange.tls.records`: both ends in memory, cut anywhere."""
+"""Tests for `gatherer.exchange.tls.transport` and `gatherer.exchange.tls.records`: both ends in memory, cut."""
 
 import ssl
 from collections.abc import Iterator

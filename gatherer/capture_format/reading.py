@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import zstandard
 
-from gatherer.capture.segment_file import OPEN_SUFFIX, SUFFIX
-from gatherer.capture.zstd_frames import Frame, complete_frames, read_frame
+from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX
+from gatherer.capture_format.zstd_frames import Frame, complete_frames, read_frame
 from gatherer.errors import GathererError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import zstandard
 
-from gatherer.capture.segment_file import OPEN_SUFFIX, SUFFIX, settle
-from gatherer.capture.zstd_frames import Frame, complete_frames, read_frame
+from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX, settle
+from gatherer.capture_format.zstd_frames import Frame, complete_frames, read_frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import duckdb
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.records import COLUMNS
+from gatherer.capture_format.records import COLUMNS
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.errors import ConfigError
 from gatherer.router.segments import SegmentRouter

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.records import encode_batch, encode_marker, encode_message, encode_segment_start
-from gatherer.capture.segment_file import segment_name
+from gatherer.capture_format.records import encode_batch, encode_marker, encode_message, encode_segment_start
+from gatherer.capture_format.segment_file import segment_name
 from gatherer.core.messages import Marker, RawMessage
 
 AT = 1795380241000123456

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.directory import LOCK_NAME, CaptureDirectory
+from gatherer.capture_format.directory import LOCK_NAME, CaptureDirectory
 from gatherer.errors import ConfigError
 
 

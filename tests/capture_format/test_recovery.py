@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture.reading import CaptureDamaged, read_capture
-from gatherer.capture.recovery import Recovered, recover, recover_all
-from gatherer.capture.zstd_frames import complete_frames, read_frame
+from gatherer.capture_format.reading import CaptureDamaged, read_capture
+from gatherer.capture_format.recovery import Recovered, recover, recover_all
+from gatherer.capture_format.zstd_frames import complete_frames, read_frame
 
 CONTENTS = [b'{"n":%d,"x":"%b"}\n' % (n, b"ab" * n * n) for n in range(1, 6)]
 

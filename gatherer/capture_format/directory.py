@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from gatherer.capture.recovery import Recovered, recover_all
+from gatherer.capture_format.recovery import Recovered, recover_all
 from gatherer.errors import ConfigError
 
 LOCK_NAME = ".gatherer.lock"
