@@ -28,7 +28,7 @@ DIRECTION: layering.Table = {
     "simulator": ("log", "daemon", "text"),
     "config": ("core", "text"),
     "core": ("text", "interfaces"),
-    "daemon": ("log", "text"),
+    "daemon": ("text",),
     "log": ("text",),
     "text": (),
     "interfaces": (),
@@ -88,6 +88,16 @@ class TreeTests(SynchronousTestCase):
         upwards = [
             (row, name) for place, row in enumerate(rows) for name in DIRECTION[row] if name in rows[: place + 1]
         ]
+        self.assertEqual(upwards, [])
+
+    def test_the_picture_shows_the_table(self) -> None:
+        """In the picture of docs/architecture.md each package stands above everything that it may import."""
+        page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+        picture = page.split("```text\n")[1].split("```")[0]
+        floors = [[word for word in line.split("  ") if word.strip() in DIRECTION] for line in picture.splitlines()]
+        floor = {word.strip(): number for number, words in enumerate(floors) for word in words}
+        self.assertEqual(set(floor), set(DIRECTION))
+        upwards = [(row, name) for row in DIRECTION for name in DIRECTION[row] if floor[name] <= floor[row]]
         self.assertEqual(upwards, [])
 
     def test_no_file_imports_itself(self) -> None:
