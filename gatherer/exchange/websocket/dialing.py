@@ -1,4 +1,4 @@
-"""How all connections reach the exchange: one pacer for all dials, plain TCP on this machine, verified TLS elsewhere."""
+"""How connections reach the exchange: one pacer for all dials, plain TCP on this machine, verified TLS elsewhere."""
 
 from collections import deque
 from collections.abc import Callable
