@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall, react
 
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.feed.session import Session
-from gatherer.simulator.feed.subscription import BOOKS
+from gatherer.simulator.feed.wire import BOOKS
 from gatherer.simulator.service import SimulatorService
 
 KEY_ID = "bench"

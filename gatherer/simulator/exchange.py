@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from gatherer.simulator.feed.commands import execute
 from gatherer.simulator.feed.faults import Faults
 from gatherer.simulator.feed.lifecycle import MarketLifecycle
 from gatherer.simulator.feed.publisher import Limits, Publisher, Scheduler
@@ -42,7 +43,10 @@ class Exchange:
     ) -> None:
         random = Random(seed)
         self.listing = Listing()
-        self._floor = Publisher(self.listing, random, now, clock, limits or Limits())
+        self.sessions: dict[int, Session] = {}
+        """Open sessions by id. Ids count the client connections from 1."""
+        self._last_session = 0
+        self._floor = Publisher(self.listing, self.sessions, random, now, clock, limits or Limits())
         self._script = MarketLifecycle(self.listing, self._floor, random)
         self._traffic = Traffic(self._floor, random)
         self._script.list_initial(markets, unopened, multivariate)
@@ -71,18 +75,22 @@ class Exchange:
     def on_sent(self, observer: Callable[[int, bytes], None] | None) -> None:
         self._floor.on_sent = observer
 
-    @property
-    def sessions(self) -> dict[int, Session]:
-        """Open sessions by id. Ids count the client connections from 1."""
-        return self._floor.sessions
-
     def open_session(self, send: Send, **sockets: Any) -> Session:
         """A client has connected; what it is sent goes to `send`, one text message a call.
 
         Keyword arguments, all optional: `send_binary` (for garbage), `cut` (drop the socket),
         `crowded` (whether the socket is too full for more snapshots), `authenticated`.
         """
-        return self._floor.open_session(send, **sockets)
+        self._last_session += 1
+        session = Session(self._floor, self._last_session, self._execute, self._forget, send, **sockets)
+        self.sessions[session.id] = session
+        return session
+
+    def _execute(self, session: Session, frame: bytes) -> None:
+        execute(session, self._floor, frame)
+
+    def _forget(self, session: Session) -> None:
+        del self.sessions[session.id]
 
     def advance(self, now: float) -> None:
         """Let time pass: markets open and close, and churn happens."""

@@ -2,27 +2,26 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from gatherer.simulator.feed import params, wire
 from gatherer.simulator.feed.faults import ReplyFault
 from gatherer.simulator.feed.params import Refusal
-from gatherer.simulator.feed.subscription import BOOKS, MARKET_CHANNELS, PRIVATE_CHANNELS, PUBLIC_CHANNELS, Subscription
+from gatherer.simulator.feed.publisher import Publisher
+from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.subscription import Subscription
+from gatherer.simulator.feed.wire import BOOKS, MARKET_CHANNELS, PRIVATE_CHANNELS, PUBLIC_CHANNELS
 from gatherer.simulator.markets.market import OVER
-
-if TYPE_CHECKING:
-    from gatherer.simulator.feed.publisher import Publisher
-    from gatherer.simulator.feed.session import Session
 
 
 @dataclass(slots=True)
 class CommandContext:
     """What a command needs while it is carried out."""
 
-    session: "Session"
-    floor: "Publisher"
+    session: Session
+    floor: Publisher
     id: int | None
     """What replies carry; None when the client gave none, or 0, which counts as none."""
     params: Any
@@ -46,7 +45,7 @@ class CommandContext:
         self.reply(build)
 
 
-def execute(session: "Session", floor: "Publisher", frame: bytes) -> None:
+def execute(session: Session, floor: Publisher, frame: bytes) -> None:
     """Carry out one frame of a client: whatever is wrong with it becomes an error reply."""
     turn = CommandContext(session, floor, None, None, floor.faults.next_reply_fault())
     try:

@@ -8,13 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from gatherer.simulator.feed.subscription import BOOKS
-from gatherer.simulator.feed.wire import TERMINAL
-
-if TYPE_CHECKING:
-    from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.wire import BOOKS, TERMINAL
 
 HUGE = 20 * 1024 * 1024
 """Bytes of a huge frame: beyond the 16 MiB a careful client allows for."""
@@ -49,11 +45,38 @@ def garbage_frame(kind: str) -> tuple[bytes, bool]:
     return frames.get(kind, b'{"type":"surprise","sid":1,"msg":{"market_ticker":"KXSIM"}}'), kind == "binary"
 
 
+class FaultySession(Protocol):
+    """What a fault can do to an open session."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def muted(self) -> bool:
+        """Whether it is half-open."""
+
+    def mute(self) -> None:
+        """Make it half-open."""
+
+    def cut(self) -> None:
+        """Drop its socket."""
+
+    def has_channel(self, channel: str) -> bool:
+        """Whether it is subscribed to a channel."""
+
+    def end_channel(self, channel: str, code: int | None) -> None:
+        """End the subscription to a channel, by an error or by `unsubscribed`."""
+
+    def transmit_garbage(self, payload: bytes, binary: bool) -> None:
+        """Write a frame that is not a message."""
+
+
 class Faults:
     """Script the exchange's failures. `count` sessions are drawn at random, or one is named by its id."""
 
     def __init__(
-        self, sessions: Mapping[int, "Session"], random: Random, now: Callable[[], float] = lambda: 0.0
+        self, sessions: Mapping[int, FaultySession], random: Random, now: Callable[[], float] = lambda: 0.0
     ) -> None:
         """`now` gives the exchange's Unix time in seconds."""
         self.numbering = False
@@ -62,6 +85,7 @@ class Faults:
         self.freezing = False
         """Whether anything was ever frozen: looked at for every message."""
         self._frozen_until = 0.0
+        self._sessions_frozen_until: dict[int, float] = {}
         self._now = now
         self._sessions = sessions
         self._random = random
@@ -85,7 +109,7 @@ class Faults:
     def half_open(self, count: int = 1, session: int | None = None) -> None:
         """Let sockets stay, but hear and say nothing on them any more: no data, no ping, no pong."""
         for victim in self._victims(count, session):
-            victim.muted = True
+            victim.mute()
 
     def freeze(self, seconds: float, count: int | None = None, session: int | None = None) -> None:
         """For so long send no market data, trades or lifecycle events: to nobody, or not to some sessions. Pings go on,
@@ -95,7 +119,7 @@ class Faults:
             self._frozen_until = self._now() + seconds
             return
         for victim in self._victims(count or 1, session):
-            victim.frozen_until = self._now() + seconds
+            self._sessions_frozen_until[victim.id] = self._now() + seconds
 
     def lose_replies(self, times: int = 1) -> None:
         """Carry out the next commands without answering."""
@@ -114,16 +138,14 @@ class Faults:
         if code not in TERMINAL:
             raise ValueError(f"error {code} does not end a subscription (10 and 25 do)")
         for victim in self._victims(count, session, channel):
-            sub = victim.on_channel(channel)
-            if sub is not None:
-                victim.terminate(sub, code)
+            if victim.has_channel(channel):
+                victim.end_channel(channel, code)
 
     def unsubscribed(self, count: int = 1, session: int | None = None, channel: str = BOOKS) -> None:
         """End a channel of some sessions by an `unsubscribed` nobody asked for."""
         for victim in self._victims(count, session, channel):
-            sub = victim.on_channel(channel)
-            if sub is not None:
-                victim.dismiss(sub)
+            if victim.has_channel(channel):
+                victim.end_channel(channel, None)
 
     def skip_seq(self, times: int = 1, count: int = 1) -> None:
         """Let the next numbered messages each skip so many numbers."""
@@ -150,9 +172,9 @@ class Faults:
         """Cut the connection in the middle of the next REST bodies."""
         self._rest_short += times
 
-    def is_frozen(self, session: "Session") -> bool:
-        """Whether a session is to hear of nothing now."""
-        return self._now() < max(self._frozen_until, session.frozen_until)
+    def is_frozen(self, session: int) -> bool:
+        """Whether a session gets no data now."""
+        return self._now() < max(self._frozen_until, self._sessions_frozen_until.get(session, 0.0))
 
     def next_upgrade(self) -> int | None:
         """The HTTP status the next upgrade is refused with, or None."""
@@ -193,12 +215,10 @@ class Faults:
         self._disturbances.extend(steps)
         self.numbering = bool(self._disturbances)
 
-    def _victims(self, count: int, session: int | None, channel: str | None = None) -> list["Session"]:
+    def _victims(self, count: int, session: int | None, channel: str | None = None) -> list[FaultySession]:
         if session is not None:
             return [self._sessions[session]]
         able = [
-            one
-            for one in self._sessions.values()
-            if not one.muted and (channel is None or one.on_channel(channel) is not None)
+            one for one in self._sessions.values() if not one.muted and (channel is None or one.has_channel(channel))
         ]
         return self._random.sample(able, min(count, len(able)))

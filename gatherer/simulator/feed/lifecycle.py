@@ -11,7 +11,7 @@ from typing import Any
 from gatherer.errors import GathererError
 from gatherer.simulator.feed import wire
 from gatherer.simulator.feed.publisher import Publisher
-from gatherer.simulator.feed.subscription import LIFECYCLE, MULTIVARIATE
+from gatherer.simulator.feed.wire import LIFECYCLE, MULTIVARIATE
 from gatherer.simulator.markets.book import Book
 from gatherer.simulator.markets.listing import Listing, event_date
 from gatherer.simulator.markets.market import OVER, Market, Status

@@ -1,15 +1,15 @@
 """Where sessions and markets meet: who gets which message. Pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Protocol
 
 from gatherer.simulator.feed import wire
-from gatherer.simulator.feed.faults import Faults
-from gatherer.simulator.feed.session import Send, Session
-from gatherer.simulator.feed.subscription import TICKER, TRADE, UNNUMBERED, Subscription
+from gatherer.simulator.feed.faults import Faults, FaultySession
+from gatherer.simulator.feed.subscription import Subscription
+from gatherer.simulator.feed.wire import TICKER, TRADE
 from gatherer.simulator.markets.book import DOLLAR, Book, Drawers
 from gatherer.simulator.markets.listing import Listing
 from gatherer.simulator.markets.market import OVER, Market
@@ -37,31 +37,27 @@ class Limits:
 class Publisher:
     """Sessions, their subscriptions, and the way of a message to them."""
 
-    def __init__(self, listing: Listing, random: Random, now: float, clock: Scheduler | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        sessions: Mapping[int, FaultySession],
+        random: Random,
+        now: float,
+        clock: Scheduler | None,
+        limits: Limits,
+    ) -> None:
         self.listing = listing
         self.now = now
         """Unix time in seconds."""
         self.limits = limits
-        self.sessions: dict[int, Session] = {}
-        self.faults = Faults(self.sessions, random, lambda: self.now)
+        self.faults = Faults(sessions, random, lambda: self.now)
         self.drawers = Drawers(random)
         self.held: list[Market] = []
         """Markets whose order book somebody holds, in no order."""
         self.on_sent: Callable[[int, bytes], None] | None = None
         self._clock = clock
         self._channels: dict[str, list[Subscription]] = {}
-        self._last_session = 0
         self._delayed: set[Any] = set()
-
-    def open_session(self, send: Send, **sockets: Any) -> Session:
-        """A new client; the keyword arguments are those of `Session`."""
-        self._last_session += 1
-        session = self.sessions[self._last_session] = Session(self, self._last_session, send, **sockets)
-        return session
-
-    def left(self, session: Session) -> None:
-        """A session is over."""
-        del self.sessions[session.id]
 
     def opened(self, sub: Subscription) -> None:
         """A subscription begins."""
@@ -136,16 +132,16 @@ class Publisher:
         self.own_book(market).add(side, price, delta)
         holders = market.holders
         if holders and self.faults.freezing:
-            holders = tuple(sub for sub in holders if not self.faults.is_frozen(sub.session))
+            holders = tuple(sub for sub in holders if not self.faults.is_frozen(sub.session_id))
         if not holders:
             return 0
         body = wire.delta_body(market, side, price, delta, self._stamp())
         for sub in holders:
             if sub.use_yes_price and side == "no":
                 own = wire.delta_body(market, side, DOLLAR - price, delta, self._stamp())
-                sub.session.transmit(wire.data("orderbook_delta", sub.sid, sub.next_seq(), own))
+                sub.send("orderbook_delta", own)
             else:
-                sub.session.transmit(wire.data("orderbook_delta", sub.sid, sub.next_seq(), body))
+                sub.send("orderbook_delta", body)
         return len(holders)
 
     def _stamp(self) -> str:
@@ -162,11 +158,10 @@ class Publisher:
         """Send one message to everybody on a channel who wants it. Returns how many messages that took."""
         count = 0
         for sub in tuple(self._channels.get(channel, ())):
-            if self.faults.freezing and self.faults.is_frozen(sub.session):
+            if self.faults.freezing and self.faults.is_frozen(sub.session_id):
                 continue
             if market is None or sub.wants(market):
-                seq = None if channel in UNNUMBERED else sub.next_seq()
-                sub.session.transmit(wire.data(kind, sub.sid, seq, body))
+                sub.send(kind, body)
                 count += 1
         return count
 
@@ -191,7 +186,7 @@ class Publisher:
         for ticker in tickers:
             market = self.listing.get(ticker)
             if market is not None and market.status not in OVER:
-                sub.session.transmit(wire.data("ticker", sub.sid, None, self._ticker(market)))
+                sub.send("ticker", self._ticker(market))
 
     def _ticker(self, market: Market) -> str:
         time = datetime.fromtimestamp(self.now, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

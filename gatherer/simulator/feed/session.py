@@ -2,15 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from gatherer.simulator.feed import wire
-from gatherer.simulator.feed.commands import execute
-from gatherer.simulator.feed.subscription import BOOKS, Subscription
+from gatherer.simulator.feed.publisher import Publisher
+from gatherer.simulator.feed.subscription import Subscription
+from gatherer.simulator.feed.wire import BOOKS
 from gatherer.simulator.markets.market import OVER, Market
-
-if TYPE_CHECKING:
-    from gatherer.simulator.feed.publisher import Publisher
 
 Send = Callable[[bytes], None]
 DRAIN_PAUSE = 0.02
@@ -22,8 +19,10 @@ class Session:
 
     def __init__(
         self,
-        floor: "Publisher",
+        floor: Publisher,
         number: int,
+        execute: Callable[["Session", bytes], None],
+        closed: Callable[["Session"], None],
         send: Send,
         send_binary: Send | None = None,
         cut: Callable[[], None] | None = None,
@@ -35,13 +34,13 @@ class Session:
         self.authenticated = authenticated
         self.muted = False
         """Half-open: the socket stays, but nothing is heard or said any more."""
-        self.frozen_until = 0.0
-        """Unix time until which nothing is told of what happens (see `Faults.freeze`)."""
         self.closed = False
         self.subscriptions: dict[int, Subscription] = {}
         self.commands_at: tuple[int, int] = (0, 0)
         """The current second and the commands seen in it."""
         self._floor = floor
+        self._execute = execute
+        self._closed = closed
         self._send = send
         self._send_binary = send_binary or send
         self._cut = cut
@@ -54,7 +53,7 @@ class Session:
     def receive(self, frame: bytes) -> None:
         """Act on one text frame of the client. Never raises for what the client sent."""
         if not (self.closed or self.muted):
-            execute(self, self._floor, frame)
+            self._execute(self, frame)
 
     def transmit(self, payload: bytes) -> None:
         """Write one text message, unless the socket is gone or plays dead."""
@@ -77,7 +76,7 @@ class Session:
     def open_subscription(self, channel: str, use_yes_price: bool = False) -> Subscription:
         """A new sid for a channel that has none on this socket."""
         assert channel not in self._channels
-        sub = Subscription(self, self._next_sid, channel, use_yes_price, self._floor.faults)
+        sub = Subscription(self.id, self.transmit, self._next_sid, channel, use_yes_price, self._floor.faults)
         self._next_sid += 1
         self.subscriptions[sub.sid] = self._channels[channel] = sub
         self._floor.opened(sub)
@@ -93,23 +92,29 @@ class Session:
         del self.subscriptions[sub.sid], self._channels[sub.channel]
         self._floor.dropped(sub)
 
-    def terminate(self, sub: Subscription, code: int) -> None:
-        """Tell the client, unasked, that a subscription is over (protocol section 3)."""
-        self.drop(sub)
-        self.transmit(wire.error(None, code, sid=sub.sid, seq=sub.next_seq()))
+    def has_channel(self, channel: str) -> bool:
+        """Whether the client is subscribed to a channel."""
+        return channel in self._channels
 
-    def dismiss(self, sub: Subscription) -> None:
-        """End a subscription with an `unsubscribed` the client never asked for."""
+    def end_channel(self, channel: str, code: int | None = None) -> None:
+        """End a subscription that the client did not end: with an error, or without a code with `unsubscribed`."""
+        sub = self._channels[channel]
         self.drop(sub)
-        self.transmit(wire.reply(None, "unsubscribed", None, sub.sid, sub.next_seq()))
+        if code is None:
+            self.transmit(wire.reply(None, "unsubscribed", None, sub.sid, sub.next_seq()))
+        else:
+            self.transmit(wire.error(None, code, sid=sub.sid, seq=sub.next_seq()))
+
+    def mute(self) -> None:
+        """Make the socket half-open."""
+        self.muted = True
 
     def overflow(self) -> None:
         """The client reads too slowly: its order books end with error 25; without any, the socket is cut."""
-        sub = self.on_channel(BOOKS)
-        if sub is None:
-            self.cut()
+        if self.has_channel(BOOKS):
+            self.end_channel(BOOKS, 25)
         else:
-            self.terminate(sub, 25)
+            self.cut()
 
     def cut(self) -> None:
         """Drop the socket without a close handshake."""
@@ -125,7 +130,7 @@ class Session:
         for sub in list(self.subscriptions.values()):
             self.drop(sub)
         self._owed.clear()
-        self._floor.left(self)
+        self._closed(self)
 
     def queue_snapshots(self, sub: Subscription, markets: Iterable[Market]) -> None:
         """Send the book of each market, in chunks as large as the socket takes; deltas follow a book."""

@@ -1,48 +1,51 @@
 """One channel on one socket: its sid, its numbers, its markets. Pure."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from gatherer.simulator.feed.faults import Faults
+from gatherer.simulator.feed.wire import UNNUMBERED, data
 from gatherer.simulator.markets.market import Market
-
-if TYPE_CHECKING:
-    from gatherer.simulator.feed.faults import Faults
-    from gatherer.simulator.feed.session import Session
-
-BOOKS = "orderbook_delta"
-TICKER = "ticker"
-TRADE = "trade"
-LIFECYCLE = "market_lifecycle_v2"
-MULTIVARIATE = "multivariate_market_lifecycle"
-MARKET_CHANNELS = frozenset((BOOKS, TICKER, TRADE))
-"""Channels whose subscriptions can name markets."""
-PUBLIC_CHANNELS = frozenset((BOOKS, TICKER, TRADE, LIFECYCLE, MULTIVARIATE))
-PRIVATE_CHANNELS = frozenset(("fill", "user_orders", "market_positions", "order_group_updates", "communications"))
-"""An account's own affairs. Nobody trades here, so these subscribe cleanly and stay quiet."""
-UNNUMBERED = frozenset((TICKER, "fill", "market_positions", "user_orders"))
-"""Channels whose data messages carry no seq (protocol section 4); their control messages do."""
 
 
 class Subscription:
-    """A sid. It dies by `unsubscribe`, by a terminal error, or with its socket."""
+    """A sid. It ends by `unsubscribe`, by a terminal error, or with its socket."""
 
-    __slots__ = ("_faults", "_seq", "channel", "everything", "live", "markets", "session", "sid", "use_yes_price")
+    __slots__ = (
+        "_faults", "_numbered", "_seq", "channel", "everything", "live", "markets", "session_id", "sid", "transmit",
+        "use_yes_price",
+    )  # fmt: skip
 
-    def __init__(self, session: "Session", sid: int, channel: str, use_yes_price: bool, faults: "Faults") -> None:
-        self.session = session
+    def __init__(
+        self,
+        session_id: int,
+        transmit: Callable[[bytes], None],
+        sid: int,
+        channel: str,
+        use_yes_price: bool,
+        faults: Faults,
+    ) -> None:
+        self.session_id = session_id
+        self.transmit = transmit
+        """Writes one message to the socket of the session."""
         self.sid = sid
         self.channel = channel
         self.everything = False
-        """Whether it covers all markets, those to come included."""
+        """Whether it covers all markets, new ones included."""
         self.use_yes_price = use_yes_price
         self.markets: dict[str, Market | None] = {}
         """The markets asked for, in that order; None for a ticker that does not exist."""
         self.live = True
         self._seq = 0
+        self._numbered = channel not in UNNUMBERED
         self._faults = faults
 
     def wants(self, market: Market) -> bool:
         """Whether a data message about the market goes to this subscription."""
         return self.everything or market.ticker in self.markets
+
+    def send(self, kind: str, body: str) -> None:
+        """Send one data message, with a number if the channel has numbers."""
+        self.transmit(data(kind, self.sid, self.next_seq() if self._numbered else None, body))
 
     def next_seq(self) -> int:
         """The number of the next message; a scripted fault can make it skip or repeat."""

@@ -15,6 +15,19 @@ from gatherer.simulator.markets.market import Market
 encode = msgspec.json.encode
 """Compact JSON."""
 
+BOOKS = "orderbook_delta"
+TICKER = "ticker"
+TRADE = "trade"
+LIFECYCLE = "market_lifecycle_v2"
+MULTIVARIATE = "multivariate_market_lifecycle"
+MARKET_CHANNELS = frozenset((BOOKS, TICKER, TRADE))
+"""Channels whose subscriptions can name markets."""
+PUBLIC_CHANNELS = frozenset((BOOKS, TICKER, TRADE, LIFECYCLE, MULTIVARIATE))
+PRIVATE_CHANNELS = frozenset(("fill", "user_orders", "market_positions", "order_group_updates", "communications"))
+"""An account's own affairs. Nobody trades here, so these subscribe cleanly and stay quiet."""
+UNNUMBERED = frozenset((TICKER, "fill", "market_positions", "user_orders"))
+"""Channels whose data messages carry no seq (protocol section 4); their control messages do."""
+
 ERRORS = {
     1: "Unable to process message",
     2: "Params required",

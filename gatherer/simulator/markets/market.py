@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gatherer.simulator.markets.book import Book
-
-if TYPE_CHECKING:
-    from gatherer.simulator.feed.subscription import Subscription
 
 
 class Status(StrEnum):
@@ -36,6 +33,16 @@ class Event:
     """Indexes of its markets."""
 
 
+class BookHolder(Protocol):
+    """An order book subscription, as a market knows it."""
+
+    session_id: int
+    use_yes_price: bool
+
+    def send(self, kind: str, body: str) -> None:
+        """Send one data message."""
+
+
 @dataclass(slots=True, eq=False)
 class Market:
     """One market. Its index is its place in the listing, for ever: the key of every page."""
@@ -50,7 +57,7 @@ class Market:
     close_ts: int
     book: Book | None = None
     """None: nobody traded yet, the book is one of the ready-made ones."""
-    holders: tuple["Subscription", ...] = ()
+    holders: tuple[BookHolder, ...] = ()
     """Order book subscriptions that got its snapshot and want its deltas."""
     held_at: int = -1
     """Place in the floor's list of held markets, -1 when nobody holds it."""
