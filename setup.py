@@ -54,7 +54,7 @@ setup(
         "prometheus-client>=0.21",
         "tzdata>=2024.1",
     ],
-    entry_points={"console_scripts": ["gatherer-top = gatherer.top.program:main"]},
+    entry_points={"console_scripts": ["gatherer = gatherer.cli:main"]},
     extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
     classifiers=[
         "Framework :: Twisted",

@@ -1,4 +1,4 @@
-"""How fast `gatherer.cli.coverage` reads: a capture of made-up order book messages, judged for one market.
+"""How fast `gatherer coverage` reads: a capture of made-up order book messages, judged for one market.
 
 `python -m benchmarks.completeness_rate [lines] [markets]`; makes the capture in a temporary directory first.
 """

@@ -62,10 +62,11 @@ class InstalledTests(SynchronousTestCase):
         ):  # fmt: skip
             self.assertTrue(any(file.endswith(f"share/gatherer/{name}") for file in self.names), name)
 
-    def test_it_brings_gatherer_top(self) -> None:
-        """The console script is installed and leads to a function that there is."""
+    def test_it_brings_the_console_script(self) -> None:
+        """`gatherer` is installed, and it calls a function that exists."""
         scripts = distribution("gatherer").entry_points.select(group="console_scripts")
-        self.assertTrue(callable(scripts["gatherer-top"].load()))
+        self.assertEqual([script.name for script in scripts], ["gatherer"])
+        self.assertTrue(callable(scripts["gatherer"].load()))
 
     def test_it_holds_the_status_page(self) -> None:
         """Every file of the page is there: index, style, scripts and icons, which the page itself names."""

@@ -1,4 +1,4 @@
-"""The way to the gatherer: `/live` in a thread that comes back by itself, single questions in threads of their own."""
+"""The HTTP client: reads the events of `/live`, in a thread that reconnects, and asks single questions."""
 
 import http.client
 import threading
@@ -8,20 +8,29 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from gatherer.errors import GathererError
+from gatherer.text import one_line
 from gatherer.top.state import DashboardError
 
 MAX_BYTES = 1_000_000
 """Of one event; the gatherer's are under 30 KB."""
+TIMEOUT = 10.0
+"""Seconds without a byte until the connection is closed. A gatherer sends an event every second."""
+RETRY_SECONDS = 2.0
+MAX_ANSWER = 4_000_000
+"""Bytes of one answer."""
+SCHEMES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 
 
 class EventParser:
-    """One for each connection."""
+    """Splits server-sent events. Each connection needs a new one."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[str, Any]]:
-        """Name and decoded value of every event that is whole now. `DashboardError` for what is none."""
+        """Name and decoded value of every event that is complete now. Raises `DashboardError` for data that is not an
+        event."""
         *blocks, self._rest = (self._rest + data).replace(b"\r\n", b"\n").split(b"\n\n")
         if len(self._rest) > MAX_BYTES:
             raise DashboardError("an event that does not end")
@@ -37,22 +46,15 @@ def _decoded(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except msgspec.DecodeError as error:
-        raise DashboardError(f"what it sends is no JSON: {error}") from error
+        raise DashboardError(f"what it sends is not JSON: {error}") from error
 
 
-TIMEOUT = 10.0
-"""Seconds without a byte, of which there should be some every second, before the connection is given up."""
-AGAIN_AFTER = 2.0
-MAX_ANSWER = 4_000_000
-SCHEMES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-
-
-class Unreachable(Exception):
-    """There is no gatherer, or it does not answer as one; the text says why."""
+class Unreachable(GathererError):
+    """No gatherer answers; the text says why."""
 
 
 class Site:
-    """The web port of a gatherer. ValueError for a URL that is none."""
+    """The web port of a gatherer. Raises ValueError if the URL is not one."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
@@ -64,7 +66,7 @@ class Site:
         self.url = f"{parts.scheme}://{parts.netloc}{self._path}"
 
     def live(self) -> Iterator[tuple[str, Any]]:
-        """Events, until the connection is lost: `Unreachable`, always."""
+        """Yield events until the connection is lost, then raise `Unreachable`."""
         connection = self._make(self._host, self._port, timeout=TIMEOUT)
         try:
             connection.request("GET", f"{self._path}/live", headers={"Accept": "text/event-stream"})
@@ -81,7 +83,7 @@ class Site:
             connection.close()
 
     def ask(self, path: str, **query: str) -> dict[str, Any]:
-        """A JSON answer, one with an `error` as well."""
+        """The JSON answer to a question, also if it is an `error`. Raises `Unreachable` if there is none."""
         pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
         connection = self._make(self._host, self._port, timeout=TIMEOUT)
         try:
@@ -90,21 +92,22 @@ class Site:
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(_reason(error)) from error
         except msgspec.DecodeError as error:
-            raise Unreachable("its answer is no JSON") from error
+            raise Unreachable("its answer is not JSON") from error
         finally:
             connection.close()
         if not isinstance(value, dict):
-            raise Unreachable("its answer is no object")
+            raise Unreachable("its answer is not an object")
         return value
 
 
-class Watch(threading.Thread):
-    """Calls `tell(name, value)` for each event, and `tell("lost", why)` before each new try. From its own thread."""
+class LiveReader(threading.Thread):
+    """Reads `/live` and reconnects. Calls `receive(name, value)` for each event, and `receive("lost", reason)` before
+    each new attempt, from its own thread."""
 
-    def __init__(self, site: Site, tell: Callable[[str, Any], None]) -> None:
-        super().__init__(name="gatherer-top", daemon=True)  # it may be in a read that lasts
+    def __init__(self, site: Site, receive: Callable[[str, Any], None]) -> None:
+        super().__init__(name="live reader", daemon=True)  # a read may still block when the program ends
         self._site = site
-        self._tell = tell
+        self._receive = receive
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -112,22 +115,22 @@ class Watch(threading.Thread):
         while not self._stopped.is_set():
             try:
                 for name, value in self._site.live():
-                    self._tell(name, value)
+                    self._receive(name, value)
             except Unreachable as error:
-                self._tell("lost", str(error))
-            self._stopped.wait(AGAIN_AFTER)
+                self._receive("lost", str(error))
+            self._stopped.wait(RETRY_SECONDS)
 
     def stop(self) -> None:
-        """No new try."""
+        """Make no further attempt."""
         self._stopped.set()
 
 
 def _complaint(answer: http.client.HTTPResponse) -> str:
     try:
-        told = msgspec.json.decode(answer.read(MAX_ANSWER))["error"]
+        text = msgspec.json.decode(answer.read(MAX_ANSWER))["error"]
     except (msgspec.DecodeError, KeyError, TypeError):
-        told = "no gatherer of this version"
-    return f"it answers {answer.status}: {str(told)[:200]}"
+        text = "it is not a gatherer of this version"
+    return f"it answers {answer.status}: {one_line(text, 200)}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,27 +1,27 @@
-"""The connections as cells, as large as the terminal has room for, and the way from one to another. Pure."""
+"""Draws the connections as cells, as large as the terminal allows, and moves among them. Pure."""
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from gatherer.top.state import Connection
+from gatherer.top.state import ConnectionRow
 from gatherer.top.text import PLAIN_SYMBOLS, SYMBOLS, Line, Span, count, seconds, short
 
 ROLES = {"ticker": "tickers", "trade": "trades", "market_lifecycle": "lifecycle", "orderbook_delta": "order books"}
 STYLES = {"live": "good", "loading": "busy", "dialing": "busy", "waiting": "bad", "stopped": "dim"}
 CELLS = (17, 12, 6)
-"""Columns of a cell: with what it carries and the age of its last message, without the age, only its id."""
+"""Columns of a cell: with its load and the age of its last message; without the age; only its id."""
 
 
-def cell_width(connections: Sequence[Connection], columns: int, rows: int) -> int:
-    """The largest cell with which all fit into so many rows; the smallest when none does."""
+def cell_width(connections: Sequence[ConnectionRow], columns: int, rows: int) -> int:
+    """The largest cell with which all connections fit into `rows`; the smallest if none fits."""
     for cell in CELLS:
         if len(layout(connections, columns, cell)) <= rows:
             return cell
     return CELLS[-1]
 
 
-def layout(connections: Sequence[Connection], columns: int, cell: int) -> list[list[int | str]]:
-    """Rows of ids, a heading (text) before each group. Small groups share a row."""
+def layout(connections: Sequence[ConnectionRow], columns: int, cell: int) -> list[list[int | str]]:
+    """Rows of ids. A heading (a text) stands before each group; small groups share a row."""
     per_row = max(1, columns // cell)
     rows: list[list[int | str]] = []
     shared: list[int | str] = []
@@ -46,7 +46,7 @@ def _heading(role: str) -> int:
     return len(ROLES.get(role, role)) + 2
 
 
-def tiles(connections: Sequence[Connection], chosen: int | None, columns: int, rows: int, plain: bool) -> list[Line]:
+def tiles(connections: Sequence[ConnectionRow], chosen: int | None, columns: int, rows: int, plain: bool) -> list[Line]:
     """One line for each row of the layout."""
     cell = cell_width(connections, columns, rows)
     by_id = {each.id: each for each in connections}
@@ -62,12 +62,12 @@ def tiles(connections: Sequence[Connection], chosen: int | None, columns: int, r
     return lines
 
 
-def _cell(connection: Connection, cell: int, is_chosen: bool, plain: bool) -> Line:
+def _cell(connection: ConnectionRow, cell: int, is_chosen: bool, plain: bool) -> Line:
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[connection.kind]
     style = STYLES[connection.kind]
     text = f"{connection.id:>3}"
     if cell >= CELLS[1]:
-        text += f" {_carries(connection):>5}"
+        text += f" {_load(connection):>5}"
     if cell >= CELLS[0]:
         age = "" if connection.age is None or connection.kind == "waiting" else seconds(connection.age).replace(" ", "")
         text += f" {age[:4]:>4}"
@@ -76,7 +76,7 @@ def _cell(connection: Connection, cell: int, is_chosen: bool, plain: bool) -> Li
     return [Span(symbol, style), Span(text, body), Span(" " * rest)]
 
 
-def _carries(connection: Connection) -> str:
+def _load(connection: ConnectionRow) -> str:
     if connection.kind == "waiting":
         return "down" if connection.dial_in is None else f"-{connection.dial_in:.0f}s"
     if connection.kind == "loading":
@@ -86,8 +86,8 @@ def _carries(connection: Connection) -> str:
     return short(connection.held) if connection.role == "orderbook_delta" else f"{short(connection.rate)}/s"[:5]
 
 
-def told(connection: Connection) -> str:
-    """One connection in a line."""
+def describe(connection: ConnectionRow) -> str:
+    """One connection in one line."""
     parts = [f"{connection.role}-{connection.id}: {connection.state}"]
     if connection.draining:
         parts.append("being drained")
@@ -102,8 +102,8 @@ def told(connection: Connection) -> str:
     return ", ".join(parts)
 
 
-def move(connections: Sequence[Connection], chosen: int | None, key: str, columns: int, rows: int) -> int | None:
-    """The connection that an arrow ("left", "right", "up", "down") leads to; the first one when none is chosen."""
+def move(connections: Sequence[ConnectionRow], chosen: int | None, key: str, columns: int, rows: int) -> int | None:
+    """The connection to which an arrow ("left", "right", "up", "down") leads; the first one if none is chosen."""
     if not connections:
         return None
     ids = [each.id for each in connections]

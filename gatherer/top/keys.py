@@ -1,4 +1,4 @@
-"""What keys do. Pure but for the questions, which are functions that the caller gives."""
+"""What each key does. Pure, except that questions to the gatherer go through a function of the caller."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gatherer.top import grid
-from gatherer.top.render import MIN_EVENTS, Story, View
+from gatherer.top.render import MIN_EVENTS, Details, View
 from gatherer.top.state import LATEST, DashboardState
 
 ARROWS = ("left", "right", "up", "down")
@@ -18,26 +18,29 @@ FACTS = (
     ("gaps", "skipped", "recoveries", "last_recovery"),
     ("reconnects", "repeats", "strays"),
 )
-"""Of a connection's status, as lines."""
+"""Fields of a connection's status, line by line."""
 HEAD_ROWS = 6
-"""Rows above and below the cells; one more or less only changes how far "down" leads."""
+"""Rows above and below the cells. A wrong value only changes how far "down" moves."""
 
 
-class Control:
-    """Holds the view. `ask(path, parameter, value)` starts a question; `answered` takes what came of it."""
+class KeyBindings:
+    """Changes the view when keys are pressed.
 
-    def __init__(self, news: DashboardState, ask: Callable[[str, str, str], None], plain: bool) -> None:
-        self._news = news
+    `ask(path, parameter, value)` starts a question; `answered` takes its answer.
+    """
+
+    def __init__(self, state: DashboardState, ask: Callable[[str, str, str], None], plain: bool) -> None:
+        self._state = state
         self._ask = ask
         self.view = View(plain=plain)
         self._asked: tuple[str, str, str] | None = None
 
-    def key(self, key: str, columns: int, rows: int) -> bool:
-        """A character, or the name of a key. False when it is the end."""
+    def press(self, key: str, columns: int, rows: int) -> bool:
+        """Handle a character or a named key. False if it ends the program."""
         view = self.view
         if view.typed is not None:
             self._typing(key, view.typed)
-        elif view.story is not None:
+        elif view.details is not None:
             self._reading(key, view)
         elif key == "q":
             return False
@@ -45,25 +48,25 @@ class Control:
             self.view = replace(view, typed="")
         elif key in ARROWS:
             room = rows - HEAD_ROWS - MIN_EVENTS
-            self.view = replace(view, chosen=grid.move(self._news.connections, view.chosen, key, columns, room))
+            self.view = replace(view, chosen=grid.move(self._state.connections, view.chosen, key, columns, room))
         elif key == "enter" and view.chosen is not None:
             self._open("/connection", "id", str(view.chosen), f"connection {view.chosen}")
         elif key == "escape":
             self.view = replace(view, chosen=None)
         return True
 
-    def look_again(self) -> None:
-        """Ask anew what is being read."""
-        if self._asked is not None and self.view.story is not None:
+    def refresh(self) -> None:
+        """Ask again for the details that are shown."""
+        if self._asked is not None and self.view.details is not None:
             self._ask(*self._asked)
 
     def answered(self, question: tuple[str, str, str], answer: dict[str, Any] | str) -> None:
-        """An object, or why there is none. An answer nobody waits for any more is left alone."""
-        story = self.view.story
-        if story is None or question != self._asked:
+        """Show an answer, or the reason why there is none. Ignores the answer to a question that is no longer shown."""
+        details = self.view.details
+        if details is None or question != self._asked:
             return
         lines = (answer,) if isinstance(answer, str) else lines_of(answer)
-        self.view = replace(self.view, story=replace(story, lines=lines))
+        self.view = replace(self.view, details=replace(details, lines=lines))
 
     def _typing(self, key: str, typed: str) -> None:
         if key == "escape":
@@ -80,21 +83,21 @@ class Control:
     def _reading(self, key: str, view: View) -> None:
         if key in ("escape", "q", "enter", "left"):
             self._asked = None
-            self.view = replace(view, story=None, scrolled=0)
+            self.view = replace(view, details=None, scrolled=0)
         elif key in ("up", "down"):
-            most = len(view.story.lines or ()) if view.story else 0
-            self.view = replace(view, scrolled=max(0, min(most, view.scrolled + (1 if key == "down" else -1))))
+            last = len(view.details.lines or ()) if view.details else 0
+            self.view = replace(view, scrolled=max(0, min(last, view.scrolled + (1 if key == "down" else -1))))
         elif key == "/":
             self.view = replace(view, typed="")
 
     def _open(self, path: str, parameter: str, value: str, title: str) -> None:
         self._asked = (path, parameter, value)
-        self.view = replace(self.view, story=Story(title), scrolled=0)
+        self.view = replace(self.view, details=Details(title), scrolled=0)
         self._ask(path, parameter, value)
 
 
 def lines_of(answer: dict[str, Any]) -> tuple[str, ...]:
-    """An answer of `/explain` or `/connection` for reading."""
+    """The lines that show an answer of `/explain` or `/connection`."""
     if "error" in answer:
         return (str(answer["error"]),)
     if "story" in answer:

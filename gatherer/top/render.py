@@ -1,4 +1,4 @@
-"""One frame: what is known and what the user does, to lines of a given size. Pure."""
+"""Draws one frame: the state and the view become lines of a given size. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,17 +27,17 @@ WORDS = {
     "failing": ("bad", "FAILING"),
 }  # fmt: skip
 LEVELS = {"info": "", "warn": "warn", "error": "bad", "critical": "bad"}
-MAX_TOLD = 3
+MAX_PROBLEMS = 3
 """Lines of problems."""
 MIN_EVENTS = 5
 WIDE = 60
-"""Columns from which there is room for the time and for plots."""
+"""Columns that the time and the plots need."""
 KEYS = "q quit   / search   arrows choose   Enter open   Esc back"
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """What was asked about, as lines; None while the answer is awaited."""
+class Details:
+    """The answer to a question, as lines; None until it arrives."""
 
     title: str
     lines: tuple[str, ...] | None = None
@@ -50,60 +50,60 @@ class View:
     chosen: int | None = None
     """Id of a connection."""
     typed: str | None = None
-    """The ticker being typed, while one is."""
-    story: Story | None = None
+    """The ticker that is being typed; None if none is."""
+    details: Details | None = None
     scrolled: int = 0
-    """Lines of the story above the screen."""
+    """Lines of the details that are above the screen."""
     plain: bool = False
-    """Whether the terminal knows ASCII only."""
+    """Whether the terminal shows only ASCII."""
     keys: bool = True
-    """Whether there is somebody to press any."""
+    """Whether a user can press keys: not in a pipe."""
 
 
-def frame(news: DashboardState, view: View, columns: int, rows: int, now: float, url: str) -> list[Line]:
-    """At most `rows` lines of at most `columns`. `now` is on the clock that `DashboardState` was told by."""
+def render(state: DashboardState, view: View, columns: int, rows: int, now: float, url: str) -> list[Line]:
+    """At most `rows` lines of at most `columns`. `now` is on the same clock as `DashboardState.take`."""
     foot = _foot(view)
-    lines = _head(news, view, columns, now, url)
-    if view.story is not None:
-        lines += _story(view.story, view.scrolled, columns, rows - len(lines) - len(foot))
-    elif news.figures is not None:
-        lines += _body(news, view, columns, rows - len(lines) - len(foot))
+    lines = _head(state, view, columns, now, url)
+    if view.details is not None:
+        lines += _details(view.details, view.scrolled, columns, rows - len(lines) - len(foot))
+    elif state.figures is not None:
+        lines += _body(state, view, columns, rows - len(lines) - len(foot))
     lines = lines[: max(0, rows - len(foot))]
     if view.keys:
         lines += [[] for _ in range(rows - len(lines) - len(foot))]
     return [clip([Span(clean(span.text), span.style) for span in line], columns) for line in (*lines, *foot)][:rows]
 
 
-def _head(news: DashboardState, view: View, columns: int, now: float, url: str) -> list[Line]:
-    figures, silent = news.figures, news.silence(now)
-    state = Span("up to date", "dim")
+def _head(state: DashboardState, view: View, columns: int, now: float, url: str) -> list[Line]:
+    figures, silent = state.figures, state.silence(now)
+    freshness = Span("up to date", "dim")
     if figures is None:
-        state = Span("no news yet", "warn")
+        freshness = Span("no data yet", "warn")
     elif silent is not None:
-        state = Span(f"no news for {seconds(silent)}", "warn")
+        freshness = Span(f"no data for {seconds(silent)}", "warn")
     if figures is None:
-        lines = [spread([Span("gatherer", "bold"), Span(f"  {url}", "dim")], [state], columns)]
+        lines = [spread([Span("gatherer", "bold"), Span(f"  {url}", "dim")], [freshness], columns)]
     else:
         style, word = WORDS.get(figures.status, ("warn", figures.status))
         if figures.status == "ok" and not figures.ready:
             style, word = "warn", "healthy, but not ready"
         left = [
             Span("gatherer", "bold"), Span(f" {figures.version}  ", "dim"), Span(word, style),
-            Span(f", {figures.live} of {len(news.connections)} live"),
+            Span(f", {figures.live} of {len(state.connections)} live"),
         ]  # fmt: skip
         when = datetime.fromtimestamp(figures.at, UTC)
-        right = [state, Span(f"  {when:%H:%M:%S} UTC", "dim")] if columns >= WIDE else [state]
-        lines = [spread(left, right, columns), *flow(_figures(news, figures), columns)]
+        right = [freshness, Span(f"  {when:%H:%M:%S} UTC", "dim")] if columns >= WIDE else [freshness]
+        lines = [spread(left, right, columns), *flow(_figures(state, figures), columns)]
         if columns >= WIDE:
-            lines += _plots(news, view, columns)
-        lines += [[Span(text, style if style != "good" else "warn")] for text in figures.told[:MAX_TOLD]]
-    if news.lost is not None:
-        lines.append([Span(f"{url}: {news.lost}; trying again", "bad")])
+            lines += _plots(state, view, columns)
+        lines += [[Span(text, style if style != "good" else "warn")] for text in figures.problems[:MAX_PROBLEMS]]
+    if state.lost is not None:
+        lines.append([Span(f"{url}: {state.lost}; trying again", "bad")])
     return lines
 
 
-def _figures(news: DashboardState, figures: Figures) -> Line:
-    sample = news.samples[-1] if news.samples else {}
+def _figures(state: DashboardState, figures: Figures) -> Line:
+    sample = state.samples[-1] if state.samples else {}
     rate, volume = sample.get("messages", 0.0), sample.get("megabytes", 0.0)
     missing = figures.markets - figures.books
     return [
@@ -118,26 +118,26 @@ def _figures(news: DashboardState, figures: Figures) -> Line:
     ]
 
 
-def _plots(news: DashboardState, view: View, columns: int) -> list[Line]:
+def _plots(state: DashboardState, view: View, columns: int) -> list[Line]:
     """Two sparklines side by side."""
     sparks, room = PLAIN_SPARKS if view.plain else SPARKS, (columns - 32) // 2
     line: Line = []
     for name, column in (("msg/s", "messages"), ("backlog", "backlog")):
-        numbers = [sample.get(column, 0.0) for sample in news.samples]
+        numbers = [sample.get(column, 0.0) for sample in state.samples]
         spark, top = sparkline(numbers, room, sparks), max(numbers, default=0.0)
         line += [Span(f"{name} ", "dim"), Span(spark.rjust(room), "busy"), Span(f" {short(top):<6} ", "dim")]
     return [line, []]
 
 
-def _body(news: DashboardState, view: View, columns: int, rows: int) -> list[Line]:
-    lines = grid.tiles(news.connections, view.chosen, columns, rows - MIN_EVENTS - 1, view.plain)
-    chosen = next((each for each in news.connections if each.id == view.chosen), None)
+def _body(state: DashboardState, view: View, columns: int, rows: int) -> list[Line]:
+    lines = grid.tiles(state.connections, view.chosen, columns, rows - MIN_EVENTS - 1, view.plain)
+    chosen = next((each for each in state.connections if each.id == view.chosen), None)
     if chosen is not None:
-        lines += [[], [Span(grid.told(chosen), "bold")]]
+        lines += [[], [Span(grid.describe(chosen), "bold")]]
     left = rows - len(lines) - 1
     if left > 0:
         lines.append([])
-    for event in list(news.events)[::-1]:
+    for event in list(state.events)[::-1]:
         if left <= 0:
             break
         when = datetime.fromtimestamp(event.at, UTC)
@@ -146,14 +146,14 @@ def _body(news: DashboardState, view: View, columns: int, rows: int) -> list[Lin
     return lines
 
 
-def _story(story: Story, scrolled: int, columns: int, rows: int) -> list[Line]:
-    told = story.lines if story.lines is not None else ("asking ...",)
-    lines: list[Line] = [[], [Span(story.title, "bold")]]
-    for text in told:
+def _details(details: Details, scrolled: int, columns: int, rows: int) -> list[Line]:
+    texts = details.lines if details.lines is not None else ("asking ...",)
+    lines: list[Line] = [[], [Span(details.title, "bold")]]
+    for text in texts:
         indent = len(text) - len(text.lstrip(" ")) + 2
         lines += [[Span(part)] for part in wrap(text, columns, indent)]
-    most = max(0, len(lines) - max(1, rows))
-    return lines[min(scrolled, most) :]
+    last = max(0, len(lines) - max(1, rows))
+    return lines[min(scrolled, last) :]
 
 
 def _foot(view: View) -> list[Line]:

@@ -1,4 +1,4 @@
-"""The terminal: curses paints lines and gives names to keys. No decisions here."""
+"""The terminal: curses paints lines and names keys. It decides nothing."""
 
 import contextlib
 import curses
@@ -8,8 +8,8 @@ from typing import Any
 
 from gatherer.top.text import Line
 
-LOOK = 200
-"""Milliseconds to wait for a key before looking for news."""
+KEY_WAIT_MS = 200
+"""Milliseconds to wait for a key before the next frame."""
 KEYS = {
     curses.KEY_LEFT: "left", curses.KEY_RIGHT: "right", curses.KEY_UP: "up", curses.KEY_DOWN: "down",
     curses.KEY_ENTER: "enter", curses.KEY_BACKSPACE: "backspace", curses.KEY_RESIZE: "resize",
@@ -22,7 +22,7 @@ ATTRIBUTES = {"dim": curses.A_DIM, "bold": curses.A_BOLD, "chosen": curses.A_REV
 
 
 class Screen:
-    """Between `open` and `close` the terminal is ours. `curses.error` when it is no terminal curses can use."""
+    """Owns the terminal from `open` to `close`. `open` raises `curses.error` if curses cannot use the terminal."""
 
     def __init__(self) -> None:
         self._window: Any = None
@@ -38,7 +38,7 @@ class Screen:
         curses.noecho()
         curses.cbreak()
         self._window.keypad(True)
-        self._window.timeout(LOOK)
+        self._window.timeout(KEY_WAIT_MS)
         with contextlib.suppress(curses.error):  # a terminal that cannot hide it
             curses.curs_set(0)
         self._colours()
@@ -67,7 +67,7 @@ class Screen:
         self._window.refresh()
 
     def key(self) -> str | None:
-        """A character, the name of a key, or None when none was pressed for a while."""
+        """A character, the name of a key, or None if none was pressed for `KEY_WAIT_MS`."""
         try:
             pressed = self._window.get_wch()
         except curses.error:

@@ -1,9 +1,8 @@
-"""Captures that were not ended well, or are not all there; and the command line."""
+"""Captures that were not ended well, or are not all there."""
 
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,14 +10,12 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gatherer
 import tests
 from gatherer.capture_format.reading import segments_of
 from gatherer.capture_format.segment_file import segment_name, segment_time
-from gatherer.cli.coverage import unix_ns
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.coverage.judge import judge
 from gatherer.coverage.report import duration, utc
@@ -177,41 +174,13 @@ class SegmentsTests(SynchronousTestCase):
         path.write_bytes(data)
         self.assertIn("damaged", str(self.assertRaises(GathererError, judge, path, TICKER)))
 
-    def test_the_command_line(self) -> None:
-        """0 complete, 1 holes or not carried, 2 bad input in one line; JSON for programs."""
-        directory = self.capture()
-
-        def run(*arguments: str) -> tuple[int, str, str]:
-            done = subprocess.run(
-                [sys.executable, "-m", "gatherer.cli.coverage", *arguments], capture_output=True, text=True,
-                env={**os.environ, "PYTHONPATH": ROOT}, check=False,
-            )  # fmt: skip
-            return done.returncode, done.stdout, done.stderr
-
-        status, out, err = run(str(directory), TICKER)
-        self.assertEqual((status, err), (0, ""))
-        self.assertIn("COMPLETE", out.splitlines()[-1])
-        segments_of(directory)[3].unlink()
-        status, out, _ = run("--json", str(directory), TICKER)
-        answer = json.loads(out)
-        self.assertEqual((status, answer["holes"], answer["complete"], answer["from"]), (1, 1, False, AT))
-        self.assertEqual(run(str(directory), "KXNOBODY", str(AT // SECOND + 6), str(AT // SECOND + 7))[0], 1)
-        for arguments in ([str(directory)], [str(directory), TICKER, "now", "then"], ["nowhere", TICKER]):
-            status, out, err = run(*arguments)
-            self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
-
 
 class TimesTests(SynchronousTestCase):
     """In and out."""
 
-    def test_times(self) -> None:
-        """ISO-8601 with and without a zone, and Unix seconds, to the nanosecond where they have it."""
-        for text in ("2026-11-23T20:00:00", "2026-11-23T21:00:00+01:00", "1795464000", "1795464000.0"):
-            self.assertEqual(unix_ns(text), 1_795_464_000 * SECOND)
-        self.assertEqual(unix_ns("1795464000.123456789"), 1_795_464_000_123_456_789)
+    def test_utc(self) -> None:
+        """A time is shown to the nanosecond."""
         self.assertEqual(utc(1_795_464_000_123_456_789), "2026-11-23T20:00:00.123456789Z")
-        for text in ("yesterday", "", "nan", "1795464000000", "-1"):
-            self.assertRaises(UsageError, unix_ns, text)
 
     def test_duration(self) -> None:
         """Days to microseconds, without what is not there."""

@@ -1,1 +1,1 @@
-"""gatherer-top: pure parts, and the program in a terminal."""
+"""`gatherer top`: pure parts, and the program in a terminal."""

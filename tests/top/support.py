@@ -1,4 +1,4 @@
-"""News as a gatherer tells them."""
+"""The events of a made-up gatherer."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from tests.ops.support import connection
 
 
 def tick(count: int = 150, **row: Any) -> dict[str, Any]:
-    """A tick of so many connections, by way of the real model; `row` changes the last one."""
+    """A tick of so many connections, made by the real code; `row` changes the last one."""
     from gatherer.ops.web.tick import tick as make_tick
     from gatherer.ops.web.trends import Rates
 
@@ -26,9 +26,9 @@ def tick(count: int = 150, **row: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps({**value, **more})))
 
 
-def news(value: dict[str, Any] | None = None, at: float = 100.0) -> DashboardState:
-    """What is known after one tick."""
-    told = DashboardState()
-    told.take("history", {"columns": ["at", "messages", "megabytes", "backlog"], "rows": [[1.0, 812.0, 0.2, 5]]}, at)
-    told.take("tick", tick() if value is None else value, at)
-    return told
+def dashboard(value: dict[str, Any] | None = None, at: float = 100.0) -> DashboardState:
+    """The state after one tick."""
+    state = DashboardState()
+    state.take("history", {"columns": ["at", "messages", "megabytes", "backlog"], "rows": [[1.0, 812.0, 0.2, 5]]}, at)
+    state.take("tick", tick() if value is None else value, at)
+    return state

@@ -1,4 +1,4 @@
-"""A frame of any size from any news: it fits, it tells what matters, and keys do what they say."""
+"""A frame of any size from any state fits and shows what matters, and keys do what they say."""
 
 from itertools import pairwise
 from typing import Any
@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.top import grid
 from gatherer.top.client import EventParser
-from gatherer.top.keys import Control
-from gatherer.top.render import Story, View, frame
+from gatherer.top.keys import KeyBindings
+from gatherer.top.render import Details, View, render
 from gatherer.top.state import DashboardError, DashboardState
 from gatherer.top.text import Span, clean, clip, seconds, share, short, sparkline, width
-from tests.top.support import news, tick
+from tests.top.support import dashboard, tick
 
 URL = "http://127.0.0.1:9090"
 KEYS = st.sampled_from(["left", "right", "up", "down", "enter", "escape", "backspace", "/", "x", "resize", ""])
@@ -25,97 +25,99 @@ junk = st.recursive(
 
 
 def draw(
-    told: DashboardState, view: View | None = None, columns: int = 100, rows: int = 40, now: float = 100.0
+    state: DashboardState, view: View | None = None, columns: int = 100, rows: int = 40, now: float = 100.0
 ) -> list[str]:
     """A frame as text."""
-    lines = frame(told, view or View(), columns, rows, now, URL)
+    lines = render(state, view or View(), columns, rows, now, URL)
     return ["".join(span.text for span in line) for line in lines]
 
 
 class FrameTests(SynchronousTestCase):
-    """What is to be seen."""
+    """What a frame shows."""
 
     @given(
         st.integers(1, 250), st.integers(1, 90), st.integers(1, 150), st.text(max_size=300), st.booleans(),
-        st.sampled_from(["", "lost", "typed", "story"]),
+        st.sampled_from(["", "lost", "typed", "details"]),
     )  # fmt: skip
     @settings(max_examples=60, deadline=None)
     def test_it_fits(self, columns: int, rows: int, count: int, text: str, plain: bool, what: str) -> None:
-        """Whatever the terminal's size and whatever the exchange says, no line is too long, no line too many, and
-        nothing in it moves the cursor."""
+        """For any size of the terminal and any text of the exchange, no line is too long, there are not too many lines,
+        and nothing in them moves the cursor."""
         value = tick(count)
         value["events"] = [[1, 0.0, "warn", text, None]]
         value["health"].update(problems=[text] * 5, status="failing")
-        told = news(value)
-        told.lost = text if what == "lost" else None
-        story = Story(text, (text, f"    {text}")) if what == "story" else None
-        view = View(chosen=count, typed=text if what == "typed" else None, story=story, scrolled=1, plain=plain)
-        lines = draw(told, view, columns, rows)
+        state = dashboard(value)
+        state.lost = text if what == "lost" else None
+        details = Details(text, (text, f"    {text}")) if what == "details" else None
+        view = View(chosen=count, typed=text if what == "typed" else None, details=details, scrolled=1, plain=plain)
+        lines = draw(state, view, columns, rows)
         self.assertLessEqual(len(lines), rows)
         for line in lines:
             self.assertLessEqual(width(line), columns)
             self.assertTrue(line.isprintable(), line)
 
     def test_all_connections_are_there(self) -> None:
-        """At the usual 80 by 24 every one of 150 connections is on the screen, with room for events and the keys."""
-        lines = draw(news(), columns=80, rows=24)
+        """A terminal of 80 by 24 shows all 150 connections, with room for events and the keys."""
+        lines = draw(dashboard(), columns=80, rows=24)
         text = "\n".join(lines)
         for number in range(1, 151):
             self.assertRegex(text, rf"● *{number}\b")
         self.assertIn("orderbook_delta-7 lost", text)
         self.assertTrue(lines[-1].startswith("q quit"))
 
-    def test_more_room_tells_more(self) -> None:
-        """A large terminal shows what each connection carries, and how long ago it said something."""
-        self.assertNotIn("●  7    35", "\n".join(draw(news(), columns=80, rows=24)))
-        self.assertIn("●  7    35", "\n".join(draw(news(), columns=160, rows=50)))
+    def test_more_room_shows_more(self) -> None:
+        """A large terminal shows the load of each connection and the age of its last message."""
+        self.assertNotIn("●  7    35", "\n".join(draw(dashboard(), columns=80, rows=24)))
+        self.assertIn("●  7    35", "\n".join(draw(dashboard(), columns=160, rows=50)))
 
     def test_the_head(self) -> None:
-        """Verdict, coverage and rates come first."""
-        lines = draw(news())
+        """The first lines show health, coverage and rates."""
+        lines = draw(dashboard())
         self.assertIn("healthy, 150 of 150 live", lines[0])
         self.assertIn("up to date", lines[0])
         self.assertIn("100 % covered  5,250 of 5,250 books  812 msg/s", lines[1])
 
     def test_a_connection_that_waits(self) -> None:
-        """It has its own symbol, and the count-down in place of what it carries."""
-        text = "\n".join(draw(news(tick(7, state="backoff", next_dial_in=4.2))))
+        """It has its own symbol, and a count-down in place of its load."""
+        text = "\n".join(draw(dashboard(tick(7, state="backoff", next_dial_in=4.2))))
         self.assertIn("✕  7   -4s", text)
-        self.assertIn("x  7   -4s", "\n".join(draw(news(tick(7, state="backoff", next_dial_in=4.2)), View(plain=True))))
+        self.assertIn(
+            "x  7   -4s", "\n".join(draw(dashboard(tick(7, state="backoff", next_dial_in=4.2)), View(plain=True)))
+        )
 
     def test_a_connection_that_is_drained(self) -> None:
-        """What an operator did to it is on the screen."""
+        """The screen shows that an operator drains it."""
         value = tick(7)
         value["pool"]["draining"] = [7]
-        text = "\n".join(draw(news(value), View(chosen=7)))
+        text = "\n".join(draw(dashboard(value), View(chosen=7)))
         self.assertIn("●  7 drain", text)
         self.assertIn("orderbook_delta-7: live, being drained", text)
 
-    def test_trouble_is_told(self) -> None:
-        """What the verdict names is on the screen in its words."""
+    def test_problems_are_shown(self) -> None:
+        """The screen shows the problems of `/health` in the same words."""
         value = tick()
         value["health"].update(status="failing", ok=False, problems=["the capture cannot be written: disk full"])
-        text = "\n".join(draw(news(value)))
+        text = "\n".join(draw(dashboard(value)))
         self.assertIn("FAILING", text)
         self.assertIn("the capture cannot be written: disk full", text)
 
-    def test_silence_is_told(self) -> None:
-        """After some seconds without news it says since when; when the gatherer is gone, why and that it tries on."""
-        told = news(at=100.0)
-        self.assertIn("no news for 7 s", draw(told, now=107.0)[0])
-        told.lost = "Connection refused"
-        self.assertIn(f"{URL}: Connection refused; trying again", "\n".join(draw(told, now=107.0)))
-        told.take("tick", tick(), 108.0)
-        self.assertIn("up to date", draw(told, now=108.0)[0])
-        self.assertNotIn("refused", "\n".join(draw(told, now=108.0)))
+    def test_silence_is_shown(self) -> None:
+        """After some seconds without a tick the head shows for how long. A lost connection is shown with its reason."""
+        state = dashboard(at=100.0)
+        self.assertIn("no data for 7 s", draw(state, now=107.0)[0])
+        state.lost = "Connection refused"
+        self.assertIn(f"{URL}: Connection refused; trying again", "\n".join(draw(state, now=107.0)))
+        state.take("tick", tick(), 108.0)
+        self.assertIn("up to date", draw(state, now=108.0)[0])
+        self.assertNotIn("refused", "\n".join(draw(state, now=108.0)))
 
-    def test_before_the_first_news(self) -> None:
-        """It says where it looks."""
+    def test_before_the_first_tick(self) -> None:
+        """The head shows the URL."""
         self.assertIn(URL, draw(DashboardState())[0])
 
     def test_the_chosen_connection(self) -> None:
-        """A line tells of it in full."""
-        text = "\n".join(draw(news(), View(chosen=7)))
+        """One line describes it in full."""
+        text = "\n".join(draw(dashboard(), View(chosen=7)))
         self.assertIn("orderbook_delta-7: live, 35 wanted, 35 held, 0 due", text)
 
 
@@ -129,70 +131,70 @@ class GridTests(SynchronousTestCase):
     )
     @settings(deadline=None)
     def test_arrows_stay_on_the_grid(self, count: int, keys: list[str], columns: int) -> None:
-        """From anywhere, by any way, a connection is chosen that there is."""
-        connections = news(tick(count)).connections
+        """Any sequence of arrows chooses a connection that exists."""
+        connections = dashboard(tick(count)).connections
         chosen: int | None = None
         for key in keys:
             chosen = grid.move(connections, chosen, key, columns, 20)
             self.assertIn(chosen, [each.id for each in connections])
 
     def test_down_and_up_again(self) -> None:
-        """Down leads to the row below, up back to where one came from."""
-        connections = news().connections
+        """Down leads to the row below, and up leads back."""
+        connections = dashboard().connections
         below = grid.move(connections, 20, "down", 80, 20)
         self.assertNotIn(below, (20, 21))
         self.assertEqual(grid.move(connections, below, "up", 80, 20), 20)
 
     def test_nothing_to_choose(self) -> None:
-        """Before the first news arrows lead nowhere."""
+        """Before the first tick arrows choose nothing."""
         self.assertIsNone(grid.move([], None, "down", 80, 20))
 
 
-class ControlTests(SynchronousTestCase):
+class KeyBindingsTests(SynchronousTestCase):
     """What keys do."""
 
     def setUp(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
-        self.control = Control(news(), lambda *question: self.asked.append(question), plain=False)
+        self.keys = KeyBindings(dashboard(), lambda *question: self.asked.append(question), plain=False)
 
     def press(self, *keys: str) -> bool:
-        """Keys, one after the other; whether it goes on."""
+        """Press keys, one after the other; returns whether the program goes on."""
         going_on = True
         for key in keys:
-            going_on = self.control.key(key, 80, 24)
+            going_on = self.keys.press(key, 80, 24)
         return going_on
 
     def test_search(self) -> None:
-        """A slash, a ticker and Enter ask for its story; the answer is shown, and Escape leads back."""
+        """A slash, a ticker and Enter ask for its explanation. The answer is shown, and Escape leads back."""
         self.assertTrue(self.press("/", *"kxaq", "backspace", "enter"))
         self.assertEqual(self.asked, [("/explain", "ticker", "kxa")])
-        self.control.answered(self.asked[0], {"verdict": "fed", "story": ["registry: active", "  opened"]})
-        text = "\n".join(draw(news(), self.control.view))
+        self.keys.answered(self.asked[0], {"verdict": "fed", "story": ["registry: active", "  opened"]})
+        text = "\n".join(draw(dashboard(), self.keys.view))
         for part in ("KXA", "fed", "registry: active"):
             self.assertIn(part, text)
         self.press("escape")
-        self.assertIsNone(self.control.view.story)
+        self.assertIsNone(self.keys.view.details)
 
     def test_open_a_connection(self) -> None:
-        """Arrows choose one, Enter asks for it, again and again while it is read."""
+        """Arrows choose one and Enter asks for it. It is asked for again while it is shown."""
         self.press("right", "right", "enter")
         self.assertEqual(self.asked, [("/connection", "id", "2")])
-        self.control.look_again()
+        self.keys.refresh()
         self.assertEqual(len(self.asked), 2)
         self.press("escape")
-        self.control.look_again()
+        self.keys.refresh()
         self.assertEqual(len(self.asked), 2)
 
     def test_a_late_answer(self) -> None:
-        """What was asked before is not shown as the answer to what is asked now."""
+        """The answer to an earlier question is not shown as the answer to the present one."""
         self.press("right", "enter", "escape", "right", "enter")
-        self.control.answered(self.asked[0], {"error": "old"})
-        self.assertIsNone(self.control.view.story.lines)
-        self.control.answered(self.asked[1], "Connection refused")
-        self.assertEqual(self.control.view.story.lines, ("Connection refused",))
+        self.keys.answered(self.asked[0], {"error": "old"})
+        self.assertIsNone(self.keys.view.details.lines)
+        self.keys.answered(self.asked[1], "Connection refused")
+        self.assertEqual(self.keys.view.details.lines, ("Connection refused",))
 
     def test_q_ends_it(self) -> None:
-        """But not while a ticker is typed, nor from a story."""
+        """But not while a ticker is typed, nor while details are shown."""
         self.assertFalse(self.press("q"))
         self.assertTrue(self.press("/", "q", "escape"))
         self.assertTrue(self.press("right", "enter", "q"))
@@ -200,42 +202,42 @@ class ControlTests(SynchronousTestCase):
     @given(st.lists(KEYS, max_size=20), st.integers(1, 200), st.integers(1, 60))
     @settings(deadline=None)
     def test_any_keys(self, keys: list[str], columns: int, rows: int) -> None:
-        """No sequence of keys in no window leads to what cannot be drawn."""
-        told = news(tick(12))
-        control = Control(told, lambda *question: None, plain=False)
+        """After any keys, in any window, the frame can be drawn."""
+        state = dashboard(tick(12))
+        bindings = KeyBindings(state, lambda *question: None, plain=False)
         for key in keys:
-            self.assertTrue(control.key(key, columns, rows))
-            control.answered(
+            self.assertTrue(bindings.press(key, columns, rows))
+            bindings.answered(
                 ("/connection", "id", "1"), {"status": {"state": "live"}, "markets": ["A"], "events": [[1]]}
             )
-            draw(told, control.view, columns, rows)
+            draw(state, bindings.view, columns, rows)
 
 
-class NewsTests(SynchronousTestCase):
-    """What another version, or no gatherer at all, may send."""
+class DashboardStateTests(SynchronousTestCase):
+    """Events of another version, or of another server."""
 
     @given(st.sampled_from(["tick", "history", "events", "other"]), junk)
     @settings(deadline=None)
     def test_junk_is_refused(self, name: str, value: Any) -> None:
-        """It is taken or a NewsError, and what was known can still be drawn."""
-        told = news()
+        """It is taken or raises DashboardError, and the state can still be drawn."""
+        state = dashboard()
         try:
-            told.take(name, value, 101.0)
+            state.take(name, value, 101.0)
         except DashboardError as error:
-            self.assertIn("is not what this version knows", str(error))
-        draw(told)
+            self.assertIn("this version does not know", str(error))
+        draw(state)
 
-    def test_times_no_calendar_has(self) -> None:
-        """A time that cannot be shown is refused when it is heard, not when it is drawn."""
+    def test_times_out_of_range(self) -> None:
+        """A time that cannot be shown is refused when it arrives, not when it is drawn."""
         for at in (1e300, -1.0, float("inf"), float("nan")):
             for value in ({**tick(), "at": at}, {**tick(), "events": [[1, at, "info", "x", None]]}):
-                self.assertRaises(DashboardError, news().take, "tick", value, 101.0)
+                self.assertRaises(DashboardError, dashboard().take, "tick", value, 101.0)
 
     def test_events_come_once(self) -> None:
-        """An event that is told twice is one."""
-        told = news()
-        told.take("tick", tick(), 101.0)
-        self.assertEqual([event.id for event in told.events], [1])
+        """An event that arrives twice is kept once."""
+        state = dashboard()
+        state.take("tick", tick(), 101.0)
+        self.assertEqual([event.id for event in state.events], [1])
 
 
 class EventParserTests(SynchronousTestCase):
@@ -245,15 +247,15 @@ class EventParserTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
     def test_cuts_do_not_matter(self, cuts: list[int]) -> None:
-        """However the stream is cut, the events are the same; what is not whole yet is none."""
+        """The events are the same wherever the stream is cut. An incomplete event is not one."""
         parser, events = EventParser(), []
         edges = [0, *sorted(cuts), len(self.STREAM)]
         for start, end in pairwise(edges):
             events += list(parser.feed(self.STREAM[start:end]))
         self.assertEqual(events, [("tick", {"a": 1}), ("other", [2])])
 
-    def test_what_is_no_event_stream(self) -> None:
-        """No JSON, and an event without an end, are errors."""
+    def test_what_is_not_an_event_stream(self) -> None:
+        """Data that is not JSON, and an event without an end, are errors."""
         for data in (b"event: tick\ndata: {\n\n", b"x" * 2_000_000):
             with self.assertRaises(DashboardError):
                 list(EventParser().feed(data))
@@ -278,7 +280,7 @@ class TextTests(SynchronousTestCase):
 
     @given(st.lists(st.floats(0, 1e9), max_size=400), st.integers(1, 100))
     def test_sparklines_fit(self, numbers: list[float], columns: int) -> None:
-        """At most a column each, and the highest is the highest."""
+        """There is at most one column for each number, and the highest number has the highest bar."""
         spark = sparkline(numbers, columns)
         self.assertLessEqual(len(spark), columns)
         if any(numbers):
@@ -286,7 +288,7 @@ class TextTests(SynchronousTestCase):
 
     @given(st.text(max_size=50), st.integers(0, 60))
     def test_clipping(self, text: str, columns: int) -> None:
-        """Nothing is longer than it may be, and nothing is cut that fits."""
+        """No line is longer than it may be, and a line that fits is not cut."""
         text = clean(text)
         (clipped,) = clip([Span(text)], columns) or [Span("")]
         self.assertLessEqual(width(clipped.text), columns)

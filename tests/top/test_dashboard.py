@@ -1,4 +1,4 @@
-"""The program itself: in a terminal of its own, in a pipe, with and without a gatherer."""
+"""`gatherer top` as a process: in a terminal, in a pipe, with and without a gatherer."""
 
 import fcntl
 import os
@@ -23,12 +23,12 @@ from twisted.trial.unittest import SkipTest, TestCase
 from gatherer.ops.web.service import WebService
 from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, connection, make_vitals
 
-MAIN = "import sys; from gatherer.top.cli import main; sys.exit(main())"
-PATIENCE = 60.0
+MAIN = "import sys; from gatherer.cli import main; sys.exit(main())"
+TIMEOUT = 60.0
 
 
-class Program(ProcessProtocol):
-    """A running `gatherer-top`. `out` and `err` in a pipe, `screen` in a terminal."""
+class TopProcess(ProcessProtocol):
+    """A running `gatherer top`. In a pipe it has `out` and `err`, in a terminal `screen`."""
 
     def __init__(self, screen: Any = None) -> None:
         self.out = self.err = b""
@@ -48,7 +48,7 @@ class Program(ProcessProtocol):
 
 
 class Terminal:
-    """What a person would see."""
+    """A terminal emulator."""
 
     def __init__(self, columns: int, rows: int) -> None:
         import pyte
@@ -72,12 +72,12 @@ class Terminal:
 
 
 class ProgramTests(TestCase):
-    """Against the real pages of a pool that the test makes up."""
+    """Against the real web service with a made-up pool."""
 
     timeout = 180
 
     async def serve(self, port: int = 0) -> WebService:
-        """Pages on loopback."""
+        """Serve the pages on loopback."""
         self.manager = StubManager()
         self.manager.figures["connections"] = [
             connection(i, "orderbook_delta", wanted=35, held=35) for i in range(1, 31)
@@ -94,11 +94,11 @@ class ProgramTests(TestCase):
         self.url = f"http://127.0.0.1:{address.port}"
         return service
 
-    def start(self, *arguments: str, screen: Any = None, **environment: str) -> Program:
+    def start(self, *arguments: str, screen: Any = None, **environment: str) -> TopProcess:
         """Run it."""
-        program = Program(screen)
+        program = TopProcess(screen)
         env = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment}
-        command = [sys.executable, "-c", MAIN, *arguments]
+        command = [sys.executable, "-c", MAIN, "top", *arguments]
         size = (screen.screen.lines, screen.screen.columns, 0, 0) if screen is not None else None
         process: Any = reactor.spawnProcess(program, sys.executable, command, env, usePTY=size is not None)  # type: ignore[attr-defined]
         if size is not None:
@@ -106,27 +106,27 @@ class ProgramTests(TestCase):
         self.addCleanup(self.end, program)
         return program
 
-    async def end(self, program: Program) -> None:
+    async def end(self, program: TopProcess) -> None:
         """Kill it if it still runs."""
         if not program.ended.called:
             program.transport.signalProcess("KILL")
             await program.ended
 
-    async def until(self, condition: Callable[[], bool], program: Program) -> None:
-        """Look again and again."""
-        deadline = reactor.seconds() + PATIENCE  # type: ignore[attr-defined]
+    async def until(self, condition: Callable[[], bool], program: TopProcess) -> None:
+        """Wait until the condition holds."""
+        deadline = reactor.seconds() + TIMEOUT  # type: ignore[attr-defined]
         while not condition():
             if reactor.seconds() > deadline:  # type: ignore[attr-defined]
                 text = program.screen.text if program.screen else program.out.decode()
-                raise AssertionError(f"not within {PATIENCE} s:\n{text}")
+                raise AssertionError(f"not within {TIMEOUT} s:\n{text}")
             await deferLater(reactor, 0.02)
 
-    async def sees(self, program: Program, *texts: str) -> None:
-        """Wait until all of it is on the screen."""
+    async def sees(self, program: TopProcess, *texts: str) -> None:
+        """Wait until the screen shows all of it."""
         await self.until(lambda: all(text in program.screen.text for text in texts), program)
 
-    async def open(self, columns: int = 90, rows: int = 30) -> Program:
-        """In a terminal, with the first news shown."""
+    async def open(self, columns: int = 90, rows: int = 30) -> TopProcess:
+        """Start it in a terminal and wait for the first tick."""
         if find_spec("pyte") is None:
             raise SkipTest("no pyte: pip install -e '.[test]'")
         program = self.start(self.url, screen=Terminal(columns, rows))
@@ -134,7 +134,7 @@ class ProgramTests(TestCase):
         return program
 
     async def test_once(self) -> None:
-        """In a pipe it prints one frame, as plain text, and ends with 0; so it does with --once."""
+        """In a pipe, or with --once, it prints one frame as plain text and ends with 0."""
         await self.serve()
         for arguments in ([self.url], [self.url, "--once"], [self.url.removeprefix("http://")]):
             program = self.start(*arguments)
@@ -145,7 +145,7 @@ class ProgramTests(TestCase):
             self.assertNotIn("\x1b", text)
 
     async def test_no_gatherer(self) -> None:
-        """Nobody there, somebody else there, no URL: one line that says so, and a status that is not 0."""
+        """No server, another server and a wrong URL each cost one line and a status that is not 0."""
         service = await self.serve()
         cases = [("http://127.0.0.1:1", 1, b"refused"), (f"{self.url}/page", 1, b"404"), ("ftp://x", 2, b"not an http")]
         for url, status, text in cases:
@@ -155,8 +155,8 @@ class ProgramTests(TestCase):
             self.assertEqual(program.err.count(b"\n"), 1)
         await service.stopService()
 
-    async def test_a_terminal_that_is_none(self) -> None:
-        """One line, no traceback, and the hint at what works."""
+    async def test_an_unknown_terminal(self) -> None:
+        """It prints one line that names --once, and no traceback."""
         await self.serve()
         if find_spec("pyte") is None:
             raise SkipTest("no pyte: pip install -e '.[test]'")
@@ -165,17 +165,18 @@ class ProgramTests(TestCase):
         self.assertIn("--once", program.screen.text)
         self.assertNotIn(b"Traceback", program.out)
 
-    async def test_it_lives(self) -> None:
-        """A connection that is lost turns red and counts down, with nobody touching a key."""
+    async def test_it_updates_itself(self) -> None:
+        """A connection that is lost turns red and counts down without a key being pressed."""
         await self.serve()
         program = await self.open()
-        self.assertEqual(program.screen.colour_of("●"), {"green"})
+        # the head arrives first: the cells may still be on their way
+        await self.until(lambda: program.screen.colour_of("●") == {"green"}, program)
         self.manager.figures["connections"][16].update(state="backoff", next_dial_in=42.0)
         await self.sees(program, "29 of 30 live", "✕ 17  -42s")
-        self.assertEqual(program.screen.colour_of("✕"), {"red"})
+        await self.until(lambda: program.screen.colour_of("✕") == {"red"}, program)
 
-    async def test_search_and_stories(self) -> None:
-        """A ticker's story and a connection's, by the keys that the last line names; q ends it with 0."""
+    async def test_search_and_details(self) -> None:
+        """The keys of the last line show the explanation of a ticker and the details of a connection; q ends with 0."""
         await self.serve()
         program = await self.open()
         program.transport.write(b"/kxknown\r")
@@ -195,7 +196,7 @@ class ProgramTests(TestCase):
         self.assertNotIn(b"Traceback", program.out)
 
     async def test_resizing(self) -> None:
-        """A window that grows is used, one that shrinks to almost nothing ends nothing."""
+        """It uses a window that grows, and survives one that shrinks to almost nothing."""
         await self.serve()
         program = await self.open(40, 10)
         for columns, rows in ((200, 50), (3, 2), (90, 30)):
@@ -209,18 +210,18 @@ class ProgramTests(TestCase):
         self.assertEqual(await program.ended, 0)
 
     async def test_the_gatherer_goes_and_comes_back(self) -> None:
-        """It says that it is gone, tries on, and goes on when it is back."""
+        """It shows that the gatherer is gone, tries again, and continues when it is back."""
         service = await self.serve()
         port = int(self.url.rpartition(":")[2])
         program = await self.open()
         await service.stopService()
-        await self.sees(program, "trying again", "no news for")
+        await self.sees(program, "trying again", "no data for")
         await self.serve(port)
         await self.until(lambda: "trying again" not in program.screen.text, program)
         await self.sees(program, "up to date")
 
     async def test_interrupted(self) -> None:
-        """Ctrl-C ends it with 0, and a SIGTERM ends it; either way the terminal is as it was, without a traceback."""
+        """Ctrl-C ends it with 0, SIGTERM with 143. Both restore the terminal and print no traceback."""
         await self.serve()
         for number, status in ((signal.SIGINT, 0), (signal.SIGTERM, 143)):
             program = await self.open()
