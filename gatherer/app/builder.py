@@ -32,7 +32,7 @@ from gatherer.ops.summary import Summary
 from gatherer.ops.web.service import WebService
 from gatherer.pool.manager import ConnectionManager
 from gatherer.registry.registry import MarketRegistry
-from gatherer.router.segments import SegmentRouter
+from gatherer.router import SegmentRouter
 
 START_GRACE = 30.0
 """Seconds on top of what the dials need before too few connections are a failure to start."""

@@ -1,4 +1,4 @@
-"""The capture directory: made, proven writable, and held against a second gatherer. Blocking; runs before any dial."""
+"""The capture directory at start: made, locked and tested with a write. Blocking; runs before any connection."""
 
 import fcntl
 import os
@@ -10,18 +10,18 @@ from gatherer.errors import ConfigError
 LOCK_NAME = ".gatherer.lock"
 _PROBE_NAME = ".gatherer.probe"
 _PROBE_BYTES = 64 * 1024
-"""Enough to need a block of its own: an empty file can be made on a full disk."""
+"""Enough to need a block of its own: a full disk still takes an empty file."""
 
 
 class CaptureDirectory:
-    """Holds the lock from `open` to `close`; the kernel lets go of it when the process dies, however it dies."""
+    """Holds the lock from `open` to `close`. The kernel releases it when the process dies, however it dies."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock_fd = -1
 
     def open(self) -> list[Recovered]:
-        """Make, lock, probe and recover the directory. ConfigError names it and the cause."""
+        """Make, lock, test and recover the directory. Raises ConfigError with the directory and the cause."""
         step = "cannot be made"
         try:
             self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ class CaptureDirectory:
             raise
 
     def close(self) -> None:
-        """Let go of the lock. Idempotent."""
+        """Release the lock. Idempotent."""
         if self._lock_fd >= 0:
             fd, self._lock_fd = self._lock_fd, -1
             os.close(fd)
@@ -69,5 +69,5 @@ class CaptureDirectory:
 
 
 def _cause(error: OSError) -> str:
-    """What went wrong, and with which file when it is not the directory itself."""
+    """The cause, with the file unless it is the directory itself."""
     return f"{error.strerror} ({error.filename})" if error.filename else str(error.strerror)

@@ -1,4 +1,4 @@
-"""Read a capture back: for tests, tools and benchmarks, not for the service."""
+"""Read a capture back, for the tools, tests and benchmarks. The running service does not use it."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from gatherer.errors import GathererError
 
 
 class CaptureDamaged(GathererError):
-    """A segment holds bytes that were not written like that; the text names file, place and cause."""
+    """A segment holds bytes that differ from what was written. The text names file, place and cause."""
 
     def __init__(self, path: Path, offset: int, cause: str) -> None:
         super().__init__(f"{path}: the frame at byte {offset} is damaged: {cause}")
@@ -27,7 +27,7 @@ class CaptureDamaged(GathererError):
 def read_capture(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """The records of a segment, or of all segments of a directory in order, the one being written included.
 
-    A torn last frame (killed writer, or one still at work) is passed over. Raises `CaptureDamaged` for a complete
+    A torn last frame is skipped: the writer was killed or is still at work. Raises `CaptureDamaged` for a complete
     frame whose content is wrong, OSError for a file that cannot be read.
     """
     decode = msgspec.json.Decoder().decode
@@ -50,14 +50,14 @@ def read_blocks(segment: Path) -> Iterator[bytes]:
 
 
 def read_blocks_backwards(segment: Path) -> Iterator[bytes]:
-    """The same from the last to the first: for who needs only the end."""
+    """The same from the last frame to the first, for a reader that needs only the end."""
     with _opened(segment) as fd:
         for frame in reversed(list(complete_frames(fd))):
             yield _content(fd, frame, segment)
 
 
 def torn_bytes(segment: Path) -> int:
-    """How many bytes after its last complete frame are none: 0 unless the writer was killed, or is at work."""
+    """How many bytes follow the last complete frame: 0 unless the writer was killed or is still at work."""
     with _opened(segment) as fd:
         end = 0
         for frame in complete_frames(fd):

@@ -1,4 +1,4 @@
-"""Segments an earlier run left open: cut what is torn, keep what is whole. Blocking; runs once, before any dial."""
+"""Segments that an earlier run left open: torn frames are cut off, whole frames stay. Blocking; runs at start."""
 
 import os
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import zstandard
 
-from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX, settle
+from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX, give_final_name
 from gatherer.capture_format.zstd_frames import Frame, complete_frames, read_frame
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of one leftover."""
+    """What was done with one open segment."""
 
     name: str
-    """Its final name; "" when nothing in it was whole and it was removed."""
+    """Its final name; "" when no frame was whole and the file was removed."""
     kept: int
     """Bytes of whole frames."""
     cut: int
@@ -39,15 +39,15 @@ def recover(path: Path) -> Recovered:
     finally:
         os.close(fd)
     final = _free_name(path)
-    settle(path, final, kept)
+    give_final_name(path, final, kept)
     return Recovered(final.name if kept else "", kept, length - kept)
 
 
 def _sound_length(fd: int) -> int:
     """Where the last sound frame ends.
 
-    After a kill the walk over the headers says it all. After a power failure the last pages may be zeros
-    inside a frame that looks whole, so frames are checked from the end until one is sound.
+    After a kill the headers are enough to know. After a power failure the last pages may be zeros inside a frame that
+    looks whole, so frames are checked from the end until one is sound.
     """
     frames = list(complete_frames(fd))
     while frames and not _is_sound(fd, frames[-1]):

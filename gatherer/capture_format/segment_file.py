@@ -1,4 +1,4 @@
-"""One segment on disk while it is written: whole frames or nothing. Blocking; lives in the writer's threads."""
+"""One segment on disk: its name, and the file while it is written. Blocking; runs in the threads of the router."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _LAST_NAMEABLE = 253_402_300_799_000_000_000
 
 
 def segment_name(first_at: int, number: int) -> str:
-    """Name of the finished segment whose first record is of `first_at` (Unix ns); `number` tells equals apart."""
+    """Name of the finished segment whose first record is of `first_at` (Unix ns); `number` keeps equal times apart."""
     at = _EPOCH + timedelta(microseconds=min(max(first_at, 0), _LAST_NAMEABLE) // 1000)
     return f"{at:%Y%m%dT%H%M%S.%f}Z-{number:06d}{SUFFIX}"
 
@@ -29,12 +29,14 @@ def segment_time(name: str) -> int | None:
 
 
 class SegmentFile:
-    """An open segment. `size` counts complete frames only; torn bytes are cut off before anything else is written."""
+    """An open segment of whole frames. Torn bytes are cut off before anything else is written."""
 
     def __init__(self, directory: Path, name: str, write: Callable[[int, bytes | memoryview], int] = os.write) -> None:
         """Create the file. FileExistsError when the name is taken, OSError when the directory refuses."""
         self.name = name
+        """Its final name."""
         self.size = 0
+        """Bytes of complete frames."""
         self._directory = directory
         self._open_path = directory / (name.removesuffix(SUFFIX) + OPEN_SUFFIX)
         self._write = write
@@ -44,7 +46,7 @@ class SegmentFile:
         self._fd = os.open(self._open_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
     def append(self, frame: bytes) -> None:
-        """Write a frame whole. OSError: nothing of it counts, and nothing of it stays once the disk allows that."""
+        """Write a whole frame. After an OSError none of it counts, and its bytes are cut off later."""
         self._cut()
         self._torn = True
         rest = memoryview(frame)
@@ -58,14 +60,14 @@ class SegmentFile:
         self.size += len(frame)
 
     def finish(self) -> None:
-        """Put it on disk under its final name, or away when it is empty. OSError: call again later. Idempotent."""
+        """Make it durable under its final name, or remove it when it is empty. After an OSError call it again."""
         if self._fd >= 0:
             self._cut()
             os.fsync(self._fd)
             fd, self._fd = self._fd, -1
             os.close(fd)
         if self._open_path.exists():
-            settle(self._open_path, self._directory / self.name, self.size)
+            give_final_name(self._open_path, self._directory / self.name, self.size)
 
     def _cut(self) -> None:
         if self._torn:
@@ -84,8 +86,8 @@ def create_segment(
             number += 1
 
 
-def settle(open_path: Path, final_path: Path, size: int) -> None:
-    """Give a closed file its final name, or remove it when it holds nothing, and make that survive a power failure."""
+def give_final_name(open_path: Path, final_path: Path, size: int) -> None:
+    """Rename a closed file, or remove it when it is empty, and make that survive a power failure."""
     if size:
         os.rename(open_path, final_path)
     else:

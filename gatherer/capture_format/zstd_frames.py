@@ -1,6 +1,6 @@
-"""Where zstd frames begin and end in a file, told from their headers alone (RFC 8878, section 3.1).
+"""Where zstd frames begin and end in a file, found from their headers alone (RFC 8878, section 3.1).
 
-Nothing is decompressed here except to check one frame; a file of gigabytes takes milliseconds.
+Only `read_frame` decompresses; the walk over a file of gigabytes takes milliseconds.
 """
 
 import os
@@ -19,7 +19,7 @@ _RLE, _RESERVED = 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A complete frame: all its bytes are in the file. Whether they are the right ones only its checksum tells."""
+    """A complete frame: all its bytes are in the file. Only its checksum says whether they are the right ones."""
 
     offset: int
     size: int
@@ -51,7 +51,7 @@ def read_frame(fd: int, frame: Frame) -> bytes:
 
 
 def _frame_end(fd: int, offset: int) -> int | None:
-    """Where the frame that starts at `offset` should end; None when its headers are torn or are none."""
+    """Where the frame that starts at `offset` should end; None when its headers are torn or not those of a frame."""
     header = os.pread(fd, _MAX_HEADER, offset)
     magic = int.from_bytes(header[:4], "little")
     if len(header) >= 8 and magic in _SKIPPABLE_MAGICS:

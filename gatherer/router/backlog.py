@@ -1,58 +1,13 @@
-"""What is taken over and not yet written: the one object the reactor thread and the writer thread share."""
+"""What the router has taken over and not written yet, and what found no room there.
+
+The reactor thread and the writer thread share the `Backlog` and nothing else.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
 from gatherer.core.messages import Marker, RawMessage
-
-
-@dataclass(slots=True)
-class _Loss:
-    count: int
-    first_at: int
-    last_at: int
-
-
-class DropCounter:
-    """Losses since the last markers, and totals since the start."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        """Messages ever dropped."""
-        self.by_connection: dict[int, int] = {}
-        """The same, per connection id."""
-        self._untold: dict[int, _Loss] = {}
-
-    def __bool__(self) -> bool:
-        """Whether there is a loss that no marker tells yet."""
-        return bool(self._untold)
-
-    def add(self, lost: Sequence[RawMessage]) -> None:
-        """Count messages that are not going to be written."""
-        self.total += len(lost)
-        for message in lost:
-            conn_id = message.conn_id
-            self.by_connection[conn_id] = self.by_connection.get(conn_id, 0) + 1
-            loss = self._untold.get(conn_id)
-            if loss is None:
-                self._untold[conn_id] = _Loss(1, message.received_at, message.received_at)
-            else:
-                loss.count += 1
-                loss.last_at = message.received_at
-
-    def tell(self) -> list[Marker]:
-        """A `local_drop` marker per connection for what is untold; `first_at` and `last_at` are Unix ns."""
-        untold, self._untold = self._untold, {}
-        return [
-            Marker(
-                "local_drop",
-                conn_id,
-                loss.last_at,
-                {"count": loss.count, "first_at": loss.first_at, "last_at": loss.last_at},
-            )
-            for conn_id, loss in untold.items()
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +22,40 @@ class Block:
 
 
 class Backlog:
-    """Lines in order. The reactor thread puts, the writer thread takes and settles; `messages` may be read by both.
+    """Lines in order. The reactor thread puts and drops, the writer thread takes; both may read `messages`.
 
     Each counter has one writing thread; the lock is for the list that both change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_messages: int) -> None:
+        self.drops = DropCounter()
+        """Messages that found no room."""
+        self.accepted = 0
+        """Messages ever put."""
+        self.written = 0
+        """Messages ever handed to the operating system."""
+        self.waiting_bytes = 0
+        """Encoded bytes not yet taken by the writer thread."""
+        self._max_messages = max_messages
         self._lock = Lock()
         self._lines: list[bytes] = []
         self._first_at = 0
         self._taken = 0
-        self.accepted = 0
-        """Messages ever put."""
-        self.settled = 0
-        """Messages ever handed to the operating system."""
-        self.waiting_bytes = 0
-        """Encoded bytes not yet taken by the writer thread."""
 
     @property
     def messages(self) -> int:
         """Messages put and not yet handed to the operating system, those in the writer's hands included."""
-        return self.accepted - self.settled
+        return self.accepted - self.written
 
     @property
     def waiting(self) -> int:
         """Messages not yet taken by the writer thread."""
         return self.accepted - self._taken
+
+    @property
+    def room(self) -> int:
+        """How many more messages fit."""
+        return self._max_messages - self.messages
 
     def put(self, lines: bytes, messages: int, at: int) -> None:
         """Append encoded lines; `at` is the Unix time in ns of the first of them."""
@@ -114,6 +77,55 @@ class Backlog:
             self.waiting_bytes = 0
         return block
 
-    def settle(self, block: Block) -> None:
-        """The block is written."""
-        self.settled += block.messages
+    def mark_written(self, block: Block) -> None:
+        """The operating system has the block: its messages no longer need room."""
+        self.written += block.messages
+
+
+class DropCounter:
+    """Counts dropped messages: since the last markers, and since the start. Only the reactor thread uses it."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        """Messages ever dropped."""
+        self.by_connection: dict[int, int] = {}
+        """The same, per connection id."""
+        self._unmarked: dict[int, _DropSpan] = {}
+
+    @property
+    def has_unmarked(self) -> bool:
+        """Whether messages were dropped that no marker counts yet."""
+        return bool(self._unmarked)
+
+    def add(self, dropped: Sequence[RawMessage]) -> None:
+        """Count messages that will not be written."""
+        self.total += len(dropped)
+        for message in dropped:
+            conn_id = message.conn_id
+            self.by_connection[conn_id] = self.by_connection.get(conn_id, 0) + 1
+            span = self._unmarked.get(conn_id)
+            if span is None:
+                self._unmarked[conn_id] = _DropSpan(1, message.received_at, message.received_at)
+            else:
+                span.count += 1
+                span.last_at = message.received_at
+
+    def take_markers(self) -> list[Marker]:
+        """A `local_drop` marker for each connection with unmarked drops; `first_at` and `last_at` are Unix ns."""
+        unmarked, self._unmarked = self._unmarked, {}
+        return [
+            Marker(
+                "local_drop",
+                conn_id,
+                span.last_at,
+                {"count": span.count, "first_at": span.first_at, "last_at": span.last_at},
+            )
+            for conn_id, span in unmarked.items()
+        ]
+
+
+@dataclass(slots=True)
+class _DropSpan:
+    count: int
+    first_at: int
+    last_at: int

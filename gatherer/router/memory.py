@@ -1,4 +1,4 @@
-"""A router that keeps everything in memory: for tests and for looking at a short run. Nothing else may live here."""
+"""A router that keeps everything in memory, for tests and for looking at a short run."""
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -18,7 +18,7 @@ class MemoryRouter:
         self.closed = False
 
     def start(self) -> None:
-        """Nothing is needed."""
+        """Do nothing."""
 
     def deliver(self, batch: list[RawMessage]) -> int:
         """Append the batch; nothing is ever dropped."""
@@ -31,7 +31,7 @@ class MemoryRouter:
         self.records.append(marker)
 
     def backlog(self) -> int:
-        """Always 0: what is taken over is already where it stays."""
+        """Always 0: a record stays where `deliver` puts it."""
         return 0
 
     def close(self) -> Deferred[None]:

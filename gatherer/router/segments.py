@@ -1,4 +1,4 @@
-"""The default router: append-only segments of zstd-compressed JSON lines. This is the reactor's side of it.
+"""The default router: append-only segments of zstd-compressed JSON lines. This is its side in the reactor thread.
 
 `deliver` encodes and appends to the backlog; a writer thread makes each block of the backlog one zstd frame. Encoding
 in the writer thread instead was measured (`benchmarks/router_rate.py`, 2 cores, CPython 3.11, 253-byte messages in
@@ -17,12 +17,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.capture_format.directory import CaptureDirectory
-from gatherer.capture_format.records import encode_batch, encode_marker
+from gatherer.capture_format import CaptureDirectory, encode_batch, encode_marker
 from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
 from gatherer.log.throttle import Throttle
-from gatherer.router.backlog import Backlog, DropCounter
+from gatherer.router.backlog import Backlog
 from gatherer.router.flusher import Flusher
 from gatherer.router.threads import Threads, WriterThreads
 from gatherer.router.writer import SegmentWriter
@@ -60,7 +59,8 @@ class SegmentRouter:
         threads: Threads | None = None,
         write: Callable[[int, bytes | memoryview], int] = os.write,
     ) -> None:
-        """`reactor` provides IReactorTime and IReactorFromThreads. Nothing is touched before `start`.
+        """`reactor` provides IReactorTime and IReactorFromThreads; no type of mypy says both.
+        Nothing is touched before `start`.
 
         `segment_bytes` counts compressed bytes; times are in seconds. A `kill -9` loses what came within the last
         `flush_interval`. `close_timeout` is how long `close` goes on trying when the disk refuses.
@@ -71,25 +71,25 @@ class SegmentRouter:
         self._directory = CaptureDirectory(Path(directory))
         self._buffer_messages = buffer_messages
         self._close_timeout = close_timeout
-        self._backlog = Backlog()
-        self._drops = DropCounter()
+        self._backlog = Backlog(buffer_messages)
+        self._drops = self._backlog.drops
         self._throttle = Throttle(reactor)
         self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, write)
-        self._pump = Flusher(
+        self._flusher = Flusher(
             reactor,
             self._backlog,
             self._writer,
             WriterThreads(reactor) if threads is None else threads,
-            # Half: the rest of the interval is for compressing and writing.
+            # Half of it: the other half is for compressing and writing.
             flush_delay=flush_interval / 2,
             block_messages=max(1, min(_BLOCK_MESSAGES, buffer_messages // 5)),
             segment_seconds=segment_seconds,
-            after_drain=self._tell_drops,
+            after_drain=self._mark_drops,
         )
         self._closers: list[Deferred[None]] = []
 
     def start(self) -> None:
-        """Take possession of the directory and recover what an earlier run left. ConfigError says why it cannot."""
+        """Lock the directory and recover the segments of an earlier run. Raises ConfigError with the cause."""
         for leftover in self._directory.open():
             self._log.warn(
                 "recovered segment {name} of an earlier run: {kept} bytes kept, {cut} torn bytes cut off",
@@ -98,58 +98,58 @@ class SegmentRouter:
                 cut=leftover.cut,
             )
         self._life = _Life.RUNNING
-        self._pump.start()
+        self._flusher.start()
 
     def deliver(self, batch: list[RawMessage]) -> int:
-        """Take over a batch: what does not fit is dropped, counted and marked. Returns how many were dropped."""
+        """Take over a batch. What does not fit is dropped, counted and marked. Returns how many were dropped."""
         dropped = self.dropped
         self.received += len(batch)
         room = self._room()
-        if room and self._drops:
-            self._tell_drops()
+        if room and self._drops.has_unmarked:
+            self._mark_drops()
         if len(batch) > room:
             self._drop(batch[room:])
             batch = batch[:room]
         if batch:
             self._put(batch)
-            self._pump.hurry()
+            self._flusher.schedule()
         return self.dropped - dropped
 
     def mark(self, marker: Marker) -> None:
-        """Take over a marker, full buffer or not. Only after `close` has fired there is nowhere to write it."""
+        """Take over a marker, even when the buffer is full. After `close` has fired the marker is only logged."""
         if self._life is _Life.CLOSED:
             self._log.warn(
                 "marker {kind} of connection {conn_id} came too late", kind=marker.kind, conn_id=marker.conn_id
             )
             return
         self._backlog.put(encode_marker(marker), 0, marker.at)
-        self._pump.hurry()
+        self._flusher.schedule()
 
     def backlog(self) -> int:
         """Messages taken over and not yet handed to the operating system."""
         return self._backlog.messages
 
     def close(self) -> Deferred[None]:
-        """Write what was taken over and finish the segment. Fires when that is on disk, or given up after a while."""
+        """Write the backlog and finish the segment. Fires when that is on disk, or when `close_timeout` has passed."""
         if self._life is _Life.CLOSED:
             return succeed(None)
         done: Deferred[None] = Deferred()
         self._closers.append(done)
         if self._life is not _Life.CLOSING:
             self._life = _Life.CLOSING
-            self._tell_drops()
-            stopped = Deferred.fromCoroutine(self._pump.stop(self._close_timeout))
+            self._mark_drops()
+            stopped = Deferred.fromCoroutine(self._flusher.stop(self._close_timeout))
             stopped.addErrback(self._close_failed).addCallback(self._close_done)
         return done
 
     @property
     def written(self) -> int:
         """Messages handed to the operating system."""
-        return self._backlog.settled
+        return self._backlog.written
 
     @property
     def dropped(self) -> int:
-        """Messages lost for want of room."""
+        """Messages that found no room."""
         return self._drops.total
 
     @property
@@ -164,8 +164,8 @@ class SegmentRouter:
 
     @property
     def write_errors(self) -> int:
-        """Times the disk refused."""
-        return self._pump.errors + self._pump.finisher.errors
+        """How many times the disk refused."""
+        return self._flusher.errors + self._flusher.finisher.errors
 
     def status(self) -> dict[str, Any]:
         """Counters, the current segment and, while the disk refuses, why."""
@@ -181,16 +181,16 @@ class SegmentRouter:
             "buffer_messages": self._buffer_messages,
             "bytes_written": self.bytes_written,
             "segments": self.segments,
-            "segments_finished": self._pump.finisher.finished,
+            "segments_finished": self._flusher.finisher.finished,
             "write_errors": self.write_errors,
-            "trouble": None if self._pump.trouble is None else str(self._pump.trouble),
+            "trouble": None if self._flusher.last_error is None else str(self._flusher.last_error),
         }
 
     def _room(self) -> int:
-        """Messages that still fit. Once closing there is room for none, or closing would never end."""
+        """Messages that still fit: none while closing, or closing would never end."""
         if self._life in (_Life.CLOSING, _Life.CLOSED):
             return 0
-        return self._buffer_messages - self._backlog.messages
+        return self._backlog.room
 
     def _put(self, batch: list[RawMessage]) -> None:
         try:
@@ -201,8 +201,8 @@ class SegmentRouter:
             return
         self._backlog.put(lines, len(batch), batch[0].received_at)
 
-    def _drop(self, lost: list[RawMessage]) -> None:
-        self._drops.add(lost)
+    def _drop(self, dropped: list[RawMessage]) -> None:
+        self._drops.add(dropped)
         if self._throttle.note("drop"):
             self._log.warn(
                 "the writer cannot keep up: {dropped} messages dropped so far, {backlog} wait",
@@ -210,10 +210,10 @@ class SegmentRouter:
                 backlog=self.backlog(),
             )
 
-    def _tell_drops(self) -> None:
-        """Mark the losses, unless there is still no room: what comes next would only be lost as well."""
-        if self._drops and (self._room() or self._life is _Life.CLOSING):
-            for marker in self._drops.tell():
+    def _mark_drops(self) -> None:
+        """Mark the drops, unless the buffer is still full: then the next message would be dropped as well."""
+        if self._drops.has_unmarked and (self._room() or self._life is _Life.CLOSING):
+            for marker in self._drops.take_markers():
                 self._backlog.put(encode_marker(marker), 0, marker.at)
 
     def _close_failed(self, failure: Failure) -> None:

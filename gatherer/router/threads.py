@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Threads(Protocol):
-    """Where blocking work runs. A Deferred fires in the reactor thread with what the work returned or raised."""
+    """Where blocking work runs. Each Deferred fires in the reactor thread with the result of the work."""
 
     def start(self) -> None:
         """Called once, before any work."""
@@ -31,7 +31,7 @@ class Threads(Protocol):
 class WriterThreads:
     """Two pools of one thread each. An fsync of a whole segment can take seconds and must not hold up the writing.
 
-    The threads are daemons: a process that dies without `close` is not kept alive by its writer.
+    They are daemon threads: the process can end without `close`.
     """
 
     def __init__(self, reactor: IReactorFromThreads) -> None:
@@ -59,7 +59,7 @@ class WriterThreads:
 
 
 class _DaemonThread(Thread):
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:  # the pool's arguments are passed on unread
         super().__init__(*args, **options, daemon=True)
 
 

@@ -1,6 +1,6 @@
-"""The writer thread's side of the router: compress and write. Blocking; knows no reactor, logs nothing.
+"""The router's side in the writer thread: compress and write. Blocking; knows no reactor, logs nothing.
 
-Only one thread at a time may be inside `SegmentWriter`. What it learns it returns.
+Only one thread at a time may be inside `SegmentWriter`. It returns what the reactor thread has to know.
 """
 
 import os
@@ -11,12 +11,11 @@ from pathlib import Path
 import zstandard
 
 from gatherer import __version__
-from gatherer.capture_format.records import encode_segment_start
-from gatherer.capture_format.segment_file import SegmentFile, create_segment
+from gatherer.capture_format import SegmentFile, create_segment, encode_segment_start
 from gatherer.router.backlog import Backlog, Block
 
 _BLOCKS_PER_DRAIN = 16
-"""Under constant load the writer comes back to the reactor this often, so that rotation by age is seen."""
+"""Under constant load a visit ends after this many blocks, so that rotation by age has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Drained:
     """What one visit to the writer thread did."""
 
     finished: SegmentFile | None = None
-    """A segment that is complete and now wants `finish`, in another thread: its fsync may take seconds."""
+    """A full segment. Call its `finish` in another thread: the fsync may take seconds."""
     error: OSError | None = None
     """Why the writer stopped. The block it was about to write is kept and comes first next time."""
 
@@ -45,7 +44,7 @@ class SegmentWriter:
         self.segments = 0
         """Segments begun."""
         self.busy = False
-        """Set by who sends the writer; unset here, in the writer thread, when a visit ends well."""
+        """Set by the caller before a visit; unset here, in the writer thread, when a visit ends well."""
         self._directory = directory
         self._backlog = backlog
         self._segment_bytes = segment_bytes
@@ -69,7 +68,7 @@ class SegmentWriter:
     def drain(self, at_least: int, rotate: bool = False) -> Drained:
         """Write what waits, and go on while `at_least` messages have gathered meanwhile; then rotate if asked.
 
-        After trouble `busy` stays set: the reactor has to hear of it before the writer is sent again.
+        After an error `busy` stays set: the reactor thread must know the error before it sends the writer again.
         """
         try:
             for _ in range(_BLOCKS_PER_DRAIN):
@@ -88,7 +87,7 @@ class SegmentWriter:
         return Drained(finished)
 
     def abandon(self) -> SegmentFile | None:
-        """Give up the block that cannot be written, if any; the open segment, for `finish`."""
+        """Give up the block that cannot be written, if any. Returns the open segment, for `finish`."""
         self._block = None
         return self._detach()
 
@@ -107,12 +106,12 @@ class SegmentWriter:
         segment.append(frame)
         self.bytes_written += len(frame)
         self._block = None
-        self._backlog.settle(block)
+        self._backlog.mark_written(block)
         return segment
 
     def _facts(self, name: str) -> dict[str, str | int]:
-        """`number` counts the segments of a run, which goes by the name of its first: a reader sees a restart of
-        the gatherer, and that a segment is missing."""
+        """`number` counts the segments of a run, and `run` is the name of its first segment. So a reader sees a restart
+        of the gatherer and a missing segment."""
         return {"gatherer": __version__, "segment": name, "run": self._run, "number": self.segments}
 
     def _detach(self) -> SegmentFile | None:

@@ -1,4 +1,4 @@
-"""The capture directory at start: made, proven, locked; or a clear error."""
+"""The capture directory at start: made, tested, locked; or a clear error."""
 
 import errno
 import os
@@ -53,8 +53,8 @@ class DirectoryTests(SynchronousTestCase):
         self.assertIn("cannot be written to", text)
         self.assertIn(os.strerror(errno.ENOSPC), text)
 
-    def test_a_second_holder_is_told_of_the_first(self) -> None:
-        """Whoever comes second is refused, with the process id of the first; after close there is room."""
+    def test_a_second_gatherer_is_refused(self) -> None:
+        """The error for the second names the process id of the first; after close the directory is free."""
         path = Path(self.mktemp())
         first = CaptureDirectory(path)
         first.open()
@@ -66,7 +66,7 @@ class DirectoryTests(SynchronousTestCase):
         second.close()
 
     def test_a_leftover_that_cannot_be_recovered(self) -> None:
-        """A leftover that is no file is an error that names it, not a traceback and not a silent loss."""
+        """A leftover that is not a file is an error that names it, not a traceback and not a silent loss."""
         path = Path(self.mktemp())
         (path / "x.jsonl.zst.open").mkdir(parents=True)
         self.assertIn("x.jsonl.zst.open", self.refused(path))

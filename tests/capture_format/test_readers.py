@@ -1,4 +1,4 @@
-"""What others make of the files, and of the directory."""
+"""Other tools read the files; a second gatherer is refused."""
 
 import duckdb
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,7 +11,7 @@ from tests.router.support import AT, ManualThreads, Rig, messages
 
 
 class ReadersTests(SynchronousTestCase):
-    """What others make of the files."""
+    """DuckDB on a capture, and a second gatherer on its directory."""
 
     def capture(self) -> Rig:
         """Messages of several shapes and markers, in one segment."""
@@ -31,7 +31,7 @@ class ReadersTests(SynchronousTestCase):
         query = f"select count(*), count(marker), max(gap_size), max(received_at) from '{path}'"
         self.assertEqual(duckdb.execute(query).fetchall(), [(9, 3, 4, AT + 2000)])
 
-    def test_duckdb_loses_no_late_field_when_told_the_columns(self) -> None:
+    def test_duckdb_loses_no_late_field_when_given_the_columns(self) -> None:
         """With COLUMNS a kind of message that first comes after DuckDB's sample is there with all its fields."""
         rig = Rig(self, buffer_messages=100_000)
         rig.router.deliver(messages(21_000))

@@ -46,7 +46,7 @@ class MessageTests(SynchronousTestCase):
             b'{"received_at":1795380241000123456,"conn_id":7,"seq_gap":false,"gap_size":0,"data":{"type": "ticker"}}\n',
         )
 
-    def test_gap_is_told_by_the_message_that_revealed_it_only(self) -> None:
+    def test_only_the_message_that_revealed_a_gap_has_it(self) -> None:
         """In a batch, the messages before and after one with a gap have none."""
         batch = [RawMessage(b"{}", 7, AT), RawMessage(b"{}", 7, AT, True, 3), RawMessage(b"{}", 7, AT)]
         records = [json.loads(line) for line in encode_batch(batch).splitlines()]
@@ -67,7 +67,7 @@ class MessageTests(SynchronousTestCase):
         forged = b'{}}\n{"received_at":1,"conn_id":9,"marker":"session_up","facts":{}'
         self.assertEqual(encode_batch([RawMessage(forged, 7, AT), RawMessage(b"{}", 7, AT)]).count(b"\n"), 2)
 
-    def test_bytes_that_are_no_utf8_do_not_spoil_the_file(self) -> None:
+    def test_bytes_that_are_not_utf8_do_not_spoil_the_file(self) -> None:
         """They are kept in base64 alone, and the messages beside them are as they were."""
         lines = encode_batch([RawMessage(b'{"a":1}', 7, AT), RawMessage(b'{"a":"\xff"}', 7, AT)]).splitlines()
         self.assertEqual(json.loads(lines[0])["data"], {"a": 1})
@@ -75,7 +75,7 @@ class MessageTests(SynchronousTestCase):
         self.assertIsNone(record["data"])
         self.assertEqual(b64decode(record["base64"]), b'{"a":"\xff"}')
 
-    def test_empty_batch_is_no_line(self) -> None:
+    def test_empty_batch_has_no_line(self) -> None:
         """An empty batch gives no bytes."""
         self.assertEqual(encode_batch([]), b"")
 
@@ -117,7 +117,7 @@ class MarkerTests(SynchronousTestCase):
         record = json.loads(encode_marker(Marker("undecodable", 7, AT, {"bytes": b"\x00\xff"})))
         self.assertEqual(b64decode(record["facts"]["bytes"]), b"\x00\xff")
 
-    def test_facts_that_are_no_json_are_still_written(self) -> None:
+    def test_facts_that_json_cannot_hold_are_still_written(self) -> None:
         """Objects, odd keys, lone surrogates, huge integers: a line comes out, nothing is raised."""
         oddities: list[dict[Any, Any]] = [
             {"a": object()},
@@ -146,7 +146,7 @@ class MarkerTests(SynchronousTestCase):
 class NameTests(SynchronousTestCase):
     """segment_name."""
 
-    def test_name_tells_the_time(self) -> None:
+    def test_name_has_the_time(self) -> None:
         """The time in the name is the UTC time of the first record, to the microsecond."""
         at = int(datetime(2026, 11, 22, 20, 44, 1, tzinfo=UTC).timestamp()) * 10**9 + 123456
         self.assertEqual(segment_name(at, 3), "20261122T204401.000123Z-000003.jsonl.zst")

@@ -49,7 +49,7 @@ class FramesTests(SynchronousTestCase):
         self.assertEqual([read_frame(fd, each) for each in found], [content for content, _ in contents])
         self.assertEqual([each.size for each in found], [len(each) for each in compress])
 
-    def test_skippable_frames_are_passed_over(self) -> None:
+    def test_skippable_frames_are_skipped(self) -> None:
         """Frames that other tools put in (seek tables) have no content and do not end the walk."""
         skippable = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
         fd = self.on_disk(frame(b"one\n") + skippable + frame(b"two\n"))
@@ -57,8 +57,8 @@ class FramesTests(SynchronousTestCase):
 
     @settings(deadline=None)
     @given(st.binary(max_size=40))
-    def test_garbage_is_no_frame(self, garbage: bytes) -> None:
-        """The walk ends at bytes that are no frame, whatever they are, and raises nothing."""
+    def test_garbage_is_not_a_frame(self, garbage: bytes) -> None:
+        """The walk ends at bytes that are not a frame, whatever they are, and raises nothing."""
         fd = self.on_disk(frame(b"one\n") + b"\x00" + garbage)
         self.assertEqual(len(list(complete_frames(fd))), 1)
 
@@ -127,7 +127,7 @@ class RecoveryTests(SynchronousTestCase):
         self.assertEqual(recover_all(path.parent), [])
         self.assertEqual(path.read_bytes(), b"not zstd")
 
-    def test_tells_what_became_of_each(self) -> None:
+    def test_reports_each_segment(self) -> None:
         """One report per leftover: name, bytes kept, bytes cut."""
         good = frame(b'{"n":1}\n')
         path = self.leftover(good + good[:7], name="b.jsonl.zst.open")
@@ -138,13 +138,13 @@ class RecoveryTests(SynchronousTestCase):
 class ReadingTests(SynchronousTestCase):
     """read_capture."""
 
-    def test_torn_tail_is_passed_over(self) -> None:
+    def test_torn_tail_is_skipped(self) -> None:
         """A capture that is being written, or was killed, reads up to its last complete frame."""
         path = Path(self.mktemp() + ".jsonl.zst")
         path.write_bytes(frame(b'{"n":1}\n{"n":2}\n') + frame(b'{"n":3}\n')[:-2])
         self.assertEqual([record["n"] for record in read_capture(path)], [1, 2])
 
-    def test_damage_inside_is_not_passed_over(self) -> None:
+    def test_damage_inside_is_not_skipped(self) -> None:
         """A complete frame with wrong bytes is an error that names the file and the place."""
         damaged = bytearray(frame(b'{"n":2}\n'))
         damaged[-1] ^= 1

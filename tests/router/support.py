@@ -1,4 +1,4 @@
-"""What the router's tests share: threads that are none, a disk that refuses, messages by the dozen."""
+"""What the router's tests share: threads under control, a disk that refuses, numbered messages."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ AT = 1795380241000123456
 
 
 def messages(count: int, conn_id: int = 7, start: int = 0) -> list[RawMessage]:
-    """`count` messages that are told apart by their number `n`, one microsecond after another."""
+    """`count` messages with the numbers `n` from `start` on, one microsecond after another."""
     return [RawMessage(b'{"n":%d}' % n, conn_id, AT + n * 1000) for n in range(start, start + count)]
 
 

@@ -1,4 +1,4 @@
-"""From deliver to disk, and what a full buffer loses."""
+"""From deliver to disk, and what a full buffer drops."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ class DeliveryTests(SynchronousTestCase):
         rig.close()
 
     def test_a_small_batch_is_on_disk_within_the_flush_interval(self) -> None:
-        """A single message does not wait for company longer than `flush_interval`."""
+        """A single message waits no longer than `flush_interval`."""
         rig = Rig(self)
         rig.router.deliver(messages(1))
         self.assertEqual((rig.router.backlog(), rig.numbers()), (1, []))
@@ -71,7 +71,7 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(router.written, 3)
 
     def test_one_visit_of_the_writer_at_a_time(self) -> None:
-        """While the writer is busy, nothing more is handed over; afterwards all that gathered goes as one frame."""
+        """While the writer is busy, nothing more is handed over; afterwards all that has come goes as one frame."""
         rig = Rig(self)
         rig.threads.held = True
         for start in (0, 20, 40):
@@ -81,7 +81,7 @@ class DeliveryTests(SynchronousTestCase):
         self.assertEqual(rig.numbers(), list(range(60)))
         rig.close()
 
-    def test_something_that_is_no_message_does_not_reach_the_caller_as_an_error(self) -> None:
+    def test_something_that_is_not_a_message_raises_nothing(self) -> None:
         """A batch that cannot be encoded is dropped, counted and logged; the next one is written."""
         rig = Rig(self)
         rig.router.deliver([RawMessage("text", 7, AT)])  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ class DeliveryTests(SynchronousTestCase):
 class DropTests(SynchronousTestCase):
     """A full buffer."""
 
-    def test_the_next_record_says_how_many_were_lost(self) -> None:
+    def test_the_next_record_says_how_many_were_dropped(self) -> None:
         """After a drop, the marker of the connection comes before its next message and holds count and times."""
         rig = Rig(self)
         rig.threads.held = True
@@ -132,7 +132,7 @@ class DropTests(SynchronousTestCase):
         self.assertEqual([r.get("marker") or r["data"]["n"] for r in rig.records()[99:]], [99, "local_drop", 130])
 
     def test_each_connection_has_its_own_marker(self) -> None:
-        """Losses are told apart by connection, in the capture and in the counters."""
+        """Drops are counted by connection, in the capture and in the counters."""
         rig = Rig(self)
         rig.threads.held = True
         rig.router.deliver(messages(100))
@@ -140,8 +140,8 @@ class DropTests(SynchronousTestCase):
         rig.router.deliver(messages(2, conn_id=9))
         rig.threads.release()
         rig.close()
-        told = {r["conn_id"]: r["facts"]["count"] for r in rig.records() if "marker" in r}
-        self.assertEqual(told, {8: 3, 9: 2})
+        marked = {r["conn_id"]: r["facts"]["count"] for r in rig.records() if "marker" in r}
+        self.assertEqual(marked, {8: 3, 9: 2})
         self.assertEqual(rig.router.status()["dropped_by_connection"], {"8": 3, "9": 2})
 
     def test_the_marker_comes_even_when_nothing_else_does(self) -> None:

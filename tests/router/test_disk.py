@@ -50,7 +50,7 @@ class DiskTests(SynchronousTestCase):
         """A disk that stays full for two minutes is three lines in the log, not a hundred and twenty."""
         seen: list[str] = []
         rig = Rig(self)
-        rig.router._pump._log = _RecordingLog(seen)  # type: ignore[assignment]
+        rig.router._flusher._log = _RecordingLog(seen)  # type: ignore[assignment]
         rig.disk.room = 0
         rig.router.deliver(messages(20))
         for _ in range(120):
@@ -62,7 +62,7 @@ class DiskTests(SynchronousTestCase):
         rig.close()
 
     def test_the_buffer_fills_and_drops_are_marked(self) -> None:
-        """What does not fit meanwhile is counted, and told once the disk takes data again."""
+        """What does not fit meanwhile is counted, and marked once the disk takes data again."""
         rig = Rig(self)
         rig.disk.room = 0
         rig.router.deliver(messages(150))

@@ -1,4 +1,4 @@
-"""MemoryRouter, the router of other parts' tests."""
+"""MemoryRouter, which the tests of other packages use."""
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject

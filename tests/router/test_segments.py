@@ -125,7 +125,7 @@ class SegmentTests(SynchronousTestCase):
         self.assertFalse(directory.exists())
 
     def test_messages_after_close_are_counted_as_dropped(self) -> None:
-        """A late batch raises nothing and is not silently forgotten."""
+        """A late batch raises nothing and is counted."""
         rig = Rig(self)
         rig.close()
         rig.router.deliver(messages(3))
