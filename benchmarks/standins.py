@@ -16,6 +16,7 @@ from zope.interface import implementer
 from benchmarks.turns import TurnReactor
 from gatherer.core.messages import ExchangeStatus, Marker, MarketRow, RawMessage
 from gatherer.core.wire.rest_bodies import decode_page
+from gatherer.errors import GathererError
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.interfaces import IExchangeRest, IMessageRouter
 
@@ -146,9 +147,9 @@ class BenchClient:
         if self._reading is None:
             self._reading = self._reactor.callLater(ROUND_TRIP, self._read)
 
-    def abort(self, reason: str) -> None:
+    def abort(self, error: GathererError) -> None:
         """See `IWebSocketClient`."""
-        self.lose(reason)
+        self.lose(str(error))
 
     def healthy(self) -> None:
         """See `IWebSocketClient`."""

@@ -51,14 +51,14 @@ class Builder:
     ) -> None:  # fmt: skip
         """`levels` is what the log obeys; who logs in may change it."""
         self._levels = levels or LevelControl()
-        self._meters = Measurements()
+        self._measurements = Measurements()
         self._settings = settings
         self._signer = CurrentSigner(signer)
         self._reactor = reactor
         self._random = random
         self._failed = failed
         self._pacer = DialPacer(reactor, settings.pool.dial_rate)
-        self._trouble = ErrorLog(reactor)
+        self._error_log = ErrorLog(reactor)
         self._backoffs: list[Backoff] = []
 
     def gatherer(self, router: Any = None) -> Gatherer:
@@ -88,9 +88,9 @@ class Builder:
         again = settings.reconnect
         for backoff in self._backoffs:
             backoff.change(again.initial_delay, again.max_delay, again.factor, again.jitter)
-        tools, own = self._tools(gatherer.router), self._connection_settings()
+        context, own = self._session_context(gatherer.router), self._connection_settings()
         for connection in gatherer.manager.connections():
-            connection.reconfigure(tools, own)
+            connection.reconfigure(context, own)
 
     def router(self) -> SegmentRouter:
         """Where the messages go."""
@@ -131,7 +131,7 @@ class Builder:
 
     def _vitals(self, manager: Any, registry: Any, router: Any) -> HealthService:
         frozen_after = self._settings.health.frozen_after
-        return HealthService(self._reactor, time.monotonic, self._meters, manager, registry, router, frozen_after)
+        return HealthService(self._reactor, time.monotonic, self._measurements, manager, registry, router, frozen_after)
 
     def _listeners(self, gatherer: Gatherer, vitals: HealthService) -> Iterator[ListeningService]:
         web, manhole = self._settings.web, self._settings.manhole
@@ -155,10 +155,10 @@ class Builder:
             )
 
     def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:
-        dialing, tools, own = self._dialing(), self._tools(router), self._connection_settings()
+        dialing, context, own = self._dialing(), self._session_context(router), self._connection_settings()
 
         def make_connection(slot: Slot, owner: Any) -> Connection:
-            return Connection(slot, owner, make_client, make_pause, tools, own)
+            return Connection(slot, owner, make_client, make_pause, context, own)
 
         def make_client(listener: Any) -> WebSocketClient:
             return WebSocketClient(listener, dialing, self._redial_backoff())
@@ -181,12 +181,12 @@ class Builder:
             time.time_ns, pool.connect_timeout, exchange.compression,
         )  # fmt: skip
 
-    def _tools(self, router: Any) -> SessionContext:
+    def _session_context(self, router: Any) -> SessionContext:
         own = self._settings.orderbook
         commands = CommandSettings(own.command_timeout, own.use_yes_price)
         recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout
         return SessionContext(
-            router, self._trouble, self._reactor, time.time_ns, commands, recover, ping_timeout, self._meters
+            router, self._error_log, self._reactor, time.time_ns, commands, recover, ping_timeout, self._measurements
         )  # fmt: skip
 
     def _connection_settings(self) -> ConnectionSettings:

@@ -1,6 +1,7 @@
-"""The asking half of a session: carries out its plan, one command in flight, every reply with a deadline."""
+"""The half of a session that sends: one command in flight, and a deadline for every reply."""
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -20,22 +21,30 @@ from gatherer.exchange.interfaces import ISessionOwner
 from gatherer.interfaces import ICommandCorrelator
 
 MAX_TIMEOUTS = 3
-"""Commands in a row without a reply before the socket is given up: the exchange hears us no more."""
+"""Commands in a row without a reply, after which the socket is cut: the exchange does not hear us any more."""
 
-Plan = BookPlanner | ChannelPlanner
+Planner = BookPlanner | ChannelPlanner
+
+
+class QueueState(Enum):
+    """Whether commands are sent. A closed queue stays closed."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    CLOSED = "closed"
 
 
 class CommandQueue:
-    """Pulls what the exchange holds towards what is wanted."""
+    """Sends the planner's commands until the exchange holds what is wanted."""
 
     _log = Logger()
 
     def __init__(
-        self, name: str, plan: Plan, send: Callable[[bytes], None], owner: Any, counters: Counters,
+        self, name: str, planner: Planner, send: Callable[[bytes], None], owner: ISessionOwner, counters: Counters,
         mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings, latency: Histogram,
     ) -> None:  # fmt: skip
         self._name = name
-        self.plan = plan
+        self.planner = planner
         self._send_bytes = send
         self._owner = ISessionOwner(owner)
         self._counters = counters
@@ -49,11 +58,10 @@ class CommandQueue:
         self._snapshot_id = 0
         self._asked_at = 0
         self._timeouts = 0
-        self._closed = False
-        self._paused = False
-        self._was_settled = False
+        self._state = QueueState.RUNNING
+        self._settled_reported = False
         self._ended: set[int] = set()
-        """Sids that were over before the command in flight was answered: a late answer does not revive them."""
+        """Sids that ended before the command in flight was answered: a late answer does not revive them."""
 
     @property
     def pending(self) -> int:
@@ -62,7 +70,7 @@ class CommandQueue:
 
     def in_flight(self) -> dict[str, Any] | None:
         """The command that waits for its reply: `id`, `action`, `sid`, `markets`, `first`, `age` in seconds."""
-        command = self.plan.in_flight
+        command = self.planner.in_flight
         if command is None:
             return None
         return {
@@ -72,28 +80,30 @@ class CommandQueue:
         }  # fmt: skip
 
     def pause(self, paused: bool) -> None:
-        """Send no more commands, or go on. What is in flight still gets its reply."""
-        self._paused = paused
+        """Send no more commands, or continue. The command in flight still gets its reply."""
+        self._enter(QueueState.PAUSED if paused else QueueState.RUNNING)
         self.wake()
 
     def wake(self) -> None:
-        """There may be something to do: look at the end of this reactor turn, once for all that happens in it."""
+        """There may be work. The queue looks once, at the end of this reactor turn, whatever happens in the turn."""
         self._arm(0.0)
 
     def close(self, error: GathererError) -> None:
         """The socket is gone."""
-        self._closed = True
-        self._disarm()
+        self._enter(QueueState.CLOSED)
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
         self._pending.fail_all(error)
 
     def answered(self, command_id: int) -> None:
-        """A snapshot carries the id of the `get_snapshot` in flight: there is no other acknowledgement of it."""
+        """A snapshot carries the id of the `get_snapshot` in flight. It has no other acknowledgement."""
         if command_id == self._snapshot_id:
             self._snapshot_id = 0
             self._pending.resolve(command_id, 0)
 
     def control(self, envelope: Envelope, data: bytes) -> int:
-        """Handle a reply, or an end nobody asked for; the sid that is over now, else 0.
+        """Handle a reply, or an end that the exchange began. Returns the sid that is over now, else 0.
 
         Raises `RemoteProtocolError` for a body of an unknown shape.
         """
@@ -105,8 +115,8 @@ class CommandQueue:
         self._resolve(envelope.id, envelope.sid or body.sid)
         return 0
 
-    def tell_removed(self, tickers: list[str], **facts: Any) -> None:
-        """Mark that markets are carried here no more although no acknowledgement says so."""
+    def mark_removed(self, tickers: list[str], **facts: Any) -> None:
+        """Mark that markets are not carried here any more, although no acknowledgement says so."""
         if tickers:
             self._mark("markets_removed", sid=0, tickers=tickers, **facts)
 
@@ -116,15 +126,15 @@ class CommandQueue:
         self._counters.errors[body.code] += 1
         over, sid, terminal = 0, envelope.sid or body.sid, body.code in TERMINAL
         if terminal and (sid or not envelope.id):
-            over = self._whose(sid)
+            over = self._ended_sid(sid)
             self._subscription_over(over, body.code, body.msg)
         error = CommandRejected(body.code, body.msg, sid)
         if not (envelope.id and self._pending.fail(envelope.id, error)):
             self._counters.strays += bool(envelope.id)
             if not over:  # an end has its line already
-                self._log.warn("{name}: error nobody waited for: {error}", name=self._name, error=error)
+                self._log.warn("{name}: error without a waiting command: {error}", name=self._name, error=error)
             if terminal and not over:
-                self._owner.restart(f"a late code {body.code} that does not say what is over")
+                self._owner.restart(f"a late code {body.code} that does not say which subscription is over")
         return over
 
     def _unsubscribed(self, envelope: Envelope, body: ControlBody) -> int:
@@ -138,44 +148,44 @@ class CommandQueue:
         self._counters.strays += not known
         return known
 
-    def _whose(self, sid: int) -> int:
-        """A terminal error without a sid can only be about the one subscription there is."""
+    def _ended_sid(self, sid: int) -> int:
+        """The sid a terminal error is about. Without a sid it can only be the one subscription there is."""
         if sid:
             return sid
-        return self.plan.sid if isinstance(self.plan, ChannelPlanner) else self.plan.held.some_sid()
+        return self.planner.sid if isinstance(self.planner, ChannelPlanner) else self.planner.held.some_sid()
 
     def _subscription_over(self, sid: int, code: int, text: str) -> None:
         self._ended.add(sid)
-        self._counters.journal.over("subscription over", sid)
-        lost = self.plan.sid_over(sid, self._clock.seconds())
+        self._counters.gap_log.over("subscription over", sid)
+        lost = self.planner.sid_over(sid, self._clock.seconds())
         self._log.warn(
             "{name}: subscription {sid} over with {lost} markets: code {code}, {text}",
             name=self._name, sid=sid, lost=len(lost), code=code, text=text,
         )  # fmt: skip
         self._mark("terminal_error", sid=sid, code=code, text=text)
-        self.tell_removed(self.plan.unwanted(lost))
-        self._was_settled = False
+        self.mark_removed(self.planner.unwanted(lost))
+        self._settled_reported = False
         self._owner.changed()
         self.wake()
 
     # -- commands -----------------------------------------------------------------------------
 
-    def _pump(self) -> None:
+    def _run(self) -> None:
         self._call = None
         now = self._clock.seconds()
-        if not self._paused:
-            self._go_on(now)
-        self._tell_recoveries(now)
-        self._tell_if_settled()
+        if self._state is QueueState.RUNNING:
+            self._send_next(now)
+        self._report_recoveries(now)
+        self._report_settled()
 
-    def _go_on(self, now: float) -> None:
-        silent = self.plan.overdue(now)
+    def _send_next(self, now: float) -> None:
+        silent = self.planner.overdue(now)
         if silent:
             self._owner.silent(silent)
-        command = self.plan.next_command(now)
+        command = self.planner.next_command(now)
         if command is not None:
             self._ask(command)
-        due = self.plan.wake_at()
+        due = self.planner.wake_at()
         if due is not None:
             self._arm(due - now)
 
@@ -189,7 +199,9 @@ class CommandQueue:
         reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
         self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
         reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command, command_id), errbackArgs=(command,))
-        reply.addErrback(lambda failure: self._log.failure("{name}: bug in a reply's path", failure, name=self._name))
+        reply.addErrback(
+            lambda failure: self._log.failure("{name}: bug while handling a reply", failure, name=self._name)
+        )
 
     def _answered_in_time(self) -> None:
         self._timeouts = 0
@@ -201,9 +213,9 @@ class CommandQueue:
     def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
         self._answered_in_time()
         if command.action in (Action.SUBSCRIBE, Action.ADD) and (sid or command.sid) in self._ended:
-            self.plan.unknown(self._clock.seconds())
+            self.planner.unknown(self._clock.seconds())
             return self.wake()
-        self.plan.acknowledged(sid, self._clock.seconds(), command_id)
+        self.planner.acknowledged(sid, self._clock.seconds(), command_id)
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
         elif command.action is not Action.SNAPSHOT:
@@ -212,9 +224,9 @@ class CommandQueue:
 
     def _failed(self, failure: Failure, command: Command) -> None:
         if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
-            # It may have taken effect when it was sent, and then no message has come since.
-            self.tell_removed(list(command.tickers), since=self._asked_at)
-        if self._closed or failure.check(SessionLost):
+            # It may have taken effect when it was sent. Then no message of these markets has come since.
+            self.mark_removed(list(command.tickers), since=self._asked_at)
+        if self._state is QueueState.CLOSED or failure.check(SessionLost):
             return
         error = failure.value
         if not isinstance(error, CommandRejected):
@@ -232,40 +244,40 @@ class CommandQueue:
     def _react(self, reaction: Reaction, code: int, command: Command) -> None:
         now = self._clock.seconds()
         if reaction is Reaction.BAD_MARKET:
-            if self.plan.bad_market(code, now):
+            if self.planner.bad_market(code, now):
                 self._owner.restart(f"code {code} about a market that may be subscribed already")
-        elif reaction is Reaction.OVER_LIMIT and len(self.plan.held):  # with none held, the batch alone was too big
-            surplus, doubtful = self.plan.over_limit(now)
-            self._owner.over_limit(surplus, len(self.plan.held))
-            if doubtful:
+        elif reaction is Reaction.OVER_LIMIT and len(self.planner.held):  # with none held, the batch alone was too big
+            surplus, may_be_held = self.planner.over_limit(now)
+            self._owner.over_limit(surplus, len(self.planner.held))
+            if may_be_held:
                 self._owner.restart("code 26 about markets that may be subscribed already")
         else:
-            self.plan.unknown(now)
-            if reaction is Reaction.START_OVER and self.plan.held.count(command.sid):
+            self.planner.unknown(now)
+            if reaction is Reaction.START_OVER and self.planner.held.count(command.sid):
                 self._owner.restart(f"the exchange does not know sid {command.sid}, which has markets of ours")
 
     def _timed_out(self, failure: Failure, command: Command) -> None:
-        if command.action is Action.SNAPSHOT and isinstance(self.plan, BookPlanner):
-            self.plan.unanswered()
+        if command.action is Action.SNAPSHOT and isinstance(self.planner, BookPlanner):
+            self.planner.unanswered()
             return self.wake()
         self._timeouts += 1
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
-        self.plan.unknown(self._clock.seconds())
+        self.planner.unknown(self._clock.seconds())
         if self._timeouts >= MAX_TIMEOUTS:
             self._owner.restart(f"{self._timeouts} commands in a row without a reply")
         else:
             self.wake()
 
-    def _tell_if_settled(self) -> None:
-        settled = self.plan.is_settled
-        if settled and not self._was_settled:
+    def _report_settled(self) -> None:
+        settled = self.planner.is_settled
+        if settled and not self._settled_reported:
             self._owner.changed()
-        self._was_settled = settled
+        self._settled_reported = settled
 
-    def _tell_recoveries(self, now: float) -> None:
-        for sid, seconds in self.plan.recoveries.take_done(now):
+    def _report_recoveries(self, now: float) -> None:
+        for sid, seconds in self.planner.recoveries.take_done(now):
             self._counters.recoveries += 1
-            self._counters.journal.recovered(sid, now)
+            self._counters.gap_log.recovered(sid, now)
             self._counters.last_recovery = seconds
             self._mark("recovered", sid=sid, seconds=seconds)
             self._log.info(
@@ -273,15 +285,15 @@ class CommandQueue:
             )
 
     def _arm(self, delay: float) -> None:
-        if self._closed:
+        if self._state is QueueState.CLOSED:
             return
         at = self._clock.seconds() + max(0.0, delay)
         if self._call is None:
-            self._call = self._clock.callLater(max(0.0, delay), self._pump)
+            self._call = self._clock.callLater(max(0.0, delay), self._run)
         elif at < self._call.getTime():
             self._call.reset(max(0.0, delay))
 
-    def _disarm(self) -> None:
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+    def _enter(self, state: QueueState) -> None:
+        """Change the state; nothing else does."""
+        if self._state is not QueueState.CLOSED:
+            self._state = state

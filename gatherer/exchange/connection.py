@@ -16,7 +16,7 @@ from gatherer.core.messages import Marker
 from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.errors import AdminError, CutByOperator, RemoteProtocolError, SessionLost, UpgradeRefused
-from gatherer.exchange.command_queue import Plan
+from gatherer.exchange.command_queue import Planner
 from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
@@ -32,27 +32,27 @@ class Connection(Service):
 
     def __init__(
         self, slot: Slot, owner: Any, make_client: Callable[[Any], Any], make_pause: Callable[[], Backoff],
-        tools: SessionContext, settings: ConnectionSettings,
+        context: SessionContext, settings: ConnectionSettings,
     ) -> None:  # fmt: skip
         self._slot = slot
         self._owner = IConnectionOwner(owner)
         self._make_pause = make_pause
-        self._tools = tools
+        self._context = context
         self._settings = settings
-        self._clock: IReactorTime = tools.clock
+        self._clock: IReactorTime = context.clock
         self._wanted: dict[str, None] = {}
         self.wanted: Set[str] = self._wanted.keys()
         """A set of 7,500 takes 70 bytes a market, a dict 28; and this one is in the order of arrival."""
         self.counters = Counters()
         self._session: Session | None = None
-        self._next: tuple[SessionContext, ConnectionSettings] = (tools, settings)
-        self._plan: Plan = self._new_plan()
+        self._next: tuple[SessionContext, ConnectionSettings] = (context, settings)
+        self._planner: Planner = self._new_planner()
         self._watchdog: IDelayedCall | None = None
         self._probation: IDelayedCall | None = None
         self._dials_failed = 0
         self._paused = False
         self.last_error: str | None = None
-        self.received: Callable[[list[bytes], int], None] = _nobody_to_receive
+        self.received: Callable[[list[bytes], int], None] = _ignore
         """See `IWebSocketListener`. The session's own while there is one: a call less for each read."""
         self._client = IWebSocketClient(make_client(self))
 
@@ -71,7 +71,7 @@ class Connection(Service):
     @property
     def is_live(self) -> bool:
         """See `IConnection`."""
-        return self._session is not None and (not self._slot.role.is_global or self._plan.is_settled)
+        return self._session is not None and (not self._slot.role.is_global or self._planner.is_settled)
 
     def want(self, ticker: str) -> None:
         """See `IConnection`."""
@@ -82,10 +82,10 @@ class Connection(Service):
     def unwant(self, ticker: str, moved: bool = False) -> None:
         """See `IConnection`."""
         self._wanted.pop(ticker, None)
-        if self._session is None or ticker not in self._plan.held:
+        if self._session is None or ticker not in self._planner.held:
             # No acknowledgement will tell the capture, and without one a hole would never end there.
             facts = {"sid": 0, "tickers": [ticker], "moved": moved}
-            self._tools.router.mark(Marker("markets_removed", self.conn_id, self._tools.wall(), facts))
+            self._context.router.mark(Marker("markets_removed", self.conn_id, self._context.wall(), facts))
         if self._session is not None:
             self._session.unwant(ticker)
 
@@ -96,7 +96,7 @@ class Connection(Service):
 
     def has_book(self, ticker: str) -> bool:
         """See `IConnection`."""
-        held = self._plan.held.get(ticker) if self._session is not None else None
+        held = self._planner.held.get(ticker) if self._session is not None else None
         return held is not None and held.book_at > 0
 
     def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
@@ -105,18 +105,18 @@ class Connection(Service):
 
     def pending(self) -> list[dict[str, Any]]:
         """See `IConnection`."""
-        command = None if self._session is None else self._session.commander.in_flight()
+        command = None if self._session is None else self._session.commands.in_flight()
         return [] if command is None else [command]
 
     def gaps(self, since: float) -> list[dict[str, Any]]:
         """See `IConnection`."""
-        return self.counters.journal.since(since)
+        return self.counters.gap_log.since(since)
 
     def pause(self, paused: bool) -> None:
         """See `IConnection`."""
         self._paused = paused
         if self._session is not None:
-            self._session.commander.pause(paused)
+            self._session.commands.pause(paused)
 
     def kick(self, reason: str) -> None:
         """See `IConnection`."""
@@ -124,9 +124,9 @@ class Connection(Service):
             raise AdminError(f"connection {self.conn_id} has no socket to cut: {self._no_socket()}")
         self._client.abort(CutByOperator(reason))
 
-    def reconfigure(self, tools: SessionContext, settings: ConnectionSettings) -> None:
+    def reconfigure(self, context: SessionContext, settings: ConnectionSettings) -> None:
         """What the next session is to be made with; the one that is open goes on as it is."""
-        self._next = (tools, settings)
+        self._next = (context, settings)
 
     def startService(self) -> None:
         """See `IConnection`."""
@@ -166,10 +166,10 @@ class Connection(Service):
         up = self._session is not None
         return {
             "conn_id": self.conn_id, "role": self._slot.role.value, "state": self.state,
-            "wanted": len(self.wanted), "held": len(self._plan.held) if up else 0,
-            "owed": len(self._plan.owed) if up else 0, "divergence": self._divergence(),
-            "subscriptions": self._subscriptions(), "rejected": len(self._plan.rejected) if up else 0,
-            "pending": self._session.commander.pending if self._session is not None else 0,
+            "wanted": len(self.wanted), "held": len(self._planner.held) if up else 0,
+            "owed": len(self._planner.owed) if up else 0, "divergence": self._divergence(),
+            "subscriptions": self._subscriptions(), "rejected": len(self._planner.rejected) if up else 0,
+            "pending": self._session.commands.pending if self._session is not None else 0,
             **self.counters.report(), "repeats": self._repeats(), "next_dial_in": self._client.next_dial_in(),
         }  # fmt: skip
 
@@ -178,13 +178,13 @@ class Connection(Service):
     def opened(self) -> None:
         """See `IWebSocketListener`."""
         self._dials_failed = 0
-        self._tools, self._settings = self._next
-        self._plan = self._new_plan()
+        self._context, self._settings = self._next
+        self._planner = self._new_planner()
         self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
         self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
-        self._session = Session(self._slot, self._plan, self._client.send, self, self.counters, self._tools)
+        self._session = Session(self._slot, self._planner, self._client.send, self, self.counters, self._context)
         self.received = self._session.received
-        self._session.commander.pause(self._paused)
+        self._session.commands.pause(self._paused)
         self._log.debug("{name} open", name=self._slot.name)
         self._owner.upgrade_accepted()
         self.changed()
@@ -206,7 +206,7 @@ class Connection(Service):
             if call is not None and call.active():
                 call.cancel()
         session, self._session = self._session, None
-        self.received = _nobody_to_receive
+        self.received = _ignore
         self.last_error = _why(reason)
         self.counters.ws_errors[type(reason.value).__name__] += 1
         self._dials_failed += session is None
@@ -218,7 +218,7 @@ class Connection(Service):
             self._owner.upgrade_refused(reason.value)
         wait = self._client.next_dial_in()
         if wait is not None:
-            self._tools.trouble.lost(self._slot.name, self.last_error, wait, self._dials_failed)
+            self._context.error_log.lost(self._slot.name, self.last_error, wait, self._dials_failed)
         self.changed()
 
     # -- ISessionOwner ------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class Connection(Service):
 
     # -- helpers ------------------------------------------------------------------------------
 
-    def _new_plan(self) -> Plan:
+    def _new_planner(self) -> Planner:
         if self._slot.role.is_global:
             return ChannelPlanner(self._slot.role.channel, self._make_pause())
         settings = self._settings
@@ -260,7 +260,7 @@ class Connection(Service):
         self._client.abort(RemoteProtocolError(f"no ping for {self._settings.ping_timeout} s"))
 
     def _looks_healthy(self) -> None:
-        if self._plan.is_settled:
+        if self._planner.is_settled:
             self._client.healthy()
         else:
             self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
@@ -272,7 +272,7 @@ class Connection(Service):
     def _divergence(self) -> int:
         if self._slot.role.is_global:
             return 0
-        return self._plan.missing + self._plan.surplus if self._session is not None else len(self.wanted)
+        return self._planner.missing + self._planner.surplus if self._session is not None else len(self.wanted)
 
     def _repeats(self) -> int:
         return self.counters.repeats + (self._session.repeats if self._session is not None else 0)
@@ -280,12 +280,12 @@ class Connection(Service):
     def _subscriptions(self) -> int:
         if self._session is None:
             return 0
-        return int(self._plan.is_settled) if self._slot.role.is_global else len(self._plan.held)
+        return int(self._planner.is_settled) if self._slot.role.is_global else len(self._planner.held)
 
 
 def _why(reason: Failure) -> str:
     return reason.getErrorMessage() or type(reason.value).__name__
 
 
-def _nobody_to_receive(payloads: list[bytes], received_at: int) -> None:
+def _ignore(payloads: list[bytes], received_at: int) -> None:
     """The session is over, and with it what its socket still brings."""

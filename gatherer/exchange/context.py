@@ -23,16 +23,16 @@ class SessionContext:
     """What all sessions of a pool share."""
 
     router: Any
-    trouble: ErrorLog
+    error_log: ErrorLog
     clock: IReactorTime
     wall: Callable[[], int]
     """Unix time in nanoseconds."""
-    commands: CommandSettings
+    command_settings: CommandSettings
     recover_gaps: bool
     """Whether a gap, or a loss of ours, asks for fresh snapshots (`on_gap`)."""
     ping_timeout: float = 30.0
     """Seconds after which a silent socket is given up (`[pool]`); the capture tells it to who judges it."""
-    meters: Measurements = field(default_factory=Measurements)
+    measurements: Measurements = field(default_factory=Measurements)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Counters:
     bytes_received: int = 0
     """Payload bytes of all messages."""
     gaps: int = 0
-    journal: GapLog = field(default_factory=GapLog)
+    gap_log: GapLog = field(default_factory=GapLog)
     """The latest of the gaps."""
     skipped: int = 0
     """Sequence numbers missing in all gaps together."""

@@ -1,6 +1,6 @@
-"""One open socket: what comes in is checked, counted and forwarded.
+"""One open socket: its messages are checked, counted and forwarded.
 
-Born when the socket opens, discarded when it closes, and everything that depends on the socket with it.
+A session is made when the socket opens and dropped when it closes, with everything that depends on the socket.
 """
 
 from base64 import b64encode
@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker, RawMessage
@@ -28,55 +27,59 @@ from gatherer.core.wire.codec import (
     is_json,
 )
 from gatherer.errors import GathererError, RemoteProtocolError
-from gatherer.exchange.command_queue import CommandQueue, Plan
+from gatherer.exchange.command_queue import CommandQueue, Planner
 from gatherer.exchange.context import SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.inspection import MarketInspector
-from gatherer.exchange.interfaces import ISession, ISessionOwner
+from gatherer.exchange.interfaces import ISessionOwner
 from gatherer.exchange.resync import ResyncTimer
 from gatherer.interfaces import IMessageRouter, ISequenceTracker
 
 
-@implementer(ISession)
 class Session:
-    """The hot path is `received`: no Deferred, no log line and no call of a listener per message in it."""
+    """Everything that dies with one socket: sids, numbers, pending commands, held markets.
+
+    The hot path is `received`. It makes no Deferred, no log line and no call of a listener for a single message.
+    """
 
     _log = Logger()
 
     def __init__(
         self,
         slot: Slot,
-        plan: Plan,
+        planner: Planner,
         send: Callable[[bytes], None],
-        owner: Any,
+        owner: ISessionOwner,
         counters: Counters,
-        tools: SessionContext,
+        context: SessionContext,
     ) -> None:
         self._slot = slot
-        self._plan = plan
+        self._planner = planner
         self._owner = ISessionOwner(owner)
         self._counters = counters
-        self._tools = tools
-        self._router = IMessageRouter(tools.router)
+        self._context = context
+        self._router = IMessageRouter(context.router)
         self._sequence = ISequenceTracker(SequenceTracker())
-        self._carried: dict[int, int] = {}
-        """Gaps that a consumed message revealed, by sid: the next message forwarded tells of them."""
+        self._unreported_gaps: dict[int, int] = {}
+        """By sid, the size of gaps that a reply revealed. Replies are not forwarded; the next forwarded message carries
+        the gap."""
         self._batch: list[RawMessage] = []
-        self._batches = tools.meters.batches
-        self._up_at = tools.wall()
-        self._heard: dict[int, int] = {}
-        """When the latest message of a sid was read, Unix ns: until then its books are surely complete."""
-        self._watching = MarketInspector(tools.clock)
-        self._amends = ResyncTimer(tools.clock, slot.conn_id, self._ask_for_books)
-        self.commander = CommandQueue(
-            slot.name, plan, send, owner, counters, self._mark, tools.clock, tools.commands, tools.meters.reply_latency
+        self._batches = context.measurements.batches
+        self._up_at = context.wall()
+        self._last_read: dict[int, int] = {}
+        """By sid, when its latest message was read, Unix ns. Its books are surely complete until then."""
+        self._inspector = MarketInspector(context.clock)
+        self._resync = ResyncTimer(context.clock, slot.conn_id, self._ask_for_books)
+        self.commands = CommandQueue(
+            slot.name, planner, send, owner, counters, self._mark, context.clock, context.command_settings,
+            context.measurements.reply_latency,
         )  # fmt: skip
-        self._mark("session_up", role=slot.role.value, ping_timeout=tools.ping_timeout)
-        self.commander.wake()
+        self._mark("session_up", role=slot.role.value, ping_timeout=context.ping_timeout)
+        self.commands.wake()
 
     @property
     def repeats(self) -> int:
-        """Sequence numbers seen again, or lower than the last."""
+        """How many sequence numbers were seen again, or were lower than the last."""
         return int(self._sequence.repeats)
 
     # -- messages -----------------------------------------------------------------------------
@@ -92,16 +95,16 @@ class Session:
             self._take_each(payloads, received_at)
 
     def _take_run(self, payloads: list[bytes], received_at: int) -> bool:
-        """Forward a read of one kind of data of one sid, in order; leave any other read untouched. Under load nearly
-        every read is like that, and it costs half of what the loop over single messages does."""
-        run = None if self._carried else decode_run(payloads)
+        """Forward a read of one kind of data of one sid, in order. Any other read is left untouched. Under load nearly
+        every read is like that, and this costs half of what the loop over single messages costs."""
+        run = None if self._unreported_gaps else decode_run(payloads)
         if run is None:
             return False
         sid, numbers = run
         if any(numbers):
             if not self._sequence.advance(sid, numbers):
                 return False
-            self._heard[sid] = received_at
+            self._last_read[sid] = received_at
         self._counters.bytes_received += sum(map(len, payloads))
         self._forward(list(map(RawMessage, payloads, repeat(self._slot.conn_id), repeat(received_at))))
         return True
@@ -113,7 +116,7 @@ class Session:
             try:
                 envelope = decode_envelope(data)
             except NOT_READABLE as error:
-                self._odd(data, str(error), received_at)
+                self._unexpected(data, str(error), received_at)
                 continue
             kind, gap = envelope.type, 0
             if envelope.seq:
@@ -122,161 +125,163 @@ class Session:
                     self._gap(envelope, gap)
                 if envelope.sid != heard_sid:  # once per read: a store per message would cost more than the rest
                     heard_sid = envelope.sid
-                    self._heard[heard_sid] = received_at
+                    self._last_read[heard_sid] = received_at
             if kind in CONTROL_TYPES:
                 self._control(envelope, data, gap)
                 continue
-            if self._carried:
-                gap += self._carried.pop(envelope.sid, 0)
+            if self._unreported_gaps:
+                gap += self._unreported_gaps.pop(envelope.sid, 0)
             self._batch.append(RawMessage(data, conn_id, received_at, gap > 0, gap))
             if kind == "orderbook_snapshot":
                 self._snapshot(envelope, data, received_at)
             elif kind not in KNOWN_TYPES:
                 self._unknown(kind)
-        self._hand_over()
+        self._flush()
 
     def undecodable(self, payload: bytes, reason: str, received_at: int) -> None:
-        """Bytes that are no JSON text are kept too, in a marker."""
+        """Bytes that are not JSON text are kept too, in a marker."""
         self._counters.received += 1
         self._counters.bytes_received += len(payload)
         self._batches[1] += 1
-        self._keep(payload, reason, reason, received_at)
+        self._mark_undecodable(payload, reason, reason, received_at)
 
-    # -- ISession -----------------------------------------------------------------------------
+    # -- the connection calls these -----------------------------------------------------------
 
     def want(self, ticker: str) -> None:
-        """See `ISession`."""
-        self._plan.want(ticker)
-        self.commander.wake()
+        """The connection's wanted set has a new market."""
+        self._planner.want(ticker)
+        self.commands.wake()
 
     def unwant(self, ticker: str) -> None:
-        """See `ISession`."""
-        self._plan.unwant(ticker)
-        self.commander.wake()
+        """The connection's wanted set has lost a market."""
+        self._planner.unwant(ticker)
+        self.commands.wake()
 
     def refresh(self, ticker: str) -> None:
-        """See `ISession`."""
-        self._plan.refresh((ticker,))
-        self.commander.wake()
+        """Ask for a fresh snapshot of a market, if it is held."""
+        self._planner.refresh((ticker,))
+        self.commands.wake()
 
     def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
-        """See `ISession`."""
+        """See `IConnection`."""
         self.refresh(ticker)
-        return self._watching.books.wait(ticker)
+        return self._inspector.books.wait(ticker)
 
     def close(self, reason: GathererError, stopped: bool = False) -> None:
-        """See `ISession`."""
-        self._amends.close()
-        self.commander.close(reason)
-        self._watching.books.fail_all(reason)
-        self._counters.journal.over("session lost")
-        self.commander.tell_removed(self._plan.unwanted(self._plan.held))
-        self._mark("session_down", reason=str(reason), since=self._last_heard(), stopped=stopped)
+        """The socket is gone; `stopped` when we closed it. Pending commands fail, and every timer is cancelled."""
+        self._resync.close()
+        self.commands.close(reason)
+        self._inspector.books.fail_all(reason)
+        self._counters.gap_log.over("session lost")
+        self.commands.mark_removed(self._planner.unwanted(self._planner.held))
+        self._mark("session_down", reason=str(reason), since=self._last_sign_of_life(), stopped=stopped)
 
     def describe(self, ticker: str) -> dict[str, Any]:
-        """See `ISession`. Times are Unix seconds, None for what has not happened. Whoever asks about a market has its
-        deltas watched from then on."""
-        plan = self._plan
-        held = plan.held.get(ticker) or Holding(0)
+        """What this session knows of a market, JSON-ready. Times are Unix seconds, None for what has not happened. From
+        the first call on the deltas of the market are watched."""
+        planner = self._planner
+        held = planner.held.get(ticker) or Holding(0)
         return {
             "session_since": self._up_at / 1e9, "held": bool(held.sid), "sid": held.sid,
             "command_id": held.command_id or None, "acknowledged_at": held.acknowledged_at or None,
-            "book_at": held.book_at or None, "owed": ticker in plan.owed,
-            "last_seq": self._sequence.last(held.sid), "heard_at": self._heard.get(held.sid, 0) / 1e9 or None,
-            "pending": self.commander.in_flight(), **plan.standing(ticker), **self._watching.look(ticker),
+            "book_at": held.book_at or None, "owed": ticker in planner.owed,
+            "last_seq": self._sequence.last(held.sid), "heard_at": self._last_read.get(held.sid, 0) / 1e9 or None,
+            "pending": self.commands.in_flight(), **planner.standing(ticker), **self._inspector.look(ticker),
         }  # fmt: skip
 
-    # -- the unusual --------------------------------------------------------------------------
+    # -- anything but data --------------------------------------------------------------------
 
     def _control(self, envelope: Envelope, data: bytes, gap: int) -> None:
         if gap:
-            self._carried[envelope.sid] = self._carried.get(envelope.sid, 0) + gap
+            self._unreported_gaps[envelope.sid] = self._unreported_gaps.get(envelope.sid, 0) + gap
         try:
-            over = self.commander.control(envelope, data)
+            over = self.commands.control(envelope, data)
         except RemoteProtocolError as error:
-            self._trouble("control", str(error))
+            self._count_error("control", str(error))
             return
-        except Exception:  # a bug of ours: the messages behind this one must not be lost with it
+        except Exception:  # our bug must not lose the messages behind this one
             self._log.failure("{name}: bug while handling a reply", name=self._slot.name)
             self._counters.ws_errors["internal"] += 1
             return
         if over:
             self._sequence.forget(over)
-            self._carried.pop(over, None)  # its marker tells of it; the next to get this sid lost nothing
+            # The gap's marker is written; the next subscription of this number lost nothing.
+            self._unreported_gaps.pop(over, None)
 
     def _gap(self, envelope: Envelope, size: int) -> None:
         sid, counters = envelope.sid, self._counters
         counters.gaps += 1
         counters.skipped += size
-        self._mark("gap", sid=sid, size=size, seq=envelope.seq, since=self._heard.get(sid, self._up_at))
-        self._tools.trouble.report("gap", self._slot.name, f"sid {sid} skipped {size} numbers before {envelope.seq}")
-        now, outcome = self._tools.clock.seconds(), "not repaired"
-        if self._tools.recover_gaps:
-            self._plan.gap(sid, now)
-            self.commander.wake()
-            outcome = WAITING if self._plan.recoveries.waits(sid) else outcome
-        counters.journal.opened(now, sid, size, outcome)
+        self._mark("gap", sid=sid, size=size, seq=envelope.seq, since=self._last_read.get(sid, self._up_at))
+        detail = f"sid {sid} skipped {size} numbers before {envelope.seq}"
+        self._context.error_log.report("gap", self._slot.name, detail)
+        now, outcome = self._context.clock.seconds(), "not repaired"
+        if self._context.recover_gaps:
+            self._planner.gap(sid, now)
+            self.commands.wake()
+            outcome = WAITING if self._planner.recoveries.waits(sid) else outcome
+        counters.gap_log.opened(now, sid, size, outcome)
         self._owner.gap(size)
 
     def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
         self._counters.snapshots += 1
         ticker = decode_ticker(data)
-        self._plan.snapshot(ticker, envelope.sid, received_at // 1_000_000_000)
-        if ticker in self._watching.books:
-            self._watching.snapshot(ticker, envelope, data, received_at / 1e9)
+        self._planner.snapshot(ticker, envelope.sid, received_at // 1_000_000_000)
+        if ticker in self._inspector.books:
+            self._inspector.snapshot(ticker, envelope, data, received_at / 1e9)
         if envelope.id:
-            self.commander.answered(envelope.id)
-        self.commander.wake()
+            self.commands.answered(envelope.id)
+        self.commands.wake()
 
-    def _odd(self, data: bytes, error: str, received_at: int) -> None:
-        """Not the envelope we know. If it is JSON it is forwarded all the same: a field that changed its
-        type must not make messages vanish."""
+    def _unexpected(self, data: bytes, error: str, received_at: int) -> None:
+        """The envelope has an unknown shape. JSON is forwarded nonetheless: a field that changed its type must not
+        make messages vanish."""
         if is_json(data):
-            self._trouble("envelope", error)
+            self._count_error("envelope", error)
             self._batch.append(RawMessage(data, self._slot.conn_id, received_at))
         else:
-            self._keep(data, "json", error, received_at)
+            self._mark_undecodable(data, "json", error, received_at)
 
-    def _keep(self, payload: bytes, kind: str, detail: str, received_at: int) -> None:
-        self._hand_over()
-        self._trouble(kind, detail)
+    def _mark_undecodable(self, payload: bytes, kind: str, detail: str, received_at: int) -> None:
+        self._flush()
+        self._count_error(kind, detail)
         facts = {"reason": kind, "base64": b64encode(payload).decode()}
         self._router.mark(Marker("undecodable", self._slot.conn_id, received_at, facts))
-        self._amends.lost()
+        self._resync.lost()
 
     def _unknown(self, kind: str) -> None:
         self._counters.unknown(kind)
-        self._tools.trouble.report("unknown type", self._slot.name, repr(kind[:100]))
+        self._context.error_log.report("unknown type", self._slot.name, repr(kind[:100]))
 
-    def _trouble(self, kind: str, detail: str) -> None:
+    def _count_error(self, kind: str, detail: str) -> None:
         self._counters.ws_errors[kind] += 1
-        self._tools.trouble.report(kind, self._slot.name, detail)
+        self._context.error_log.report(kind, self._slot.name, detail)
 
-    def _hand_over(self) -> None:
+    def _flush(self) -> None:
         if self._batch:
             batch, self._batch = self._batch, []
             self._forward(batch)
 
     def _forward(self, batch: list[RawMessage]) -> None:
         self._counters.forwarded += len(batch)
-        if self._watching.deltas:
-            self._watching.read(batch)
+        if self._inspector.deltas:
+            self._inspector.read(batch)
         if self._router.deliver(batch):
-            self._amends.lost()
+            self._resync.lost()
         if self._slot.role is Role.LIFECYCLE:
             self._owner.lifecycle([message.data for message in batch])
 
     def _ask_for_books(self) -> None:
-        if self._tools.recover_gaps:
-            for sid in self._plan.held.sids() or [0]:  # with none held, books may still have come early
-                self._plan.gap(sid, self._tools.clock.seconds())
-            self.commander.wake()
+        if self._context.recover_gaps:
+            for sid in self._planner.held.sids() or [0]:  # no market is held yet, but books may have come early
+                self._planner.gap(sid, self._context.clock.seconds())
+            self.commands.wake()
 
-    def _last_heard(self) -> int:
-        """Unix ns of the latest sign of life. TCP keeps the order: all that was sent before it is here."""
+    def _last_sign_of_life(self) -> int:
+        """Unix ns of the latest message or ping. TCP keeps the order: everything sent before it has arrived."""
         counters = self._counters
         return max(self._up_at, counters.last_message or 0, int((counters.last_ping or 0.0) * 1e9))
 
     def _mark(self, kind: str, **facts: Any) -> None:
-        self._hand_over()  # what came before it in the same read comes before it in the capture
-        self._router.mark(Marker(kind, self._slot.conn_id, self._tools.wall(), facts))
+        self._flush()  # earlier messages of the same read come before the marker in the capture
+        self._router.mark(Marker(kind, self._slot.conn_id, self._context.wall(), facts))

@@ -10,7 +10,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from gatherer.core.messages import ExchangeStatus, MarketRow
-from gatherer.core.wire.rest_bodies import Page, decode_market, decode_page, decode_status
+from gatherer.core.wire.rest_bodies import MarketPage, decode_market, decode_page, decode_status
 from gatherer.errors import RestError
 from gatherer.interfaces import IExchangeRest
 from gatherer.simulator.exchange import Exchange
@@ -98,7 +98,7 @@ class CatalogueRest:
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _page(self, query: dict[str, list[str]]) -> Page:
+    def _page(self, query: dict[str, list[str]]) -> MarketPage:
         return decode_page(200, self._exchange.catalogue.get("/markets", query).body)
 
     @staticmethod
@@ -124,16 +124,16 @@ class ListingRest(CatalogueRest):
         super().__init__(exchange, clock, latency, page_size)
         self._rows: dict[tuple[int, str, int, int], MarketRow] = {}
 
-    def _page(self, query: dict[str, list[str]]) -> Page:
+    def _page(self, query: dict[str, list[str]]) -> MarketPage:
         listing = self._exchange.listing
         candidates, wanted = market_filter(query, listing)
         found: list[MarketRow] = []
         for market in listing.after(candidates, read_cursor(query)):
             if len(found) == self._page_size:
-                return Page(found, write_cursor(market.index), [])
+                return MarketPage(found, write_cursor(market.index), [])
             if wanted(market):
                 found.append(self._cached(market))
-        return Page(found, "", [])
+        return MarketPage(found, "", [])
 
     def _cached(self, market: Market) -> MarketRow:
         key = (market.index, market.status.value, market.open_ts, market.close_ts)

@@ -250,7 +250,7 @@ class Gathering(Pool):
             if held is None:
                 yield f"{name} has no channel and does not know"
         elif (has := set() if held is None else set(held.markets)) != connection.wanted - set(
-            connection._plan.rejected
+            connection._planner.rejected
         ):
             yield f"{name} believes it is settled, but has {has} instead of {connection.wanted}"
 
@@ -260,7 +260,7 @@ class Gathering(Pool):
                 missing = connection.wanted - self.router.account(connection.conn_id).books
                 if missing:
                     yield f"no book of {missing} on {connection.conn_id}"
-                if connection._plan.recoveries._waiting:
+                if connection._planner.recoveries._waiting:
                     yield f"gaps without their books on {connection.conn_id}"
 
     def _timers(self) -> Iterator[str]:

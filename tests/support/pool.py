@@ -76,7 +76,7 @@ class Pool:
         self.meters = Measurements()
         self._tools = SessionContext(
             self.router, ErrorLog(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
-            CommandSettings(5.0), on_gap == "snapshot", meters=self.meters,
+            CommandSettings(5.0), on_gap == "snapshot", measurements=self.meters,
         )  # fmt: skip
         self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)
         plan = make_plan(pairs, pairs, pairs, books)

@@ -55,10 +55,10 @@ class Active(Set[str]):
 class MarketStates:
     """The states of all markets. Every change of what is carried passes `become`."""
 
-    __slots__ = ("_patience", "_timetable", "active", "lookups", "markets")
+    __slots__ = ("_grace", "_timetable", "active", "lookups", "markets")
 
-    def __init__(self, patience: GracePeriods) -> None:
-        self._patience = patience
+    def __init__(self, grace: GracePeriods) -> None:
+        self._grace = grace
         self._timetable = Timetable()
         self.markets: ShardedDict[Market] = ShardedDict()
         self.active = Active(self.markets)
@@ -115,19 +115,19 @@ class MarketStates:
         if market.carried:
             if market.close_ts is None:
                 return None
-            confirm_at = market.close_ts + self._patience.close_grace
-            return confirm_at if confirm_at > now else now + self._patience.close_grace
+            confirm_at = market.close_ts + self._grace.close_grace
+            return confirm_at if confirm_at > now else now + self._grace.close_grace
         if market.status == UNOPENED:
             return market.open_ts
         if market.status == DOUBTFUL:
-            return max(now, market.event_at + self._patience.rest_lag)
-        return now + self._patience.retention
+            return max(now, market.event_at + self._grace.rest_lag)
+        return now + self._grace.retention
 
     def _fire(self, ticker: str, market: Market, now: float, changes: list[MarketChange]) -> None:
         if market.carried or market.status == DOUBTFUL:
             # Past its close time, and no event will tell. Due again in case nobody answers.
             self.lookups[ticker] = None
-            self._arm(ticker, market, now + self._patience.close_grace)
+            self._arm(ticker, market, now + self._grace.close_grace)
         elif market.status == UNOPENED:
             self.become(ticker, market, UNOPENED, now, changes)
         else:

@@ -20,10 +20,10 @@ class MarketTable:
     to ask REST about, `next_due` when to call `tick`.
     """
 
-    def __init__(self, patience: GracePeriods | None = None) -> None:
-        self._patience = patience or GracePeriods()
-        self._carrying = MarketStates(self._patience)
-        self._markets = self._carrying.markets
+    def __init__(self, grace: GracePeriods | None = None) -> None:
+        self._grace = grace or GracePeriods()
+        self._states = MarketStates(self._grace)
+        self._markets = self._states.markets
         self._walk = 0
         self._walk_started = float("-inf")
         self.unknown_statuses: Counter[str] = Counter()
@@ -33,7 +33,7 @@ class MarketTable:
 
     def active(self) -> Set[str]:
         """A live set-like view of the tickers to carry."""
-        return self._carrying.active
+        return self._states.active
 
     def describe(self, ticker: str) -> dict[str, Any] | None:
         """A JSON-ready dict of all that is known of one market, or None."""
@@ -45,18 +45,18 @@ class MarketTable:
             "carried": market.carried,
             **market.facts(),
             "in_last_walk": bool(self._walk) and market.seen == self._walk,
-            "lookup_queued": ticker in self._carrying.lookups,
+            "lookup_queued": ticker in self._states.lookups,
         }
 
     # Time
 
     def next_due(self) -> float | None:
         """When to call `tick`, Unix time in seconds; None for never."""
-        return self._carrying.next_due()
+        return self._states.next_due()
 
     def tick(self, now: float, limit: int = 1000) -> list[MarketChange]:
         """Act on at most `limit` due times. While `next_due` is not later than `now`, call again."""
-        return self._carrying.tick(now, limit)
+        return self._states.tick(now, limit)
 
     # REST
 
@@ -84,7 +84,7 @@ class MarketTable:
         for done, ticker in enumerate(self._markets, 1):
             market = self._markets.find(ticker)
             if market is not None and self._has_vanished(market, walk, started, now):
-                self._carrying.look_up([ticker])
+                self._states.look_up([ticker])
                 vanished += 1
             if done % chunk == 0:
                 yield vanished
@@ -92,15 +92,15 @@ class MarketTable:
 
     def lookups_waiting(self) -> int:
         """How many markets REST is to be asked about."""
-        return len(self._carrying.lookups)
+        return len(self._states.lookups)
 
     def take_lookups(self, limit: int) -> list[str]:
         """At most `limit` tickers to ask REST about, oldest first. Each goes to `looked_up`, or back to `look_up`."""
-        return self._carrying.take_lookups(limit)
+        return self._states.take_lookups(limit)
 
     def look_up(self, tickers: Iterable[str]) -> None:
         """Have markets looked up: a look-up failed, or somebody has doubts. Unknown tickers are ignored."""
-        self._carrying.look_up(tickers)
+        self._states.look_up(tickers)
 
     def looked_up(self, ticker: str, row: MarketRow | None, asked_at: float, now: float) -> list[MarketChange]:
         """The answer of a look-up that was sent at `asked_at`; None when the exchange does not know the market."""
@@ -108,7 +108,7 @@ class MarketTable:
         if row is not None:
             self._row(row, asked_at, now, changes)
         elif (market := self._markets.find(ticker)) is not None and not self._event_wins(market, asked_at, now):
-            self._carrying.become(ticker, market, FINAL, now, changes)
+            self._states.become(ticker, market, FINAL, now, changes)
         return changes
 
     def _row(self, row: MarketRow, read_at: float, now: float, changes: list[MarketChange]) -> None:
@@ -123,13 +123,13 @@ class MarketTable:
             status = market.status  # even an older row may tell the times no event has told yet
             market.open_ts = row.open_ts if market.open_ts is None else market.open_ts
             market.close_ts = row.close_ts if market.close_ts is None else market.close_ts
-            self._carrying.become(row.ticker, market, status, now, changes)
+            self._states.become(row.ticker, market, status, now, changes)
             return
         market.open_ts, market.close_ts = row.open_ts, row.close_ts
-        self._carrying.become(row.ticker, market, status, now, changes)
+        self._states.become(row.ticker, market, status, now, changes)
 
     def _event_wins(self, market: Market, read_at: float, now: float) -> bool:
-        return market.event_wins(read_at, now, self._patience.rest_lag)
+        return market.event_wins(read_at, now, self._grace.rest_lag)
 
     def _has_vanished(self, market: Market, walk: int, started: float, now: float) -> bool:
         if market.seen == walk or self._event_wins(market, started, now):
@@ -172,11 +172,7 @@ class MarketTable:
             self._doubt(event, now, changes)
             return
         emptied = market is not None and market.carried
-        if (
-            market is not None
-            and market.status == ACTIVE
-            and market.is_copy(event.kind, now, self._patience.pair_window)
-        ):
+        if market is not None and market.status == ACTIVE and market.is_copy(event.kind, now, self._grace.pair_window):
             emptied = False
         before = len(changes)
         self._note(event, ACTIVE, now, changes)
@@ -212,4 +208,4 @@ class MarketTable:
         if market is None:
             market = self._markets[event.ticker] = Market(status)
         market.note(event.kind, now)
-        self._carrying.become(event.ticker, market, status, now, changes)
+        self._states.become(event.ticker, market, status, now, changes)

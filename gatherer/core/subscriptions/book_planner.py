@@ -25,7 +25,7 @@ class BookPlanner:
 
     def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, pause: Backoff) -> None:
         self._wanted = wanted
-        self._largest = batch_size
+        self._max_batch = batch_size
         self._pause = pause
         self.batch = batch_size
         self.held = HeldMarkets()
@@ -33,13 +33,13 @@ class BookPlanner:
         self.recoveries = GapRecoveries()
         self.rejected = RejectedMarkets()
         self._in_flight: Command | None = None
-        self._flying: frozenset[str] = frozenset()
+        self._in_flight_markets: frozenset[str] = frozenset()
         self._not_before = 0.0
         self._to_add: dict[str, None] = dict.fromkeys(wanted)
         self._to_delete: dict[str, None] = {}
         self._to_refresh: dict[str, None] = {}
-        self._again = RetryGroups()
-        self._early: dict[str, int] = {}
+        self._retries = RetryGroups()
+        self._early_books: dict[str, int] = {}
         """Books that came before the acknowledgement of the add that causes them, and when."""
 
     # -- what others tell us ---------------------------------------------------------------
@@ -48,8 +48,8 @@ class BookPlanner:
         """The market is in `wanted` now."""
         self._to_delete.pop(ticker, None)
         self.rejected.pop(ticker, None)
-        known = ticker in self.held and ticker not in self._again.unsure
-        if not (known or self._is_adding(ticker) or ticker in self._again):
+        known = ticker in self.held and ticker not in self._retries.unsure
+        if not (known or self._is_adding(ticker) or ticker in self._retries):
             self._to_add[ticker] = None
 
     def unwant(self, ticker: str) -> None:
@@ -69,15 +69,15 @@ class BookPlanner:
         """A snapshot arrived (`at`: Unix seconds); it tells its market's sid, and may overtake its acknowledgement."""
         if sid:
             self.held.book(ticker, sid, at)
-        if self._is_adding(ticker) or (ticker in self._again.unsure and ticker not in self.held):
-            self._early[ticker] = at
+        if self._is_adding(ticker) or (ticker in self._retries.unsure and ticker not in self.held):
+            self._early_books[ticker] = at
         self._settle(ticker)
         self._to_refresh.pop(ticker, None)
 
     def gap(self, sid: int, now: float) -> None:
         """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
         self.refresh(self.held.on(sid))
-        self._early.clear()  # a book that came before its acknowledgement is as suspect: let it be owed again
+        self._early_books.clear()  # a book that came before its acknowledgement is as suspect: let it be owed again
         self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
@@ -88,52 +88,52 @@ class BookPlanner:
 
     def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
         """The command in flight took effect; a subscribe or add is on this sid."""
-        command = self._land()
+        command = self._take_in_flight()
         if command.action in ADDS:
             self._added(command.tickers, sid or command.sid, now, command_id)
         elif command.action is not Action.SNAPSHOT:
-            self._let_go(command.tickers)
-        self.batch = min(self._largest, self.batch + max(1, self._largest // 20))
+            self._drop(command.tickers)
+        self.batch = min(self._max_batch, self.batch + max(1, self._max_batch // 20))
         self._pause.reset()
 
     def unknown(self, now: float) -> None:
         """No reply, or an error: it may or may not have taken effect. Believing a refusal left behind markets nobody
         wanted, and took others for held."""
-        self._doubt(self._land(), now)
+        self._undo_unknown(self._take_in_flight(), now)
 
     def unanswered(self) -> None:
         """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
-        self._land()
+        self._take_in_flight()
 
     def bad_market(self, code: int, now: float) -> bool:
         """A market is not accepted: halve until it is alone, then set it aside. True if it may be there nonetheless."""
-        command = self._land()
+        command = self._take_in_flight()
         if command.action not in ADDS:
-            self._doubt(command, now)
+            self._undo_unknown(command, now)
         elif len(command.tickers) > 1:
-            self._again.push(command.tickers)
+            self._retries.push(command.tickers)
         else:
             (ticker,) = command.tickers
             if ticker in self._wanted:
                 self.rejected.put(ticker, code, now)
-            return ticker in self._again.unsure
+            return ticker in self._retries.unsure
         return False
 
     def over_limit(self, now: float) -> tuple[list[str], bool]:
         """Code 26: the wanted markets that do not fit; and whether some may be here by an earlier try all the same."""
-        command = self._land()
-        doubtful = not self._again.unsure.isdisjoint(command.tickers)
-        self._doubt(command, now)
+        command = self._take_in_flight()
+        may_be_held = not self._retries.unsure.isdisjoint(command.tickers)
+        self._undo_unknown(command, now)
         if command.action not in ADDS:
             return [], False
-        self._again.unsure.difference_update(command.tickers)  # or it would be asked for here for ever
-        return [t for t in self._wanted if t not in self.held], doubtful
+        self._retries.unsure.difference_update(command.tickers)  # or it would be asked for here for ever
+        return [t for t in self._wanted if t not in self.held], may_be_held
 
     def sid_over(self, sid: int, now: float) -> list[str]:
         """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
         lost = self.held.on(sid)
         self.recoveries.forget(sid)
-        self._let_go(lost)
+        self._drop(lost)
         self._slow_down(now)
         return lost
 
@@ -144,7 +144,7 @@ class BookPlanner:
         if self._in_flight is not None or now < self._not_before:
             return None
         self._in_flight = command = self._delete() or self._refresh(now) or self._add()
-        self._flying = frozenset(command.tickers) if command else frozenset()
+        self._in_flight_markets = frozenset(command.tickers) if command else frozenset()
         return command
 
     def overdue(self, now: float) -> list[str]:
@@ -152,7 +152,7 @@ class BookPlanner:
         late, silent = self.owed.overdue(now)
         self.refresh(late)
         for ticker in self.rejected.take_due(now):
-            self._again.push((ticker,))
+            self._retries.push((ticker,))
         for ticker in silent:
             self.recoveries.settle(ticker)
         return silent
@@ -171,12 +171,14 @@ class BookPlanner:
     @property
     def missing(self) -> int:
         """How many markets are to be added, or are being added."""
-        return len(self._to_add) + len(self._again) + (len(self._flying) if self._is_flying(ADDS) else 0)
+        return (
+            len(self._to_add) + len(self._retries) + (len(self._in_flight_markets) if self._in_flight_is(ADDS) else 0)
+        )
 
     @property
     def surplus(self) -> int:
         """How many markets are to be deleted, or are being deleted."""
-        return len(self._to_delete) + (len(self._flying) if self._is_flying(DELETES) else 0)
+        return len(self._to_delete) + (len(self._in_flight_markets) if self._in_flight_is(DELETES) else 0)
 
     @property
     def is_settled(self) -> bool:
@@ -187,7 +189,7 @@ class BookPlanner:
         """Where one market is on its way; `retry_at` (Unix seconds) only if it was refused."""
         words = (
             ("leaving", self._is_leaving(ticker) or ticker in self._to_delete), ("held", ticker in self.held),
-            ("asked", self._is_adding(ticker)), ("again", ticker in self._again), ("queued", ticker in self._to_add),
+            ("asked", self._is_adding(ticker)), ("again", ticker in self._retries), ("queued", ticker in self._to_add),
             ("rejected", ticker in self.rejected),
         )  # fmt: skip
         word = next((word for word, applies in words if applies), None)
@@ -218,24 +220,24 @@ class BookPlanner:
     def _add(self) -> Command | None:
         if self._owes_too_much():
             return None
-        tickers = self._again.pop(self._wanted) or self.held.pick(self._to_add, self.batch)
+        tickers = self._retries.pop(self._wanted) or self.held.pick(self._to_add, self.batch)
         sid = self.held.some_sid()
         return Command(Action.ADD if sid else Action.SUBSCRIBE, ORDERBOOK, tickers, sid) if tickers else None
 
     def _added(self, tickers: tuple[str, ...], sid: int, now: float, command_id: int) -> None:
         for ticker in tickers:
-            book_at = self._early.pop(ticker, None)
+            book_at = self._early_books.pop(ticker, None)
             self.held.put(ticker, sid, command_id, int(now), book_at or 0)
             if ticker not in self._wanted:
                 self._to_delete[ticker] = None
             elif book_at is None:
                 self.owed.expect(ticker, now)
-        self._again.unsure.difference_update(tickers)
+        self._retries.unsure.difference_update(tickers)
 
-    def _let_go(self, tickers: Iterable[str]) -> None:
+    def _drop(self, tickers: Iterable[str]) -> None:
         for ticker in tickers:
             self.held.drop(ticker)
-            self._again.unsure.discard(ticker)
+            self._retries.unsure.discard(ticker)
             self._settle(ticker)
             self._to_delete.pop(ticker, None)
             self._to_refresh.pop(ticker, None)
@@ -246,21 +248,21 @@ class BookPlanner:
         self.owed.settle(ticker)
         self.recoveries.settle(ticker)
 
-    def _land(self) -> Command:
-        command, self._in_flight, self._flying = self._in_flight, None, frozenset()
+    def _take_in_flight(self) -> Command:
+        command, self._in_flight, self._in_flight_markets = self._in_flight, None, frozenset()
         assert command is not None, "an answer without a command in flight"
         return command
 
-    def _doubt(self, command: Command, now: float) -> None:
+    def _undo_unknown(self, command: Command, now: float) -> None:
         if command.action is not Action.SNAPSHOT:
-            self._again.unsure.update(command.tickers)
+            self._retries.unsure.update(command.tickers)
         self._undo(command)
         self._slow_down(now)
 
     def _undo(self, command: Command) -> None:
         """Put what the command was about back to where it came from, adds in halves."""
         if command.action in ADDS:
-            self._again.push(command.tickers)
+            self._retries.push(command.tickers)
         elif command.action is Action.SNAPSHOT:
             self.refresh(t for t in command.tickers if t in self.owed)
         else:
@@ -274,19 +276,19 @@ class BookPlanner:
         self.batch = max(1, self.batch // 2)
         self._not_before = now + self._pause.next()
 
-    def _is_flying(self, actions: tuple[Action, ...]) -> bool:
+    def _in_flight_is(self, actions: tuple[Action, ...]) -> bool:
         return self._in_flight is not None and self._in_flight.action in actions
 
     def _is_adding(self, ticker: str) -> bool:
-        return ticker in self._flying and self._is_flying(ADDS)
+        return ticker in self._in_flight_markets and self._in_flight_is(ADDS)
 
     def _is_leaving(self, ticker: str) -> bool:
-        return ticker in self._flying and self._is_flying(DELETES)
+        return ticker in self._in_flight_markets and self._in_flight_is(DELETES)
 
     def _has_work(self) -> bool:
         if self._to_delete:
             return True
-        return bool(self._to_add or self._to_refresh or len(self._again)) and not self._owes_too_much()
+        return bool(self._to_add or self._to_refresh or len(self._retries)) and not self._owes_too_much()
 
     def _owes_too_much(self) -> bool:
         """Every add returns a full book: too many at once end in code 25 (protocol section 3, "Limits")."""

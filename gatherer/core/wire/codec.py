@@ -40,7 +40,7 @@ class ControlBody(msgspec.Struct, frozen=True, gc=False):
     msg: str = ""
 
 
-class Control(msgspec.Struct, gc=False):
+class ControlMessage(msgspec.Struct, gc=False):
     """The rest of a control message. `msg` is an object, or a list after `list_subscriptions`."""
 
     msg: ControlBody | list[Any] = ControlBody()
@@ -75,7 +75,7 @@ decode_envelope = msgspec.json.Decoder(Envelope).decode
 """Raises `msgspec.DecodeError` for what is not JSON (it checks the skipped parts too, all but UTF-8, which
 the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
 
-_decode_control = msgspec.json.Decoder(Control).decode
+_decode_control = msgspec.json.Decoder(ControlMessage).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
 _decode_stamped = msgspec.json.Decoder(_StampedMessage).decode
 _decode_book = msgspec.json.Decoder(_BookMessage).decode

@@ -1,22 +1,23 @@
-"""Read what the exchange says when it refuses an upgrade (protocol section 1, "Authentication")."""
+"""How the exchange refuses: the answer to an upgrade, and the clock in an HTTP header (protocol section 1,
+"Authentication")."""
 
 from email.utils import parsedate_to_datetime
 
 from gatherer.errors import UpgradeRefused
 
 MAX_BODY = 4096
-"""Bytes of a refusal's body that are waited for and kept."""
+"""Bytes of a refusal's body that we wait for and keep."""
 
 
 def is_refusal(response: bytes) -> bool:
-    """Whether the head is complete and says anything but 101."""
+    """Whether the head is complete and its status is not 101."""
     return b"\r\n\r\n" in response and _status(response) not in (None, 101)
 
 
 def parse_refusal(response: bytes, now: float, complete: bool) -> UpgradeRefused | None:
-    """The refusal, once its body is here; None for an acceptance or while something is missing.
+    """The refusal, once its body has arrived; None for an acceptance, or while something is missing.
 
-    `now` is our Unix time. `complete` says that no more bytes will come.
+    `now` is our Unix time. `complete` means that no more bytes will come.
     """
     head, found, body = response.partition(b"\r\n\r\n")
     status = _status(head)
@@ -26,7 +27,7 @@ def parse_refusal(response: bytes, now: float, complete: bool) -> UpgradeRefused
     if not complete and len(body) < min(MAX_BODY, _length(headers.get("content-length", ""))):
         return None
     text = body[:MAX_BODY].decode("utf-8", "replace").strip()
-    return UpgradeRefused(status, text, _skew(headers.get("date", ""), now) if status == 401 else None)
+    return UpgradeRefused(status, text, clock_skew(headers.get("date", ""), now) if status == 401 else None)
 
 
 def _status(head: bytes) -> int | None:
@@ -46,8 +47,8 @@ def _length(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _skew(date: str, now: float) -> float | None:
-    """Our clock minus the exchange's, in seconds; the header has a resolution of one second."""
+def clock_skew(date: str, now: float) -> float | None:
+    """Seconds our clock is ahead of a `Date` header, which counts whole seconds; None without a readable one."""
     try:
         return now - parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):

@@ -13,19 +13,19 @@ MARKET_CHANNELS = frozenset({"market_lifecycle_v2", "multivariate_market_lifecyc
 """Types whose messages are about one market. `event_lifecycle` and `event_fee_update` share the channel."""
 
 
-class _Body(msgspec.Struct):
+class _LifecycleBody(msgspec.Struct):
     market_ticker: str = ""
     event_type: str = ""
     open_ts: Any = None
     close_ts: Any = None
 
 
-class _Message(msgspec.Struct):
+class _LifecycleMessage(msgspec.Struct):
     type: str
-    msg: _Body
+    msg: _LifecycleBody
 
 
-_decode = msgspec.json.Decoder(_Message).decode
+_decode = msgspec.json.Decoder(_LifecycleMessage).decode
 
 
 def decode_lifecycle(data: bytes) -> tuple[str, LifecycleEvent | None]:

@@ -11,7 +11,7 @@ class Unreadable(Exception):
     """A body that is cut short, no JSON, or of another shape; the text says where."""
 
 
-class Page(msgspec.Struct, frozen=True):
+class MarketPage(msgspec.Struct, frozen=True):
     """A page of markets, the cursor of the next one ("" at the end), and the tickers of rows left out."""
 
     rows: list[MarketRow]
@@ -19,7 +19,7 @@ class Page(msgspec.Struct, frozen=True):
     unreadable: list[str]
 
 
-class _Page(msgspec.Struct):
+class _StrictPage(msgspec.Struct):
     markets: list[MarketRow]
     cursor: str | None = None
 
@@ -39,7 +39,7 @@ class _Market(msgspec.Struct):
 
 _BAD_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_decode_page = msgspec.json.Decoder(_Page).decode
+_decode_page = msgspec.json.Decoder(_StrictPage).decode
 _decode_loose_page = msgspec.json.Decoder(_LoosePage).decode
 _decode_row = msgspec.json.Decoder(MarketRow).decode
 _decode_ticker = msgspec.json.Decoder(_Ticker).decode
@@ -47,13 +47,13 @@ _decode_market = msgspec.json.Decoder(_Market).decode
 _decode_status = msgspec.json.Decoder(ExchangeStatus).decode
 
 
-def decode_page(code: int, body: bytes) -> Page:
+def decode_page(code: int, body: bytes) -> MarketPage:
     """A page; a row of unexpected shape costs that row, not the page. `Unreadable` for a body that is none."""
     try:
         page = _decode_page(body)
     except _BAD_JSON:
         return _decode_row_by_row(body)
-    return Page(page.markets, page.cursor or "", [])
+    return MarketPage(page.markets, page.cursor or "", [])
 
 
 def decode_market(code: int, body: bytes) -> MarketRow | None:
@@ -74,7 +74,7 @@ def decode_status(code: int, body: bytes) -> ExchangeStatus:
         raise Unreadable(str(error)) from None
 
 
-def _decode_row_by_row(body: bytes) -> Page:
+def _decode_row_by_row(body: bytes) -> MarketPage:
     try:
         page = _decode_loose_page(body)
     except _BAD_JSON as error:
@@ -85,7 +85,7 @@ def _decode_row_by_row(body: bytes) -> Page:
             rows.append(_decode_row(raw))
         except _BAD_JSON:
             unreadable.append(_name_of(raw))
-    return Page(rows, page.cursor or "", unreadable)
+    return MarketPage(rows, page.cursor or "", unreadable)
 
 
 def _name_of(raw: msgspec.Raw) -> str:

@@ -17,14 +17,14 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.messages import ExchangeStatus, MarketRow
 from gatherer.core.token_bucket import TokenBucket
 from gatherer.core.urls import REST_SCHEMES, check_url
-from gatherer.core.wire import rest_bodies as pages
+from gatherer.core.wire import rest_bodies
+from gatherer.core.wire.handshake import clock_skew
 from gatherer.errors import RestError
 from gatherer.exchange.auth import CurrentSigner, Signer
 from gatherer.exchange.rest.http import (
     NETWORK_TROUBLE,
     BodyTooLarge,
     PooledHTTPClient,
-    clock_skew,
     explain,
     raise_timeout,
     read_body,
@@ -45,7 +45,7 @@ BURST_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RestAnswer:
     """One HTTP answer, whole."""
 
     code: int
@@ -107,7 +107,7 @@ class RestClient:
 
     async def exchange_status(self) -> ExchangeStatus:
         """What the exchange says of itself; an error answer that holds the same object counts as well."""
-        return await self._get(STATUS, STATUS, {}, pages.decode_status, frozenset({200, 500, 503, 504}))
+        return await self._get(STATUS, STATUS, {}, rest_bodies.decode_status, frozenset({200, 500, 503, 504}))
 
     async def markets(
         self, status: str | None = None, multivariate: str = "exclude", tickers: Sequence[str] | None = None
@@ -118,7 +118,7 @@ class RestClient:
         params = self._filter(status, multivariate, tickers)
         seen = {""}
         while True:
-            page = await self._get(MARKETS, MARKETS, params, pages.decode_page)
+            page = await self._get(MARKETS, MARKETS, params, rest_bodies.decode_page)
             self._count_unreadable(page.unreadable)
             yield page.rows
             if not page.cursor:
@@ -131,7 +131,7 @@ class RestClient:
     async def market(self, ticker: str) -> MarketRow | None:
         """One market, or None for a 404 (which a market just created can give for a moment)."""
         path = f"/markets/{quote(ticker, safe='')}"
-        return await self._get(MARKET, path, {}, pages.decode_market, frozenset({200, 404}))
+        return await self._get(MARKET, path, {}, rest_bodies.decode_market, frozenset({200, 404}))
 
     def close(self) -> Deferred[None]:
         """Fires with None when no idle connection is left. Requests under way are their callers' to cancel."""
@@ -188,17 +188,17 @@ class RestClient:
         await deferLater(self._clock, seconds)
 
     @staticmethod
-    def _decode(answer: Answer, decode: Callable[[int, bytes], T]) -> T:
+    def _decode(answer: RestAnswer, decode: Callable[[int, bytes], T]) -> T:
         try:
             return decode(answer.code, answer.body)
-        except pages.Unreadable as error:
+        except rest_bodies.Unreadable as error:
             raise _TryAgain(f"HTTP {answer.code} with an unreadable body: {error}", answer.code) from None
 
     def _failed(self, endpoint: str, reason: str, status: int | None) -> RestError:
         self.errors[endpoint] += 1
         return RestError(endpoint, reason, status)
 
-    async def _try(self, endpoint: str, path: str, params: dict[str, str], accepted: frozenset[int]) -> Answer:
+    async def _try(self, endpoint: str, path: str, params: dict[str, str], accepted: frozenset[int]) -> RestAnswer:
         if (wait := self._bucket.reserve(REQUEST_TOKENS, self._clock.seconds())) > 0:
             await deferLater(self._clock, wait)
         request = Deferred.fromCoroutine(self._exchange(path, params))
@@ -215,7 +215,7 @@ class RestClient:
             return answer
         raise self._refusal(endpoint, answer)
 
-    def _refusal(self, endpoint: str, answer: Answer) -> Exception:
+    def _refusal(self, endpoint: str, answer: RestAnswer) -> Exception:
         """429 and 5xx pass; any other status is about our request, and repeating it would not help."""
         reason = f"HTTP {answer.code}: {answer.text()}"
         if answer.code == 429:  # it has no Retry-After; what the bucket thought was left is not there
@@ -226,7 +226,7 @@ class RestClient:
             reason += f"; our clock is {skew:+.1f} s from the exchange's"
         return self._failed(endpoint, reason, answer.code)
 
-    async def _exchange(self, path: str, params: dict[str, str]) -> Answer:
+    async def _exchange(self, path: str, params: dict[str, str]) -> RestAnswer:
         """Sign and send. Redirects are not followed: the signature is for this host and path."""
         now_ms = int(self._clock.seconds() * 1000)
         response = await self._http.get(
@@ -239,4 +239,4 @@ class RestClient:
         )
         body = await read_body(response, self._max_body)
         date = response.headers.getRawHeaders("date", [""])[0]
-        return Answer(response.code, date, body)
+        return RestAnswer(response.code, date, body)

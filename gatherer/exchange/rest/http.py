@@ -1,7 +1,6 @@
 """HTTP underneath the REST client: pooled TLS connections, bounded bodies, cancellation that stays one."""
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from treq.client import HTTPClient
@@ -131,11 +130,3 @@ def explain(error: BaseException) -> str:
         return f"no complete answer within {error.args[0]} s"
     reasons = [explain(reason.value) for reason in getattr(error, "reasons", ())]
     return "; ".join(reasons) if reasons else f"{type(error).__name__}: {error}"
-
-
-def clock_skew(date: str, now: float) -> float | None:
-    """Seconds our clock is ahead of a `Date` header; None without a readable one."""
-    try:
-        return now - parsedate_to_datetime(date).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -71,7 +71,7 @@ class TableRig:
         for ticker, row in rows.items():
             self.apply(self.table.looked_up(ticker, row, self.now, self.now))
 
-    def told(self, *expected: str) -> None:
+    def expect(self, *expected: str) -> None:
         """The changes since the last look were exactly these."""
         log, self.log = self.log, []
         self.case.assertEqual(log, list(expected))
@@ -84,24 +84,24 @@ class WalkTests(SynchronousTestCase):
         """A table with market A carried."""
         self.rig = TableRig(self)
         self.rig.walk(make_row("A"))
-        self.rig.told("add A")
+        self.rig.expect("add A")
 
     def test_only_open_markets_are_carried(self) -> None:
         """Of all statuses a row can have only `active` is carried at once, and it is told once."""
         statuses = ("initialized", "inactive", "closed", "determined", "disputed", "amended", "finalized", "active")
         rows = [make_row(status, status, opens=10.0 if status == "initialized" else -10.0) for status in statuses]
         self.rig.walk(make_row("A"), *rows, *rows)
-        self.rig.told("add active")
+        self.rig.expect("add active")
 
     def test_page_of_open_markets_with_a_closed_one(self) -> None:
         """The row's own status counts, not the filter's."""
         self.rig.walk(make_row("A", "closed"))
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_unknown_status_changes_nothing_and_is_counted(self) -> None:
         """A status nobody has heard of neither adds nor removes."""
         self.rig.walk(make_row("A", "frozen"), make_row("B", "frozen"))
-        self.rig.told()
+        self.rig.expect()
         self.assertEqual(self.rig.table.unknown_statuses, {"frozen": 2})
         self.assertEqual(self.rig.table.take_lookups(10), [])
 
@@ -117,22 +117,22 @@ class WalkTests(SynchronousTestCase):
             rig = TableRig(self)
             rig.walk(make_row("A"))
             rig.walk()
-            rig.told("add A")
+            rig.expect("add A")
             rig.answer(A=answer)
-            rig.told("remove A")
+            rig.expect("remove A")
 
     def test_vanished_but_alive(self) -> None:
         """A market missing from a walk that the look-up finds active or inactive stays."""
         for status in ("active", "inactive"):
             self.rig.walk()
             self.rig.answer(A=make_row("A", status))
-        self.rig.told()
+        self.rig.expect()
 
     def test_partial_walk_makes_nothing_vanish(self) -> None:
         """A walk that is never finished asks about nobody, though its rows count."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.apply(self.rig.table.rows([make_row("B")], self.rig.now))
-        self.rig.told("add B")
+        self.rig.expect("add B")
         self.assertEqual(self.rig.table.take_lookups(10), [])
 
     def test_vanished_unopened_market(self) -> None:
@@ -141,7 +141,7 @@ class WalkTests(SynchronousTestCase):
         self.rig.walk(make_row("A"))
         self.rig.answer(B=None)
         self.rig.at(900)
-        self.rig.told()
+        self.rig.expect()
 
     def test_lookups_are_handed_out_once_and_can_come_back(self) -> None:
         """A look-up that failed is queued again; nobody is asked about twice at a time."""
@@ -156,18 +156,18 @@ class WalkTests(SynchronousTestCase):
         """A market carried since its open time is dropped when REST moves the opening, and added then."""
         self.rig.walk(make_row("A"), make_row("B", "initialized", opens=10.0))
         self.rig.at(20)
-        self.rig.told("add B")
+        self.rig.expect("add B")
         self.rig.walk(make_row("A"), make_row("B", "initialized", opens=100.0))
-        self.rig.told("remove B")
+        self.rig.expect("remove B")
         self.rig.at(100)
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_pause_that_ended_unnoticed(self) -> None:
         """When a walk shows a paused market active again, its book is asked for: the pause emptied it."""
         self.rig.event("deactivated")
         self.rig.at(60)
         self.rig.walk(make_row("A"))
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
 
 
 class EventTests(SynchronousTestCase):
@@ -177,70 +177,70 @@ class EventTests(SynchronousTestCase):
         """A table with market A carried."""
         self.rig = TableRig(self)
         self.rig.walk(make_row("A"))
-        self.rig.told("add A")
+        self.rig.expect("add A")
 
     def test_created_waits_for_its_open_time(self) -> None:
         """A created market is remembered, and added at its open time, not before."""
         self.rig.event("created", "B", opens=600, closes=1200)
         self.rig.at(599)
-        self.rig.told()
+        self.rig.expect()
         self.rig.at(600)
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_created_already_open(self) -> None:
         """A market whose open time has passed is added at once."""
         self.rig.event("created", "B", opens=-5, closes=1200)
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_created_without_times(self) -> None:
         """A created event without times waits for REST, whose row fills in what is missing, however old."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.event("created", "B")
-        self.rig.told()
+        self.rig.expect()
         self.rig.apply(self.rig.table.rows([make_row("B", "initialized", opens=50.0)], self.rig.now))
         self.rig.at(50)
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_activated_adds_what_is_not_held(self) -> None:
         """An unknown or unopened market that is activated is added."""
         self.rig.event("created", "B", opens=600, closes=1200)
         self.rig.event("activated", "B")
         self.rig.event("activated", "C")
-        self.rig.told("add B", "add C")
+        self.rig.expect("add B", "add C")
 
     def test_activated_refreshes_what_is_held(self) -> None:
         """A carried market that is activated had its book emptied."""
         self.rig.event("activated")
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
 
     def test_activated_by_the_pair_refreshes_once(self) -> None:
         """The second copy within seconds changes nothing; the same event a minute later is a new one."""
         self.rig.event("activated")
         self.rig.event("activated")
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
         self.rig.at(60)
         self.rig.event("activated")
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
 
     def test_activated_after_opening_by_time(self) -> None:
         """A market added at its open time and activated afterwards is refreshed."""
         self.rig.event("created", "B", opens=10, closes=1200)
         self.rig.at(20)
         self.rig.event("activated", "B")
-        self.rig.told("add B", "refresh B")
+        self.rig.expect("add B", "refresh B")
 
     def test_deactivated_is_a_pause(self) -> None:
         """A deactivated market stays; when it is activated again it is refreshed, once for the pair."""
         for kind in ("deactivated", "deactivated", "activated", "activated"):
             self.rig.event(kind)
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
 
     def test_deactivated_market_that_is_not_held(self) -> None:
         """A pause is no reason to start carrying a market."""
         self.rig.event("deactivated", "B")
-        self.rig.told()
+        self.rig.expect()
         self.rig.event("activated", "B")
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_end(self) -> None:
         """Determined removes, settled does without it, and copies do nothing."""
@@ -249,7 +249,7 @@ class EventTests(SynchronousTestCase):
             self.rig.event(kind)
         self.rig.event("settled", "B")
         self.rig.event("settled", "never heard of")
-        self.rig.told("add B", "remove A", "remove B")
+        self.rig.expect("add B", "remove A", "remove B")
 
     def test_events_that_change_no_market(self) -> None:
         """Metadata, tick sizes and kinds nobody has heard of leave everything as it was."""
@@ -267,14 +267,14 @@ class EventTests(SynchronousTestCase):
         self.rig.apply(self.rig.table.rows([make_row("A")], self.rig.now))
         self.rig.at(44)
         self.rig.walk(make_row("A"))
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_later_row_wins_over_the_event(self) -> None:
         """A walk that began long enough after an event is believed again."""
         self.rig.event("determined")
         self.rig.at(16)
         self.rig.walk(make_row("A"))
-        self.rig.told("remove A", "add A")
+        self.rig.expect("remove A", "add A")
 
     def test_event_during_a_walk_is_no_vanishing(self) -> None:
         """A market activated while a walk is under way is not looked up for missing in it."""
@@ -291,17 +291,17 @@ class EventTests(SynchronousTestCase):
         self.rig.at(3)
         self.rig.event("activated")
         self.rig.apply(self.rig.table.looked_up("A", None, asked_at, self.rig.now))
-        self.rig.told("refresh A")
+        self.rig.expect("refresh A")
 
     def test_late_copy_does_not_revive(self) -> None:
         """The slower connection's copies of old events do not bring back a market that is over."""
         self.rig.event("determined")
         for kind in ("created", "deactivated", "activated", "close_date_updated"):
             self.rig.event(kind, opens=-100, closes=500)
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
         self.rig.at(15)
         self.rig.answer(A=make_row("A", "determined"))
-        self.rig.told()
+        self.rig.expect()
 
     def test_real_revival_is_confirmed(self) -> None:
         """A market that is over and activated comes back as soon as REST confirms it."""
@@ -309,14 +309,14 @@ class EventTests(SynchronousTestCase):
         self.rig.event("activated")
         self.rig.at(15)
         self.rig.answer(A=make_row("A"))
-        self.rig.told("remove A", "add A")
+        self.rig.expect("remove A", "add A")
 
     def test_clock_set_back(self) -> None:
         """Events dated before our clock was set back an hour do not outvote REST for an hour."""
         self.rig.event("activated")
         self.rig.now -= 3600
         self.rig.walk(make_row("A", "closed"))
-        self.rig.told("refresh A", "remove A")
+        self.rig.expect("refresh A", "remove A")
 
 
 class CloseTests(SynchronousTestCase):
@@ -326,16 +326,16 @@ class CloseTests(SynchronousTestCase):
         """Market A is carried and closes after 100 s."""
         self.rig = TableRig(self)
         self.rig.walk(make_row("A", closes=100.0))
-        self.rig.told("add A")
+        self.rig.expect("add A")
 
     def test_confirmed_after_the_grace_time(self) -> None:
         """Two minutes after the close time REST is asked; only its answer removes the market."""
         self.rig.at(219)
         self.assertEqual(self.rig.table.take_lookups(10), [])
         self.rig.at(220)
-        self.rig.told()
+        self.rig.expect()
         self.rig.answer(A=make_row("A", "closed", closes=100.0))
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_not_confirmed_is_asked_again(self) -> None:
         """While REST says active, inactive or nothing at all, it is asked again every grace time."""
@@ -346,7 +346,7 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
         self.rig.at(580)
         self.rig.answer(A=None)
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_close_moved_later(self) -> None:
         """A later close time moves the look-up."""
@@ -361,7 +361,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.event("close_date_updated", closes=10)
         self.rig.at(130)
         self.rig.answer(A=make_row("A", "closed", closes=10.0))
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_reopened(self) -> None:
         """A closed market whose close time is moved into the future is added again."""
@@ -369,7 +369,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.answer(A=make_row("A", "closed", closes=100.0))
         self.rig.event("close_date_updated", closes=1000)
         self.rig.event("close_date_updated", closes=1000)
-        self.rig.told("remove A", "add A")
+        self.rig.expect("remove A", "add A")
         self.rig.at(1120)
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
 
@@ -378,7 +378,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.at(220)
         self.rig.answer(A=make_row("A", "closed", closes=100.0))
         self.rig.event("close_date_updated", closes=50)
-        self.rig.told("remove A")
+        self.rig.expect("remove A")
 
     def test_reopened_market_nobody_remembers(self) -> None:
         """A new close time for an unknown market has REST asked, and its answer decides."""
@@ -386,7 +386,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.event("close_date_updated", "C", closes=-1000)
         self.rig.at(15)
         self.rig.answer(B=make_row("B"))
-        self.rig.told("add B")
+        self.rig.expect("add B")
 
     def test_forgotten_in_the_end(self) -> None:
         """An hour after a market is over it is not remembered: 74,000 settle a day."""

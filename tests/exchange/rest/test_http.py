@@ -16,7 +16,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from gatherer.errors import ConfigError, RestError
 from gatherer.exchange.auth import Signer
 from gatherer.exchange.rest.client import RestClient
-from gatherer.exchange.rest.http import clock_skew, make_http_client
+from gatherer.exchange.rest.http import make_http_client
 from gatherer.exchange.tls.trust import PlatformTrustAnd, trust_root
 from tests.support.certificates import Authority
 
@@ -156,9 +156,3 @@ class TrustTests(SynchronousTestCase):
         Path(garbage).write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         for path in (missing, empty, garbage):
             self.assertIn(path, str(self.assertRaises(ConfigError, trust_root, path)))
-
-    def test_date_headers(self) -> None:
-        """A Date header gives the skew; a missing or odd one gives none."""
-        self.assertEqual(clock_skew("Thu, 15 Oct 2026 14:00:00 GMT", 1792072803.0), 3.0)
-        for odd in ("", "yesterday", "Thu, 99 Oct 2026 14:00:00 GMT"):
-            self.assertIsNone(clock_skew(odd, 0.0))

@@ -8,7 +8,6 @@ from zope.interface.verify import verifyObject
 from gatherer.core.backoff import Backoff
 from gatherer.errors import LocalProtocolError, RemoteProtocolError, UpgradeRefused
 from gatherer.exchange.interfaces import IWebSocketClient
-from gatherer.exchange.websocket.client import Phase
 from tests.support.sockets import Rig
 
 
@@ -106,7 +105,7 @@ class WebSocketClientTests(SynchronousTestCase):
         answer = refusal("401 Unauthorized", b'{"error":"no"}', b"Date: Fri, 15 Jan 2027 07:59:25 GMT\r\n")
         protocol = self.rig.connector.accept()
         protocol.dataReceived(answer[:-5])
-        self.assertEqual(self.client.phase, Phase.DIALING)
+        self.assertEqual(self.client.state, "dialing")
         protocol.dataReceived(answer[-5:])
         self.rig.clock.advance(0)
         error = self.rig.listener.calls[-1][1]
@@ -148,14 +147,14 @@ class WebSocketClientTests(SynchronousTestCase):
         self.rig.connector.accept()
         self.rig.clock.pump([10, 0])
         self.assertIn("not open within 10.0 s", str(self.rig.listener.calls[-1][1]))
-        self.assertEqual(self.client.phase, Phase.BACKOFF)
+        self.assertEqual(self.client.state, "backoff")
         self.stopped()
 
     def test_a_dial_that_hangs_is_given_up(self) -> None:
         """The same before TCP is up."""
         self.client.start()
         self.rig.clock.pump([0, 10])
-        self.assertEqual((self.rig.connector.stopped, self.client.phase), (1, Phase.BACKOFF))
+        self.assertEqual((self.rig.connector.stopped, self.client.state), (1, "backoff"))
         self.stopped()
 
     def test_a_429_slows_every_dial(self) -> None:
@@ -177,7 +176,7 @@ class WebSocketClientTests(SynchronousTestCase):
         error = self.rig.listener.calls[-1][1]
         assert isinstance(error, RemoteProtocolError)
         self.assertIn("no ping", str(error))
-        self.assertEqual(self.client.phase, Phase.BACKOFF)
+        self.assertEqual(self.client.state, "backoff")
         self.stopped()
 
     def test_send_needs_an_open_socket(self) -> None:
@@ -195,7 +194,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.assertNoResult(done)
         self.stopped()
         self.successResultOf(done)
-        self.assertEqual(self.client.phase, Phase.STOPPED)
+        self.assertEqual(self.client.state, "stopped")
 
     def test_stopping_in_every_phase_leaves_nothing(self) -> None:
         """Idle, queued, dialling, upgrading, waiting, and twice."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gatherer.exchange.interfaces import IWebSocketListener
-from gatherer.exchange.websocket import client as compression
+from gatherer.exchange.websocket.client import compression_options
 from gatherer.exchange.websocket.protocol import CLOSE_TIMEOUT
 from tests.support.frames import BINARY, CLOSE, COMPRESSED, PING, PONG, TEXT, Deflater, close, fragments, frame, parse
 from tests.support.sockets import URL, RecordingListener, Rig, acceptance
@@ -84,7 +84,7 @@ def stock(extensions: str) -> tuple[Side, bytes]:
     factory = WebSocketClientFactory(url=URL, reactor=Clock())
     factory.setProtocolOptions(
         failByDrop=False, openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0,
-        maxFramePayloadSize=LIMIT, maxMessagePayloadSize=LIMIT, **compression.options(bool(extensions)),
+        maxFramePayloadSize=LIMIT, maxMessagePayloadSize=LIMIT, **compression_options(bool(extensions)),
     )  # fmt: skip
     factory.protocol = StockProtocol
     protocol: Any = factory.buildProtocol(None)
