@@ -11,11 +11,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from gatherer.config.settings import Key, Settings, every_key, tables
-from gatherer.config.validate import check_together, checked, from_text, one_line, shown
+from gatherer.config.validate import check_together, checked, from_text, shown
 from gatherer.errors import ConfigError
+from gatherer.text import one_line
 
 __all__ = ["Settings", "load"]
 
+MAX_ERROR = 10_000
+"""Characters of an error: more than two of the longest paths."""
 PREFIX = "GATHERER_"
 MAX_BYTES = 1_000_000
 """A settings file is a few kilobytes: what is larger is some other file."""
@@ -40,7 +43,7 @@ def load(path: str | None, environ: Mapping[str, str]) -> Settings:
     except OSError as error:
         raise ConfigError(f"the working directory cannot be used: {error.strerror}") from None
     except ConfigError as error:
-        raise ConfigError(one_line(str(error))) from None
+        raise ConfigError(one_line(error, MAX_ERROR)) from None
 
 
 def _load(path: str | None, environ: Mapping[str, str]) -> Settings:

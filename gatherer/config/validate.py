@@ -10,14 +10,10 @@ from gatherer.config.keys import Form, Key
 from gatherer.config.settings import ManholeSettings, PoolSettings, ReconnectSettings, Settings
 from gatherer.core.urls import REST_SCHEMES, WEBSOCKET_SCHEMES, check_url
 from gatherer.errors import ConfigError
+from gatherer.text import one_line
 
 MAX_SHOWN = 60
 """Characters of a wrong value in an error text."""
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks and other things a terminal might act upon."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 def shown(value: Any) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from gatherer.text import short_number, short_span, whole
 from gatherer.top.state import ConnectionRow
-from gatherer.top.text import PLAIN_SYMBOLS, SYMBOLS, Line, Span, count, seconds, short
+from gatherer.top.text import PLAIN_SYMBOLS, SYMBOLS, Line, Span
 
 ROLES = {"ticker": "tickers", "trade": "trades", "market_lifecycle": "lifecycle", "orderbook_delta": "order books"}
 STYLES = {"live": "good", "loading": "busy", "dialing": "busy", "waiting": "bad", "stopped": "dim"}
@@ -69,7 +70,11 @@ def _cell(connection: ConnectionRow, cell: int, is_chosen: bool, plain: bool) ->
     if cell >= CELLS[1]:
         text += f" {_load(connection):>5}"
     if cell >= CELLS[0]:
-        age = "" if connection.age is None or connection.kind == "waiting" else seconds(connection.age).replace(" ", "")
+        age = (
+            ""
+            if connection.age is None or connection.kind == "waiting"
+            else short_span(connection.age).replace(" ", "")
+        )
         text += f" {age[:4]:>4}"
     rest = cell - len(text) - 1
     body = "chosen" if is_chosen else "bad" if connection.kind == "waiting" else "warn" if connection.gaps else ""
@@ -80,10 +85,14 @@ def _load(connection: ConnectionRow) -> str:
     if connection.kind == "waiting":
         return "down" if connection.dial_in is None else f"-{connection.dial_in:.0f}s"
     if connection.kind == "loading":
-        return f"{short(connection.owed)}?"[:5]
+        return f"{short_number(connection.owed)}?"[:5]
     if connection.kind != "live" or connection.draining:
         return "drain" if connection.draining else connection.state[:5]
-    return short(connection.held) if connection.role == "orderbook_delta" else f"{short(connection.rate)}/s"[:5]
+    return (
+        short_number(connection.held)
+        if connection.role == "orderbook_delta"
+        else f"{short_number(connection.rate)}/s"[:5]
+    )
 
 
 def describe(connection: ConnectionRow) -> str:
@@ -92,13 +101,13 @@ def describe(connection: ConnectionRow) -> str:
     if connection.draining:
         parts.append("being drained")
     if connection.dial_in is not None:
-        parts.append(f"next dial in {seconds(connection.dial_in)}")
+        parts.append(f"next dial in {short_span(connection.dial_in)}")
     if connection.role == "orderbook_delta":
-        parts.append(f"{count(connection.wanted)} wanted, {count(connection.held)} held, {count(connection.owed)} due")
-    parts.append(f"{short(connection.rate)} msg/s")
+        parts.append(f"{whole(connection.wanted)} wanted, {whole(connection.held)} held, {whole(connection.owed)} due")
+    parts.append(f"{short_number(connection.rate)} msg/s")
     if connection.age is not None:
-        parts.append(f"last message {seconds(connection.age)} ago")
-    parts.append(f"{count(connection.gaps)} gaps, {count(connection.reconnects)} lost sockets")
+        parts.append(f"last message {short_span(connection.age)} ago")
+    parts.append(f"{whole(connection.gaps)} gaps, {whole(connection.reconnects)} lost sockets")
     return ", ".join(parts)
 
 

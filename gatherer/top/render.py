@@ -3,24 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gatherer.text import percent, printable, short_number, short_span, whole
 from gatherer.top import grid
 from gatherer.top.state import DashboardState, Figures
-from gatherer.top.text import (
-    PLAIN_SPARKS,
-    SPARKS,
-    Line,
-    Span,
-    clean,
-    clip,
-    count,
-    flow,
-    seconds,
-    share,
-    short,
-    sparkline,
-    spread,
-    wrap,
-)
+from gatherer.top.text import PLAIN_SPARKS, SPARKS, Line, Span, clip, flow, sparkline, spread, wrap
 
 WORDS = {
     "ok": ("good", "healthy"), "starting": ("busy", "starting"), "degraded": ("warn", "degraded"),
@@ -71,7 +57,9 @@ def render(state: DashboardState, view: View, columns: int, rows: int, now: floa
     lines = lines[: max(0, rows - len(foot))]
     if view.keys:
         lines += [[] for _ in range(rows - len(lines) - len(foot))]
-    return [clip([Span(clean(span.text), span.style) for span in line], columns) for line in (*lines, *foot)][:rows]
+    return [clip([Span(printable(span.text, " "), span.style) for span in line], columns) for line in (*lines, *foot)][
+        :rows
+    ]
 
 
 def _head(state: DashboardState, view: View, columns: int, now: float, url: str) -> list[Line]:
@@ -80,7 +68,7 @@ def _head(state: DashboardState, view: View, columns: int, now: float, url: str)
     if figures is None:
         freshness = Span("no data yet", "warn")
     elif silent is not None:
-        freshness = Span(f"no data for {seconds(silent)}", "warn")
+        freshness = Span(f"no data for {short_span(silent)}", "warn")
     if figures is None:
         lines = [spread([Span("gatherer", "bold"), Span(f"  {url}", "dim")], [freshness], columns)]
     else:
@@ -107,14 +95,14 @@ def _figures(state: DashboardState, figures: Figures) -> Line:
     rate, volume = sample.get("messages", 0.0), sample.get("megabytes", 0.0)
     missing = figures.markets - figures.books
     return [
-        Span(f"{share(figures.books, figures.markets)} covered", "warn" if missing > 0 else ""),
-        Span(f"{count(figures.books)} of {count(figures.markets)} books", "dim"),
-        Span(f"{short(rate)} msg/s"),
+        Span(f"{percent(figures.books, figures.markets)} covered", "warn" if missing > 0 else ""),
+        Span(f"{whole(figures.books)} of {whole(figures.markets)} books", "dim"),
+        Span(f"{short_number(rate)} msg/s"),
         Span(f"{volume:.2f} MB/s"),
-        Span(f"{count(figures.gaps)} gaps", "warn" if figures.gaps else ""),
-        Span(f"{count(figures.reconnects)} lost sockets"),
-        Span(f"{short(figures.backlog)} waiting"),
-        Span(f"{count(figures.dropped)} dropped", "bad" if figures.dropped else ""),
+        Span(f"{whole(figures.gaps)} gaps", "warn" if figures.gaps else ""),
+        Span(f"{whole(figures.reconnects)} lost sockets"),
+        Span(f"{short_number(figures.backlog)} waiting"),
+        Span(f"{whole(figures.dropped)} dropped", "bad" if figures.dropped else ""),
     ]
 
 
@@ -125,7 +113,7 @@ def _plots(state: DashboardState, view: View, columns: int) -> list[Line]:
     for name, column in (("msg/s", "messages"), ("backlog", "backlog")):
         numbers = [sample.get(column, 0.0) for sample in state.samples]
         spark, top = sparkline(numbers, room, sparks), max(numbers, default=0.0)
-        line += [Span(f"{name} ", "dim"), Span(spark.rjust(room), "busy"), Span(f" {short(top):<6} ", "dim")]
+        line += [Span(f"{name} ", "dim"), Span(spark.rjust(room), "busy"), Span(f" {short_number(top):<6} ", "dim")]
     return [line, []]
 
 

@@ -1,4 +1,4 @@
-"""Lines of styled text for a terminal, and numbers as people read them. Pure."""
+"""Lines of styled text for a terminal. Pure."""
 
 import textwrap
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 SYMBOLS = {"live": "●", "loading": "◐", "dialing": "○", "waiting": "✕", "stopped": "■"}
 PLAIN_SPARKS = "._-=+*%#"
 PLAIN_SYMBOLS = {"live": "*", "loading": "+", "dialing": "o", "waiting": "x", "stopped": "-"}
-"""For terminals that have only ASCII."""
+"""For terminals that show only ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,8 @@ class Span:
 Line = list[Span]
 
 
-def clean(text: str) -> str:
-    """Without what could move the cursor or colour the screen: the exchange's words are quoted in events."""
-    return "".join(" " if category(char).startswith(("C", "Z")) else char for char in text)
-
-
 def width(text: str) -> int:
-    """Columns it takes."""
+    """Columns that the text takes."""
     return sum(_columns(char) for char in text)
 
 
@@ -39,7 +34,7 @@ def _columns(char: str) -> int:
 
 
 def clip(line: Line, columns: int) -> Line:
-    """What of it fits."""
+    """The part of the line that fits."""
     clipped: Line = []
     for span in line:
         text = ""
@@ -56,7 +51,7 @@ def clip(line: Line, columns: int) -> Line:
 
 
 def spread(left: Line, right: Line, columns: int) -> Line:
-    """One at each end of the line; the right one is whole, as long as it fits at all."""
+    """One text at each end of the line. The right one is cut only if it does not fit alone."""
     room = columns - _length(right)
     if room <= 0:
         return clip(right, columns)
@@ -65,7 +60,7 @@ def spread(left: Line, right: Line, columns: int) -> Line:
 
 
 def flow(spans: Line, columns: int, between: str = "  ") -> list[Line]:
-    """As many lines as it takes, each span whole."""
+    """Lines of whole spans, as many lines as they need."""
     lines: list[Line] = [[]]
     for span in spans:
         line = lines[-1]
@@ -81,42 +76,13 @@ def _length(line: Line) -> int:
 
 
 def wrap(text: str, columns: int, indent: int = 0) -> list[str]:
-    """Lines of whole words where there are any; the second and later ones are indented."""
+    """Lines of whole words where possible. All lines but the first are indented."""
     return textwrap.wrap(text, max(columns, indent + 1, 1), subsequent_indent=" " * indent) or [""]
 
 
-def count(number: float) -> str:
-    """12,345."""
-    return f"{number:,.0f}"
-
-
-def short(number: float) -> str:
-    """Of at most five characters: 9,999 and 12.3k and 1.08M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if number >= size:
-            scaled = number / (1e3 if unit == "k" else size)
-            return f"{scaled:.{0 if scaled >= 100 else 1}f}{unit}"
-    return count(number) if number >= 10 or number == int(number) else f"{number:.1f}"
-
-
-def seconds(number: float) -> str:
-    """Whole seconds, minutes, hours or days."""
-    for size, unit in ((172_800, 86_400), (5_400, 3_600), (100, 60)):
-        if number >= size:
-            return f"{number / unit:.0f} {'d' if unit == 86_400 else 'h' if unit == 3_600 else 'min'}"
-    return f"{number:.0f} s"
-
-
-def share(part: int, whole: int) -> str:
-    """Percent, never 100 while something is missing."""
-    if whole <= 0:
-        return "-"
-    percent = part * 10_000 // whole / 100
-    return "100 %" if percent == 100 else f"{percent:.2f} %"
-
-
 def sparkline(numbers: list[float], columns: int, sparks: str = SPARKS) -> str:
-    """The newest at the right; when there are more numbers than columns, each column is the highest of its share."""
+    """A bar for each number, the newest at the right. With more numbers than columns, each bar is the highest of a
+    few."""
     if not numbers or columns < 1:
         return ""
     per_column = -(-len(numbers) // columns)

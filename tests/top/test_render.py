@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.text import printable
 from gatherer.top import grid
 from gatherer.top.client import EventParser
 from gatherer.top.keys import KeyBindings
 from gatherer.top.render import Details, View, render
 from gatherer.top.state import DashboardError, DashboardState
-from gatherer.top.text import Span, clean, clip, seconds, share, short, sparkline, width
+from gatherer.top.text import Span, clip, sparkline, width
 from tests.top.support import dashboard, tick
 
 URL = "http://127.0.0.1:9090"
@@ -262,21 +263,7 @@ class EventParserTests(SynchronousTestCase):
 
 
 class TextTests(SynchronousTestCase):
-    """Numbers and lines."""
-
-    @given(st.floats(0, 9.9e11))
-    def test_short_numbers_are_short(self, number: float) -> None:
-        """At most six characters, whatever the number."""
-        self.assertLessEqual(len(short(number)), 6, number)
-
-    def test_examples(self) -> None:
-        """As people read them."""
-        self.assertEqual(
-            [short(n) for n in (0, 0.25, 9.5, 812.4, 9_999, 12_345, 1_080_000)],
-            ["0", "0.2", "9.5", "812", "9,999", "12.3k", "1.1M"],
-        )
-        self.assertEqual([seconds(n) for n in (0.4, 99, 100, 7_200, 200_000)], ["0 s", "99 s", "2 min", "2 h", "2 d"])
-        self.assertEqual([share(*n) for n in ((5, 5), (99_999, 100_000), (0, 0))], ["100 %", "99.99 %", "-"])
+    """Lines of styled text."""
 
     @given(st.lists(st.floats(0, 1e9), max_size=400), st.integers(1, 100))
     def test_sparklines_fit(self, numbers: list[float], columns: int) -> None:
@@ -289,7 +276,7 @@ class TextTests(SynchronousTestCase):
     @given(st.text(max_size=50), st.integers(0, 60))
     def test_clipping(self, text: str, columns: int) -> None:
         """No line is longer than it may be, and a line that fits is not cut."""
-        text = clean(text)
+        text = printable(text, " ")
         (clipped,) = clip([Span(text)], columns) or [Span("")]
         self.assertLessEqual(width(clipped.text), columns)
         if width(text) <= columns:

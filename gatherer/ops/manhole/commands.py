@@ -145,7 +145,10 @@ class Prompt:
 
         last is a duration such as "90s", "10m" or "2h"; a hundred gaps of each connection are remembered.
         """
-        seconds, now = parse_span(last), self._clock.seconds()
+        try:
+            seconds, now = parse_span(last), self._clock.seconds()
+        except ValueError as error:
+            raise AdminError(str(error)) from None
         return _text(views.gap_lines(self._steering.gaps(now - seconds), seconds, now, self._caller.width()))
 
     # -- steering ---------------------------------------------------------------------------------
