@@ -1,16 +1,16 @@
-"""Every error of ours, sorted by whose fault it is."""
+"""The errors of gatherer, sorted by whose fault they are. Facts are attributes; a docstring explains to operators."""
 
 
 class GathererError(Exception):
-    """Root of all errors gatherer raises on purpose."""
+    """The base class of all errors that gatherer raises on purpose."""
 
 
 class LocalProtocolError(GathererError):
-    """We broke a rule of the protocol: a bug of ours, please report it."""
+    """gatherer broke a rule of the protocol. This is a bug; please report it."""
 
 
 class RemoteProtocolError(GathererError):
-    """The exchange sent something its own documentation does not allow."""
+    """The exchange sent something that its own documentation does not allow."""
 
 
 class CommandRejected(GathererError):
@@ -24,7 +24,7 @@ class CommandRejected(GathererError):
 
 
 class CommandTimeout(GathererError):
-    """No reply came in time. Whether the command took effect is not known."""
+    """No reply came in time. The command may or may not have taken effect."""
 
     def __init__(self, command_id: int, seconds: float) -> None:
         super().__init__(f"no reply to command {command_id} within {seconds} s")
@@ -33,7 +33,7 @@ class CommandTimeout(GathererError):
 
 
 class SessionLost(GathererError):
-    """The socket that carried the command is gone, and all its state with it."""
+    """The socket of the command is closed, and its state is lost."""
 
 
 class UpgradeRefused(GathererError):
@@ -48,16 +48,16 @@ class UpgradeRefused(GathererError):
 
 
 class TlsError(GathererError):
-    """No secure connection to the exchange: its certificate did not pass, or the encrypted stream was damaged, cut
-    short or of a kind we refuse. A certificate of your own authority needs `[exchange] ca_file`."""
+    """There is no secure connection to the exchange. Its certificate was refused, or the encrypted stream was damaged,
+    cut short or of a kind that we refuse. A certificate of your own authority needs `[exchange] ca_file`."""
 
 
 class NoCapacity(GathererError):
-    """No connection that is up has room for another market."""
+    """No live connection has room for another market."""
 
 
 class RestError(GathererError):
-    """A REST request failed for good: `status` is None when no response came."""
+    """A REST request failed finally. `status` is None if there was no response."""
 
     def __init__(self, endpoint: str, reason: str, status: int | None = None) -> None:
         super().__init__(f"{endpoint}: {reason}")
@@ -67,7 +67,7 @@ class RestError(GathererError):
 
 
 class StartupFailed(GathererError):
-    """The service cannot do its job and says so instead of pretending."""
+    """Too few connections came up in time; the service ends."""
 
 
 class ConfigError(GathererError):
@@ -75,8 +75,8 @@ class ConfigError(GathererError):
 
 
 class AdminError(GathererError):
-    """An operator asked for something that makes no sense or cannot be had; the text is the answer."""
+    """An operator asked for something wrong or impossible; the text is the answer."""
 
 
 class CutByOperator(GathererError):
-    """An operator cut the socket."""
+    """An operator closed the socket."""

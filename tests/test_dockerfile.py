@@ -12,7 +12,7 @@ from socket import socket
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from gatherer.config.load import load
+from gatherer.config import load_settings
 from tests.support.processes import twistd
 
 TREE = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ class DockerfileTests(SynchronousTestCase):
     def test_its_environment_is_valid(self) -> None:
         """The settings it sets exist, and the pages are on the port that is exposed and asked for health."""
         environ = dict(pair.split("=", 1) for name, rest in instructions() if name == "ENV" for pair in rest.split())
-        listen = load(None, environ).web.listen
+        listen = load_settings(None, environ).web.listen
         self.assertEqual(listen, f"tcp:{PORT}")
         self.assertEqual(last("EXPOSE"), PORT)
         self.assertIn(f":{PORT}/health", last("HEALTHCHECK"))

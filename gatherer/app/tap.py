@@ -21,8 +21,7 @@ from gatherer.app.demo import Demo
 from gatherer.app.open_files import allow_files, files_needed
 from gatherer.app.options import GathererOptions
 from gatherer.app.reload import Reloader
-from gatherer.config import load as config
-from gatherer.config.settings import LogSettings, Settings
+from gatherer.config import LogSettings, Settings, load_settings
 from gatherer.daemon.program import OneLineUsageErrors, Program
 from gatherer.daemon.signals import (
     SignalActions,
@@ -70,7 +69,7 @@ class LoggingProgram(Program):
 
 def load(options: GathererOptions) -> Settings:
     """The settings of the file, the environment and the command line. Raises ConfigError."""
-    settings = config.load(options["config"], os.environ)
+    settings = load_settings(options["config"], os.environ)
     if options["log-format"]:
         settings = replace(settings, log=replace(settings.log, format=options["log-format"]))
     return settings
@@ -123,7 +122,7 @@ def steered(
         systemd = SystemdService(send, watchdog, *parts, reactor, time.monotonic_ns)
         gatherer.addService(systemd)
         reload = partial(systemd.around, reload)
-    controls.take(gatherer.hurry, reload, dump.write)
+    controls.start(gatherer.hurry, reload, dump.write)
     return gatherer
 
 
@@ -152,7 +151,7 @@ def makeService(options: GathererOptions) -> IService:
         raise SystemExit(0)
     gc.freeze()  # what was imported stays: each full collection would walk through it, 20 ms long
     explain_crashes()
-    stop_on_signals(reactor, controls.hurry)
+    stop_on_signals(reactor, controls.stop_sooner)
     call_on_signal(reactor, signal.SIGHUP, controls.reload)
     call_on_signal(reactor, signal.SIGUSR1, controls.dump)
     program = LoggingProgram(settings.log, options.parent or {}, levels)

@@ -1,4 +1,4 @@
-"""The settings as texts for people: conf/gatherer.toml and the reference page. Pure; a test keeps both up to date."""
+"""Writes conf/gatherer.toml and the reference page from the declared keys. Pure; a test keeps both up to date."""
 
 import textwrap
 from typing import Any
@@ -10,7 +10,7 @@ WIDTH = 110
 HEAD = """\
 # Settings of gatherer: every key with its default value, its unit and the reason for it.
 #
-# Only [exchange] key_id and private_key_file have to be filled in; whatever is left out keeps its default.
+# Only [exchange] key_id and private_key_file are required. A key that is left out keeps its default.
 # An environment variable GATHERER_<TABLE>_<KEY>, such as GATHERER_POOL_DIAL_RATE, overrides this file.
 # A relative path starts from the working directory, and "~" is the home directory.
 # The test tests/config/test_conf_files.py keeps this file equal to the defaults in gatherer/config.
@@ -18,15 +18,15 @@ HEAD = """\
 MARKDOWN_HEAD = """\
 # Settings
 
-Written from `gatherer/config`; CONTRIBUTING.md says how to write it anew. `conf/gatherer.toml` is the same as a file
-to start from, `conf/demo-exchange.toml` one for Kalshi's demo environment.
+Generated from `gatherer/config`; CONTRIBUTING.md has the command. `conf/gatherer.toml` has the same keys as a file to
+start from. `conf/demo-exchange.toml` is for Kalshi's demo environment.
 
 An environment variable `GATHERER_<TABLE>_<KEY>` overrides the file. Unknown tables, keys and `GATHERER_` variables
-are errors. A relative path starts from the working directory; `~` is the home directory. Every path is made absolute
-at the start.
+are errors. A relative path starts from the working directory; `~` is the home directory. All paths become absolute at
+the start.
 
-After SIGHUP the file is read again (`docs/running.md`). The column "reload" says what a new value then does: it counts
-*at once*, from the *next session* on (what is open stays as it is), or only after a *restart*.
+After SIGHUP the file is read again (`docs/running.md`). The column "reload" says when a new value then takes effect:
+*at once*, from the *next session* on (open sessions keep the old value), or only after a *restart*.
 """
 
 
@@ -50,7 +50,7 @@ def toml_value(value: Any) -> str:
 
 
 def limits(key: Key) -> str:
-    """What values a key may have, in words: unit and bounds, choices, form of the text. Empty for switch and path."""
+    """The values that a key may have, in words: unit and bounds, choices, or form. Empty for switches and paths."""
     spec = key.spec
     if spec.choices:
         names = ", ".join(toml_value(choice) for choice in spec.choices)

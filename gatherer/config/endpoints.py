@@ -1,4 +1,4 @@
-"""Check endpoint strings before anything listens: a typing error must not wait for the start to show."""
+"""Checks endpoint strings when the settings are read, before anything listens."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ _TCP = (TCP4ServerEndpoint, TCP6ServerEndpoint, SSL4ServerEndpoint)
 
 
 def server_endpoint(text: str, where: str) -> Any:
-    """The endpoint an endpoint string means, good for looking at only: it is bound to no reactor.
+    """Parse an endpoint string. The result is only for inspection: it has no reactor.
 
-    ConfigError, beginning with `where`, for one that Twisted does not understand or that cannot be listened on.
+    Raises ConfigError, which begins with `where`, if Twisted does not understand it or cannot listen on it.
     """
     try:
         endpoint = serverFromString(object(), text)
-    except Exception as error:  # a plugin parses it, and what it raises is up to the plugin
+    except Exception as error:  # a plugin may parse it, and raise anything
         cause = str(error) or type(error).__name__
         raise ConfigError(
             f'{where} must be a Twisted endpoint string such as "tcp:9090:interface=127.0.0.1", not "{text}" ({cause})'
@@ -35,26 +35,26 @@ def server_endpoint(text: str, where: str) -> Any:
 
 
 def is_remote(text: str, where: str) -> bool:
-    """Whether other machines can reach a TCP endpoint; of others (unix, systemd) the owner decides, and it is False."""
+    """Whether other machines can reach a TCP endpoint. False for other kinds (unix, systemd): their owner decides."""
     endpoint = server_endpoint(text, where)
-    # The attribute is private to Twisted; were it gone, each endpoint would count as remote, none as loopback.
+    # The attribute is private to Twisted. Without it, every TCP endpoint counts as remote.
     return isinstance(endpoint, _TCP) and not is_loopback(getattr(endpoint, "_interface", ""))
 
 
 def is_local(text: str, where: str) -> bool:
-    """Whether an endpoint can surely be reached from this machine only: a unix socket, or TCP on loopback. Of others
-    (`systemd:`, `haproxy:` and what plugins bring) the string does not tell. ConfigError as `server_endpoint`."""
+    """Whether only this machine can reach an endpoint: a unix socket, or TCP on loopback. False for other kinds
+    (`systemd:`, `haproxy:`, plugins), because the string does not say. Raises ConfigError as `server_endpoint`."""
     endpoint = server_endpoint(text, where)
     if isinstance(endpoint, UNIXServerEndpoint):
         return True
-    # The attribute is private to Twisted; were it gone, no endpoint would count as local.
+    # The attribute is private to Twisted. Without it, no TCP endpoint counts as local.
     return isinstance(endpoint, _TCP) and is_loopback(getattr(endpoint, "_interface", ""))
 
 
 def require_local(text: str, where: str) -> None:
-    """ConfigError for an endpoint that other machines can reach."""
+    """Raise ConfigError if other machines can reach the endpoint, or might."""
     if not is_local(text, where):
         raise ConfigError(
-            f"{where} may be reached from this machine only: end it with :interface=127.0.0.1 or take a unix socket, "
+            f"{where} must be reachable from this machine only: end it with :interface=127.0.0.1 or use a unix socket, "
             "or set allow_remote = true"
         )

@@ -1,4 +1,4 @@
-"""How a key is described: type and default by its dataclass field, all else by a `Spec` in the field's metadata."""
+"""How a key is declared: a dataclass field has its type and default, and a `Spec` in its metadata has the rest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Form(Enum):
-    """What a text must look like beyond being text."""
+    """The form that a text must have."""
 
     PLAIN = "text"
     WEBSOCKET_URL = "a wss:// URL"
@@ -18,17 +18,17 @@ class Form(Enum):
 
 
 class Reload(Enum):
-    """When a new value counts after SIGHUP."""
+    """When a new value takes effect after SIGHUP."""
 
     NOW = "at once"
     NEXT = "next session"
-    """From the next dial or session on; what is open stays as it is."""
+    """From the next dial or session; open sessions keep the old value."""
     RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is known of a key besides its type and default. Bounds are inclusive; texts and switches have none."""
+    """Everything about a key but its type and default. Bounds are inclusive; texts and switches have none."""
 
     meaning: str
     reason: str
@@ -42,7 +42,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of one table, for whoever reads, checks or documents it."""
+    """One key of one table."""
 
     table: str
     name: str
@@ -59,7 +59,7 @@ class Key:
 def number(
     default: float, unit: str, low: float, high: float, meaning: str, reason: str, reload: Reload = Reload.RESTART
 ) -> Any:
-    """A key that is a number: an int or a float, as its default is."""
+    """A key that is a number of the type of its default, int or float."""
     return field(default=default, metadata={"spec": Spec(meaning, reason, unit, low, high, reload=reload)})
 
 
@@ -67,7 +67,7 @@ def text(
     default: str, meaning: str, reason: str, form: Form = Form.PLAIN, choices: tuple[str, ...] = (),
     reload: Reload = Reload.RESTART,
 ) -> Any:  # fmt: skip
-    """A key that is a text. An empty one means "not set" where the form allows it."""
+    """A key that is a text. An empty text means "not set" if the form allows it."""
     return field(default=default, metadata={"spec": Spec(meaning, reason, choices=choices, form=form, reload=reload)})
 
 
@@ -77,7 +77,7 @@ def switch(default: bool, meaning: str, reason: str, reload: Reload = Reload.RES
 
 
 def keys_of(table: str, cls: Any) -> Iterator[Key]:
-    """The keys of one table, in their order; `cls` is its dataclass."""
+    """The keys of one table, in order; `cls` is its dataclass."""
     for each in fields(cls):
         assert isinstance(each.type, type), "the annotations of settings are plain classes"
         yield Key(table, each.name, each.type, each.default, each.metadata["spec"])

@@ -1,7 +1,7 @@
-"""Read the settings: a TOML file, then `GATHERER_<TABLE>_<KEY>` variables over it, every value checked.
+"""Reads the settings: a TOML file, then `GATHERER_<TABLE>_<KEY>` variables, which override it. Checks every value.
 
-What can be set is written down in `gatherer.config.settings`. Each `ConfigError` is one line that names the file or the
-variable, the table and the key, and what was expected. Values are never logged or repeated in full.
+`gatherer.config.settings` declares the keys. Each `ConfigError` is one line that names the file or the variable, the
+table, the key, and what was expected. Long values are never repeated in full, and no value is logged.
 """
 
 import tomllib
@@ -15,28 +15,26 @@ from gatherer.config.validate import check_together, checked, from_text, shown
 from gatherer.errors import ConfigError
 from gatherer.text import one_line
 
-__all__ = ["Settings", "load"]
-
 MAX_ERROR = 10_000
 """Characters of an error: more than two of the longest paths."""
 PREFIX = "GATHERER_"
 MAX_BYTES = 1_000_000
-"""A settings file is a few kilobytes: what is larger is some other file."""
+"""A settings file has a few kilobytes. A larger file is something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value somebody set, and where."""
+    """A value, and where it was set."""
 
     value: Any
     where: str
 
 
-def load(path: str | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of a file (None: only defaults), with the variables of `environ` over it. Else one `ConfigError`.
+def load_settings(path: str | None, environ: Mapping[str, str]) -> Settings:
+    """The settings of a file (None: only defaults), overridden by the variables of `environ`. Raises `ConfigError`.
 
-    Paths in the result are absolute, so that going to the background or to another folder changes nothing: relative
-    ones start from the working directory, wherever they were set. `min_healthy` is lowered to the size of the plan.
+    Paths in the result are absolute, so that a later change of the working directory does not matter. Relative paths
+    start from the working directory. `min_healthy` is lowered to the size of the plan.
     """
     try:
         return _load(path, environ)
@@ -61,25 +59,25 @@ def _load(path: str | None, environ: Mapping[str, str]) -> Settings:
 
 
 def _parse(path: str) -> dict[str, Any]:
-    """The TOML of a file, whatever the file is."""
+    """The TOML of a file. Raises `ConfigError` for anything else."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > MAX_BYTES:
-        raise ConfigError(f"{path}: is larger than {MAX_BYTES:,} bytes, so it is no settings file")
+        raise ConfigError(f"{path}: is larger than {MAX_BYTES:,} bytes, so it is not a settings file")
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}: is no text in UTF-8 (line {line}, byte {error.start})") from None
+        raise ConfigError(f"{path}: is not text in UTF-8 (line {line}, byte {error.start})") from None
     except RecursionError:
-        raise ConfigError(f"{path}: is no settings file: brackets are nested too deeply") from None
+        raise ConfigError(f"{path}: is not a settings file: brackets are nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or a number with too many digits
         lines = data.count(b"\n") + 1
         cause = str(error).replace("at end of document", f"at the end, line {lines}")
-        raise ConfigError(f"{path}: is no valid TOML: {cause}") from None
+        raise ConfigError(f"{path}: is not valid TOML: {cause}") from None
 
 
 def _from_file(document: Mapping[str, Any], path: str) -> dict[tuple[str, str], Given]:
@@ -112,11 +110,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, str], Given
 def _unknown_table(table: str, content: Any) -> str:
     if isinstance(content, dict):
         return f"there is no table [{one_line(table)}]{_closest(table, tables())}"
-    return f"key {shown(table)} stands in no table{_hint(table, '')}"
+    return f"key {shown(table)} is outside of every table{_hint(table, '')}"
 
 
 def _hint(name: str, table: str) -> str:
-    """Where an unknown key may belong: the nearest name of its own table, else the same name in another one."""
+    """What an unknown key may mean: the closest name of its table, else the same name in another table."""
     if close := get_close_matches(name, [key.name for key in every_key() if key.table == table], 1):
         return f"; did you mean {close[0]}?"
     homes = [f"[{key.table}] {key.name}" for key in _keys_named(name)]

@@ -1,4 +1,4 @@
-"""Tables about everything behind the sockets: markets, capture, pages, log."""
+"""The tables about everything else: markets, capture, pages, log."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from gatherer.config.keys import Form, Reload, number, switch, text
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """How the list of markets is kept right."""
+    """How the list of markets stays correct."""
 
     reconcile_interval: float = number(
         300.0,
         "seconds",
         1,
         86_400,
-        "time between two complete walks over the REST list of markets",
-        "repairs what events missed; one walk reads about 190 pages and takes 1 to 3 minutes",
+        "time between two complete reads of the REST list of markets",
+        "repairs what missed events left wrong; one read takes about 190 pages and 1 to 3 minutes",
         reload=Reload.NOW,
     )
     status_interval: float = number(
@@ -23,8 +23,8 @@ class RegistrySettings:
         "seconds",
         1,
         3600,
-        "time between two looks at the exchange's status",
-        "tells a pause of trading from a fault",
+        "time between two requests for the status of the exchange",
+        "distinguishes a pause of trading from a fault",
         reload=Reload.NOW,
     )
     page_size: int = number(
@@ -32,12 +32,12 @@ class RegistrySettings:
         "markets",
         1,
         1000,
-        "markets asked for in one REST page",
-        "1000 is the most the exchange gives",
+        "markets in one REST page",
+        "1000 is the maximum of the exchange",
     )
     multivariate: str = text(
         "exclude",
-        "whether combination markets (KXMVE...) are carried: not, nothing else, or too",
+        "whether to carry combination markets (KXMVE...): none of them, only them, or all markets",
         "there are millions of them, far above the capacity of one gatherer",
         choices=("exclude", "only", "include"),
     )
@@ -46,24 +46,24 @@ class RegistrySettings:
         "seconds",
         0.1,
         600,
-        "time one REST request may take",
+        "time limit of one REST request",
         "a page of 1000 markets is 2 to 3 MB and takes about half a second",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
-    """Where the messages go."""
+    """Where the messages are written."""
 
     kind: str = text(
         "segments",
-        "which router takes the messages",
-        "segments: files that zstdcat, DuckDB, pandas and polars read as they are",
+        "the kind of router",
+        "segments are files that zstdcat, DuckDB, pandas and polars read directly",
         choices=("segments",),
     )
     directory: str = text(
         "capture",
-        "folder for the segments; made when it does not exist",
+        "folder for the segments; created if it does not exist",
         "give it a file system of its own: a busy day fills tens of gigabytes",
         Form.PATH,
     )
@@ -72,32 +72,32 @@ class RouterSettings:
         "bytes",
         4096,
         2**40,
-        "size of a segment on disk at which the next one is begun",
-        "256 MiB are moved and read at a bearable price",
+        "size of a segment on disk at which the next one begins",
+        "256 MiB are quick enough to copy and to read",
     )
     segment_seconds: float = number(
         300.0,
         "seconds",
         1,
         86_400,
-        "age of a segment at which the next one is begun",
-        "bounds how old a file is when others may take it over",
+        "age of a segment at which the next one begins",
+        "limits how long other programs wait for a finished file",
     )
     flush_interval: float = number(
         1.0,
         "seconds",
         0.01,
         60,
-        "the most that is lost to a kill -9",
-        "shorter costs compression, longer costs data",
+        "time between two writes to disk: the most that kill -9 loses",
+        "a shorter time compresses worse, a longer time loses more",
     )
     buffer_messages: int = number(
         10_000,
         "messages",
         1,
         10_000_000,
-        "messages that may wait for the disk before new ones are dropped, counted and marked",
-        "a slow disk must cost messages we know of, not all memory",
+        "messages that wait for the disk at most; new ones are then dropped, counted and marked",
+        "a slow disk may cost messages, which are counted, but not all memory",
     )
 
 
@@ -108,22 +108,22 @@ class WebSettings:
     listen: str = text(
         "tcp:9090:interface=127.0.0.1",
         'Twisted endpoint string of the pages; "" turns them off',
-        "this machine only, since they are not protected by a password",
+        "only this machine, because no password protects the pages",
         Form.ENDPOINT,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class HealthSettings:
-    """When the health page turns red."""
+    """When the health check fails."""
 
     frozen_after: float = number(
         120.0,
         "seconds",
         0,
         86_400,
-        "silence of all tickers and order books, while trading is on, that is called a frozen feed; 0 for never",
-        "longer than two looks at the exchange's status, which may explain it; a small exchange may need more",
+        "time without a ticker or order book message, during trading, after which the feed is frozen; 0 for never",
+        "longer than two requests for the status of the exchange, which may explain it; a quiet exchange may need more",
     )
 
 
@@ -134,13 +134,13 @@ class ManholeSettings:
     listen: str = text(
         "",
         'Twisted endpoint string, such as tcp:2222:interface=127.0.0.1 or unix:/run/gatherer/manhole; "" keeps it off',
-        "whoever gets in can do everything gatherer can, so it listens on this machine only",
+        "a user who gets in can do everything that gatherer can, so it listens on this machine only",
         Form.ENDPOINT,
     )
     allow_remote: bool = switch(
         False,
-        "whether it may listen where other machines can reach it, or where the string does not tell (systemd:)",
-        "a tunnel through the machine's own sshd is safer: it has one more lock and a log",
+        "whether it may listen where other machines can reach it, or where the string does not say (systemd:)",
+        "a tunnel through sshd of this machine is safer: it has its own login and log",
     )
     authorized_keys_file: str = text(
         "",
@@ -150,25 +150,25 @@ class ManholeSettings:
     )
     host_key_directory: str = text(
         "",
-        "folder where the host key is made and kept; required with listen",
-        "a host key that stays the same lets ssh notice an impostor",
+        "folder where the host key is created and kept; required with listen",
+        "ssh notices another server only if the host key stays the same",
         Form.PATH,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """How the log reads."""
+    """What is logged, and how."""
 
     format: str = text(
         "text",
-        "lines for people, or one JSON object a line for machines",
+        "text lines for people, or one JSON object a line for programs",
         "text for a terminal, json for a log collector",
         choices=("text", "json"),
     )
     level: str = text(
         "info",
-        "the least important events that are logged",
+        "the lowest level that is logged",
         "debug adds commands and replies, never one line per message",
         choices=("debug", "info", "warn", "error", "critical"),
         reload=Reload.NOW,

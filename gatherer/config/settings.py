@@ -1,7 +1,7 @@
-"""What can be set. Only here are a key, its default, its bounds, its meaning and its reason written down.
+"""All settings. The tables, here and in the two `_tables` modules, are the only place that declares a key.
 
-`gatherer.config.load` reads values into it and checks them. `gatherer.config.document` writes conf/gatherer.toml and
-the reference page from it. Values only: nothing is read here.
+`gatherer.config.load` fills and checks them. `gatherer.config.document` writes conf/gatherer.toml and the reference
+page from them. This module reads nothing.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All tables. `gatherer.config.load.load` makes one and checks it; `Settings()` holds the defaults."""
+    """All tables. `load_settings` makes one and checks it; `Settings()` holds the defaults."""
 
     exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
@@ -56,10 +56,10 @@ class Settings:
     manhole: ManholeSettings = field(default_factory=ManholeSettings)
     log: LogSettings = field(default_factory=LogSettings)
     source: str = field(default="settings", compare=False)
-    """Where they came from, for error texts; no table."""
+    """The file they came from, for error texts. Not a table."""
 
     def require_credentials(self) -> None:
-        """ConfigError unless there is a key to sign with. Not part of loading: an exchange of our own makes its own."""
+        """Raise ConfigError if there is no key to sign with. Loading does not check it: `--demo` makes its own key."""
         for name in ("key_id", "private_key_file"):
             if not getattr(self.exchange, name):
                 key = next(key for key in every_key() if (key.table, key.name) == ("exchange", name))
@@ -69,7 +69,7 @@ class Settings:
 
 
 def tables() -> dict[str, Any]:
-    """The dataclass of each table by its name, in their order."""
+    """The dataclass of each table by name, in order."""
     return {each.name: each.type for each in fields(Settings) if is_dataclass(each.type)}
 
 

@@ -1,4 +1,4 @@
-"""Check one value of one key. Every fault is a `ConfigError` that starts with where the value was set."""
+"""Checks each value, and what must hold between values. A `ConfigError` starts with where the value was set."""
 
 import math
 import os
@@ -17,7 +17,7 @@ MAX_SHOWN = 60
 
 
 def shown(value: Any) -> str:
-    """A value as an error text may repeat it."""
+    """A value as an error text repeats it: short, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to print a number of 5000 digits
@@ -29,7 +29,7 @@ def shown(value: Any) -> str:
 
 
 def from_text(key: Key, text: str, where: str) -> Any:
-    """The value that an environment variable means."""
+    """The value of an environment variable in the type of its key."""
     if key.kind is str:
         return text
     word = text.strip()
@@ -44,7 +44,7 @@ def from_text(key: Key, text: str, where: str) -> Any:
 
 
 def checked(key: Key, value: Any, where: str) -> Any:
-    """The value as its dataclass takes it, paths made absolute from the working directory."""
+    """The checked value. Paths become absolute, from the working directory."""
     if key.kind is bool:
         if not isinstance(value, bool):
             raise ConfigError(f"{where} must be true or false, not {shown(value)}")
@@ -104,14 +104,14 @@ def _either(choices: tuple[str, ...]) -> str:
 
 def _path(key: Key, value: str, where: str) -> str:
     if "\0" in value:
-        raise ConfigError(f"{where} must be a path, and no path holds a null character")
+        raise ConfigError(f"{where} must be a path, and a path cannot hold a null character")
     if not value and key.default:
-        raise ConfigError(f"{where} must name a folder or file, not nothing")
+        raise ConfigError(f"{where} must name a folder or a file, and is empty")
     return os.path.abspath(os.path.expanduser(value)) if value else ""
 
 
 def check_together(settings: Settings) -> None:
-    """Raise for the first contradiction."""
+    """Raise ConfigError for the first values that contradict each other."""
     _check_pool(settings.pool, settings.source)
     _check_reconnect(settings.reconnect, settings.source)
     _check_manhole(settings.manhole, settings.source)

@@ -1,10 +1,10 @@
-"""Twisted's epoll reactor with less in the way from a readable socket to its protocol.
+"""Twisted's epoll reactor with less work between a readable socket and its protocol.
 
-With few messages a second over many connections nearly every read brings one message, and the cost per event decides:
-Twisted sets up a logging context for each, which legacy logging asks for and ours does not, and checks what only a
-faulty file descriptor needs. `docs/performance.md` has what that saves, and how uvloop compares.
+With few messages a second on many connections, nearly every read returns one message, and the cost per event matters.
+For each event Twisted sets up a logging context, which only legacy logging uses, and makes checks that only a faulty
+file descriptor needs. `docs/performance.md` has what this saves, and a comparison with uvloop.
 
-Everything but plain "there is something to read" is left to Twisted. Linux only.
+This reactor handles only plain "there is something to read" itself. Linux only.
 """
 
 from errno import EINTR
@@ -19,7 +19,7 @@ class LeanEpollReactor(EPollReactor):  # type: ignore[misc, unused-ignore]
     """Behaves as its base does, except that legacy log events of `doRead` carry no prefix of the connection."""
 
     def doPoll(self, timeout: float | None) -> None:
-        """See `EPollReactor`. Waits for `timeout` seconds at most; None is for ever."""
+        """See `EPollReactor`. Waits for at most `timeout` seconds; None means for ever."""
         try:
             ready = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
         except OSError as error:
@@ -28,7 +28,7 @@ class LeanEpollReactor(EPollReactor):  # type: ignore[misc, unused-ignore]
             raise
         selectables = self._selectables
         for fd, event in ready:
-            selectable = selectables.get(fd)  # None: an event before this one in the list has closed it
+            selectable = selectables.get(fd)  # None: an earlier event of this list has closed it
             if selectable is None:
                 continue
             if event != EPOLLIN:
@@ -36,7 +36,7 @@ class LeanEpollReactor(EPollReactor):  # type: ignore[misc, unused-ignore]
                 continue
             try:
                 why = selectable.doRead()
-            except BaseException as error:  # as Twisted does: whoever fails loses its connection, not the reactor
+            except BaseException as error:  # as Twisted: an error costs its connection, and the reactor goes on
                 log.err()
                 why = error
             if why:

@@ -1,4 +1,4 @@
-"""How twistd meets us: the service maker of `twistd gatherer`."""
+"""The service maker of `twistd gatherer`, and its choice of the reactor."""
 
 import select
 import sys
@@ -9,17 +9,17 @@ from twisted.python.reflect import namedAny
 
 
 class GathererMaker(ServiceMaker):
-    """Sees to the reactor before anything is imported that would take the default one, as autobahn does."""
+    """Chooses the reactor before an import, such as that of autobahn, installs the default one."""
 
     @property
     def options(self) -> Any:
-        """The class of the command line's options; twistd asks for it when it has parsed its own."""
+        """The class of the options. twistd asks for it after it has parsed its own options."""
         choose_reactor()
         return namedAny(self.module).Options
 
 
 def choose_reactor() -> None:
-    """Install `LeanEpollReactor` where there is epoll, unless `twistd --reactor` has installed another."""
+    """Install `LeanEpollReactor` if the system has epoll and `twistd --reactor` has not installed another."""
     if hasattr(select, "epoll") and "twisted.internet.reactor" not in sys.modules:
         from gatherer.daemon.lean_epoll import install
 

@@ -1,4 +1,4 @@
-"""What both of our twistd plugins do the same way: a mistake costs one line, and what cannot start must not stay."""
+"""What both twistd programs share: a wrong option or setting costs one line and ends the program."""
 
 import os
 from typing import Any, NoReturn
@@ -14,10 +14,10 @@ class OneLineUsageErrors:
     """Mix in before `usage.Options`: a wrong command line costs one line instead of twistd's page of help."""
 
     program = ""
-    """What the line begins with."""
+    """The name with which the line begins."""
 
     def parseOptions(self, options: Any = None) -> None:
-        """Parse, or end the program."""
+        """Parse the options, or end the program."""
         try:
             super().parseOptions(options)  # type: ignore[misc]
         except UsageError as error:
@@ -25,7 +25,7 @@ class OneLineUsageErrors:
 
 
 class Program(MultiService):
-    """A service as a program: a ConfigError at its start ends it, before its reactor runs."""
+    """The service of a program. A ConfigError at its start ends the program before the reactor runs."""
 
     def __init__(self, program: str, options: Any) -> None:
         """`options` are twistd's own, a mapping."""
@@ -34,14 +34,14 @@ class Program(MultiService):
         self._options = options
 
     def startService(self) -> None:
-        """Start, or give up in one line."""
+        """Start the services, or end with one line."""
         try:
             super().startService()
         except ConfigError as error:
             self.give_up(error)
 
     def give_up(self, reason: object) -> NoReturn:
-        """End before the reactor runs; leave no pidfile, which twistd removes only after a reactor that ran."""
+        """End before the reactor runs. Removes the pidfile: twistd does that only after the reactor has run."""
         pidfile = self._options.get("pidfile")
         if pidfile and os.path.exists(pidfile):
             os.remove(pidfile)

@@ -1,5 +1,4 @@
-"""How the program ends: status 0 when it was asked to, 1 with one line when it cannot go on. And what else it is asked
-by signals while it runs."""
+"""What signals do, and how the program ends: with status 0 on request, with 1 and one line if it cannot go on."""
 
 import atexit
 import faulthandler
@@ -7,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -16,80 +16,89 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+MAX_THREAD_SECONDS = 0.4
+"""Seconds that threads may go on after all services have stopped."""
+Work = Callable[[], Coroutine[Deferred[Any], Any, Any]]
+"""Makes the coroutine that a signal starts. Any: its result is not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Actions:
+    """What a running service does on signals."""
+
+    stop_sooner: Callable[[], None]
+    reload: Work
+    dump: Work
+
 
 class SignalActions:
-    """Calls come from the reactor, so whatever fails is logged and does not end it."""
+    """What signals do: nothing until `start`, then what the service gave. An error is logged and does not end the
+    reactor, which makes the calls."""
 
     _log = Logger()
 
     def __init__(self) -> None:
         self.status = 0
         """The exit status at the end."""
-        self._hurry: Callable[[], None] | None = None
-        self._reload: Callable[[], Any] | None = None
-        self._dump: Callable[[], Any] | None = None
+        self._actions: _Actions | None = None
 
-    def take(self, hurry: Callable[[], None], reload: Callable[[], Any], dump: Callable[[], Any]) -> None:
-        """There is a gatherer now. `reload` and `dump` make coroutines."""
-        self._hurry, self._reload, self._dump = hurry, reload, dump
+    def start(self, stop_sooner: Callable[[], None], reload: Work, dump: Work) -> None:
+        """A service exists now. `stop_sooner` shortens a stop that is under way."""
+        self._actions = _Actions(stop_sooner, reload, dump)
 
-    def hurry(self) -> None:
+    def stop_sooner(self) -> None:
         """A second SIGTERM or SIGINT."""
         self._log.warn("asked to stop again: waiting for the capture only")
-        if self._hurry is not None:
-            self._hurry()
+        if self._actions is not None:
+            self._actions.stop_sooner()
 
     def reload(self) -> None:
         """SIGHUP."""
-        self._start("reload", self._reload)
+        self._start("reload", None if self._actions is None else self._actions.reload)
 
     def dump(self) -> None:
         """SIGUSR1."""
-        self._start("state dump", self._dump)
+        self._start("state dump", None if self._actions is None else self._actions.dump)
 
-    def _start(self, what: str, make: Callable[[], Any] | None) -> None:
-        if make is None:
+    def _start(self, what: str, work: Work | None) -> None:
+        if work is None:
             self._log.warn("{what}: not started yet", what=what)
             return
-        Deferred.fromCoroutine(make()).addErrback(self._bug, what)
+        Deferred.fromCoroutine(work()).addErrback(self._bug, what)
 
     def _bug(self, failure: Failure, what: str) -> None:
         self._log.failure("{what}: a bug", failure, what=what)
 
 
-LAST_SECONDS = 0.4
-"""Seconds that threads may go on once everything of ours has stopped."""
+def do_nothing() -> None:
+    """The action of a second signal if a stop takes no time anyway."""
 
 
-def wait_patiently() -> None:
-    """What a second signal changes about a stop that takes no time anyhow."""
+def stop_on_signals(reactor: Any, stop_sooner: Callable[[], None] = do_nothing) -> None:
+    """Stop the reactor on SIGTERM and SIGINT, once it runs. Each further signal calls `stop_sooner`.
 
-
-def stop_on_signals(reactor: Any, hurry: Callable[[], None] = wait_patiently) -> None:
-    """Stop the reactor on SIGTERM and SIGINT, as soon as it runs; on each further one call `hurry`.
-
-    `twistd` kills itself with the signal that stopped its reactor, so that its exit status says
-    143 instead of 0. The reactor does not know of a signal that is caught here.
+    `twistd` kills itself with the signal that stopped its reactor, and then its exit status is 143 instead of 0. The
+    reactor does not see a signal that is caught here.
     """
 
     def stop() -> None:
         try:
             reactor.stop()
-        except ReactorNotRunning:  # the second signal of an impatient user
-            hurry()
+        except ReactorNotRunning:  # this is the second signal
+            stop_sooner()
 
     def install() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             call_on_signal(reactor, number, stop)
 
     install()
-    reactor.callWhenRunning(install)  # the reactor has installed its own by then
+    reactor.callWhenRunning(install)  # by then the reactor has installed its own handlers
 
 
 def call_on_signal(reactor: Any, number: int, call: Callable[[], None]) -> None:
-    """Call in a turn of the reactor, not wherever the signal happens to interrupt it.
+    """On a signal, call in a turn of the reactor instead of in the middle of other code.
 
-    twistd takes SIGUSR1 for its own log file (`--logfile`) unless somebody has it already, so this must come before.
+    twistd uses SIGUSR1 for its own log file (`--logfile`) unless it already has a handler, so call this first.
     """
 
     def caught(number: int, frame: FrameType | None) -> None:
@@ -99,10 +108,10 @@ def call_on_signal(reactor: Any, number: int, call: Callable[[], None]) -> None:
 
 
 def explain_crashes() -> None:
-    """SIGABRT (systemd's, when a sign of life is missing) and SIGSEGV print where each thread is before the end.
+    """SIGABRT and SIGSEGV print the stack of each thread before the process ends.
 
-    That works while the reactor hangs in C code, and it is the only trace a hang leaves. A process without a standard
-    error stream, such as a test's, goes without.
+    systemd sends SIGABRT if the watchdog gets no sign of life. The stacks are printed even if the reactor hangs in C
+    code, and they are the only trace of a hang. A process without a standard error stream prints nothing.
     """
     try:
         faulthandler.enable(sys.__stderr__ or sys.stderr)
@@ -111,13 +120,13 @@ def explain_crashes() -> None:
 
 
 def leave_in_time(reactor: Any, status: Callable[[], int]) -> None:
-    """Once all services have stopped the process ends with `status()`, whatever its threads still do.
+    """End the process with `status()` soon after all services have stopped, even if threads still run.
 
-    The reactor waits for its threads, and one that looks up a name while the network is away takes half a minute.
+    The reactor waits for its threads. A thread that looks up a name without a network takes half a minute.
     """
 
     def arm() -> None:
-        timer = threading.Timer(LAST_SECONDS, end)
+        timer = threading.Timer(MAX_THREAD_SECONDS, end)
         timer.daemon = True
         timer.start()
 
@@ -126,19 +135,19 @@ def leave_in_time(reactor: Any, status: Callable[[], int]) -> None:
             stream.flush()
         os._exit(status())
 
-    # Services stop "before" the shutdown. The reactor adds its own wait, "during", when it makes its first thread.
+    # Services stop in phase "before". The reactor adds its own wait to "during" when it makes its first thread.
     reactor.addSystemEventTrigger("during", "shutdown", arm)
 
 
 def give_up(program: str, reason: object) -> NoReturn:
-    """End before the reactor runs: one line, exit status 1. Not `sys.stderr`: twistd makes a log of that."""
+    """End before the reactor runs, with one line and exit status 1. twistd turns `sys.stderr` into a log: not used."""
     line = " ".join(f"{program}: {reason}".split())
     (sys.__stderr__ or sys.stderr).write(line + "\n")
     raise SystemExit(1)
 
 
 def fail(reactor: Any) -> None:
-    """End a running program in good order, with exit status 1: twistd itself knows no such end."""
+    """Stop a running program cleanly, with exit status 1. twistd has no such end."""
 
     def end() -> None:
         for stream in (sys.stdout, sys.stderr):

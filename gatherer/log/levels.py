@@ -1,4 +1,4 @@
-"""TODO-DOC gatherer/log/levels.py."""
+"""Which events are logged: one level for all, and levels of single components. Both can change at run time."""
 
 from typing import Any
 
@@ -13,24 +13,26 @@ from zope.interface import implementer
 from gatherer.errors import ConfigError
 
 CHATTY = ("log_legacy", "twisted.web.client", "twisted.python.log", "twisted.conch")
-"""Twisted tells at "info" of every factory, port, page and SSH request; at "debug" they are shown."""
+"""Twisted logs every factory, port, page and SSH request at "info". We show that only at level "debug"."""
 
 
 @implementer(ILogFilterPredicate)
 class LevelControl:
-    """The least important level that is logged; it may be changed while the log is written."""
+    """A filter by level, which can be changed at run time."""
 
     def __init__(self, level: str = "info") -> None:
-        """ConfigError as `set`."""
+        """Raises ConfigError as `set`."""
         self._predicate = LogLevelFilterPredicate()
         self._components: dict[str, LogLevel] = {}
         self.level = level
         self.set(level)
 
     def set(self, level: str | None, component: str | None = None) -> None:
-        """From now on this level and above, for all that have none of their own or for one component and what is below
-        it ("gatherer.exchange"), which None makes like the others. ConfigError names the levels there are; then
-        nothing changes."""
+        """Log this level and above from now on.
+
+        With a component ("gatherer.exchange") the level holds for it and what is below it; None removes it again.
+        Raises ConfigError, which names the levels, for an unknown level; then nothing changes.
+        """
         names = {constant.name: constant for constant in LogLevel.iterconstants()}
         if level not in names and (level is not None or component is None):
             raise ConfigError(f'[log] level must be one of {", ".join(names)}, not "{level}"')
@@ -47,9 +49,9 @@ class LevelControl:
         self._predicate = predicate
 
     def describe(self) -> str:
-        """`info`, `info; debug for gatherer.exchange`."""
+        """The levels as text: `info`, or `info; debug for gatherer.exchange`."""
         return "; ".join([self.level, *(f"{level.name} for {name}" for name, level in self._components.items())])
 
-    def __call__(self, event: LogEvent) -> Any:
+    def __call__(self, event: LogEvent) -> Any:  # Any: a constant of PredicateResult, which has no type
         """See `ILogFilterPredicate`."""
         return self._predicate(event)

@@ -1,7 +1,7 @@
-"""How the log reads: one event a line, as text or as JSON, and repeated trouble without repeated lines.
+"""Writes one event a line, as text or as JSON.
 
-Observers for `twisted.logger`. A format field is never looked up further than the event gives it, and fields whose name
-says they are secret are not printed, so key material cannot get in by way of a careless `{field}`.
+Fields whose name says that they are secret are not printed, and private keys are cut out of every text. So a careless
+`{field}` does not put key material into the log.
 """
 
 import os
@@ -27,9 +27,9 @@ from gatherer.log.repeats import RepeatSuppressor
 _SECRET = re.compile(r"private|secret|password|signature|pem\b", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-"""Not for a terminal's eyes: what the exchange sends may be quoted in a line."""
+"""Characters that control a terminal: a line may quote what the exchange sends."""
 PRIORITIES = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
-"""Level to syslog's number."""
+"""Syslog priorities by level."""
 _HIDDEN = "[hidden]"
 _HIDDEN_KEY = "[private key hidden]"
 
@@ -38,10 +38,10 @@ Formatter = Callable[[LogEvent], str]
 
 
 def make_observer(stream: IO[str], style: str, levels: LevelControl, journal: bool = False) -> ILogObserver:
-    """An observer that writes what `levels` lets pass to `stream`, as "text" or "json"; repeated lines are counted.
+    """An observer that writes the events that `levels` allows to `stream`, as "text" or "json", with few repeats.
 
-    With `journal` each line says its priority the way journald reads it, and text leaves out the time, which journald
-    has itself. ConfigError names the key of `[log]` for a style that does not exist.
+    With `journal` each line starts with the priority that journald reads, and text has no time, because journald adds
+    it. Raises ConfigError, which names the key of `[log]`, for an unknown style.
     """
     formatters: dict[str, Formatter] = {"text": format_journal_text if journal else format_text, "json": format_json}
     if style not in formatters:
@@ -51,24 +51,24 @@ def make_observer(stream: IO[str], style: str, levels: LevelControl, journal: bo
 
 
 def is_journal(stream: IO[str], journal_stream: str) -> bool:
-    """Whether `stream` is what systemd connected to its journal; `$JOURNAL_STREAM` has its device and inode."""
+    """Whether systemd connected `stream` to its journal; `$JOURNAL_STREAM` has the device and inode of that stream."""
     try:
         found = os.fstat(stream.fileno())
-    except (OSError, ValueError):  # closed, or no file at all
+    except (OSError, ValueError):  # closed, or not a file
         return False
     return journal_stream == f"{found.st_dev}:{found.st_ino}"
 
 
 @implementer(ILogObserver)
 class LineObserver:
-    """Writes each event as `formatter` gives it and flushes, so that the last line before a crash is there."""
+    """Writes each event and flushes, so that the last line before a crash is not lost."""
 
     def __init__(self, stream: IO[str], formatter: Callable[[LogEvent], str]) -> None:
         self._stream = stream
         self._formatter = formatter
 
     def __call__(self, event: LogEvent) -> None:
-        """Write one event. A stream that is closed or full loses the line, not the service."""
+        """Write one event. If the stream is closed or full, the line is lost and the service goes on."""
         try:
             self._stream.write(self._formatter(event) + "\n")
             self._stream.flush()
@@ -78,16 +78,16 @@ class LineObserver:
 
 def format_text(event: LogEvent) -> str:
     """`2026-10-15T14:00:00.123Z warn  gatherer.pool.manager: message`; a traceback follows on lines of its own."""
-    return _visible(f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {_said(event)}")
+    return _visible(f"{_time(event)} {_level(event):<8} {event.get('log_namespace', '-')}: {_body(event)}")
 
 
 def format_journal_text(event: LogEvent) -> str:
-    """`gatherer.pool.manager: message`: the journal has time and level of each line already."""
-    return _visible(f"{event.get('log_namespace', '-')}: {_said(event)}")
+    """`gatherer.pool.manager: message`: the journal adds time and level."""
+    return _visible(f"{event.get('log_namespace', '-')}: {_body(event)}")
 
 
 def with_priority(formatter: Formatter) -> Formatter:
-    """Begin every line with its syslog priority, as sd-daemon(3) wants it: `<4>` for a warning."""
+    """Start every line with its syslog priority, as in sd-daemon(3): `<4>` for a warning."""
 
     def formatted(event: LogEvent) -> str:
         prefix = f"<{PRIORITIES.get(_level(event), 6)}>"
@@ -121,14 +121,14 @@ def _level(event: LogEvent) -> str:
     return level.name if level is not None else "info"
 
 
-def _said(event: LogEvent) -> str:
+def _body(event: LogEvent) -> str:
     """The message, and the traceback if there is one."""
     traceback = _traceback(event)
     return f"{_message(event)}\n{traceback.rstrip()}" if traceback else _message(event)
 
 
 def _visible(text: str) -> str:
-    """No control characters; further lines are indented, so that none can look like an event of its own."""
+    """No control characters. Further lines are indented, so that they cannot look like events."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text).replace("\n", "\n    ")
 
 
@@ -151,17 +151,17 @@ def _fields(event: LogEvent) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    """A value as JSON knows it; anything else as its text. Its `str` may raise: that is no reason to lose the event."""
+    """A value for JSON; other types become text. An event is not lost if `str` raises."""
     if value is None or isinstance(value, bool | int | float):
         return value if not isinstance(value, int) or -(2**63) <= value < 2**64 else str(value)
     if isinstance(value, bytes):
         value = value.decode("ascii", "backslashreplace")
     try:
         return _clean(str(value))
-    except Exception as error:  # whatever a foreign __str__ may raise
+    except Exception as error:  # a foreign __str__ may raise anything
         return f"unprintable {type(value).__name__}: {type(error).__name__}"
 
 
 def _clean(text: str) -> str:
-    """No private key, and no lone surrogate that neither UTF-8 nor JSON can carry."""
+    """Without private keys, and without lone surrogates, which UTF-8 and JSON cannot carry."""
     return _PEM.sub(_HIDDEN_KEY, text).encode("utf-8", "backslashreplace").decode()

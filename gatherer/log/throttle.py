@@ -1,27 +1,27 @@
-"""TODO-DOC gatherer/log/throttle.py."""
+"""A limit for code that would log the same thing too often. `repeats` limits all other lines as they are written."""
 
 from twisted.internet.interfaces import IReactorTime
 
 
 class Throttle:
-    """Logged once per kind and minute; what happens in between is counted and told with the next line."""
+    """Allows one line per kind and minute, and counts what happens in between for the next line."""
 
     def __init__(self, clock: IReactorTime, interval: float = 60.0) -> None:
-        """`interval` in seconds. The caller's kinds are few and fixed, never made from input."""
+        """`interval` is in seconds. The kinds are few and fixed; they must never come from input."""
         self._clock = clock
         self._interval = interval
         self._kinds: dict[str, tuple[float, int]] = {}
 
     def note(self, kind: str) -> int | None:
-        """It happened again. When it is time for a line: how often since the last, this time included; else None."""
+        """Count one occurrence. Returns how many there were since the last line, or None if it is too early for one."""
         now = self._clock.seconds()
-        told_at, untold = self._kinds.get(kind, (float("-inf"), 0))
-        if now - told_at < self._interval:
-            self._kinds[kind] = (told_at, untold + 1)
+        logged_at, unlogged = self._kinds.get(kind, (float("-inf"), 0))
+        if now - logged_at < self._interval:
+            self._kinds[kind] = (logged_at, unlogged + 1)
             return None
         self._kinds[kind] = (now, 0)
-        return untold + 1
+        return unlogged + 1
 
     def forget(self, kind: str) -> None:
-        """The trouble is over: the next occurrence is told at once."""
+        """The condition is over: log the next occurrence at once."""
         self._kinds.pop(kind, None)

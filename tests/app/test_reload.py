@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from gatherer.app.builder import Builder
 from gatherer.app.reload import Reloader, changed_keys, in_force
-from gatherer.config import load as config
+from gatherer.config import load_settings
 from gatherer.config.settings import Key, Reload, Settings, every_key
 from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
@@ -97,7 +97,7 @@ class ReloaderTests(SynchronousTestCase):
 
     def load(self) -> Settings:
         """As `twistd gatherer --config` does."""
-        return config.load(str(self.path), {})
+        return load_settings(str(self.path), {})
 
     def reload(self) -> str:
         """One SIGHUP."""

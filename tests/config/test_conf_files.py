@@ -7,8 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.config import load_settings
 from gatherer.config.document import as_markdown, as_toml
-from gatherer.config.load import load
 from gatherer.config.settings import Settings, every_key, tables
 
 TREE = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ class DefaultFileTests(SynchronousTestCase):
     def test_it_loads_to_the_defaults(self) -> None:
         """Loading it gives exactly the defaults, with the capture in the working directory."""
         router = replace(Settings().router, directory=os.path.abspath("capture"))
-        self.assertEqual(load(str(DEFAULT_FILE), {}), replace(Settings(), router=router))
+        self.assertEqual(load_settings(str(DEFAULT_FILE), {}), replace(Settings(), router=router))
 
     def test_each_key_is_explained(self) -> None:
         """Right above each key stands a comment that says what it means and why, in lines that fit a terminal."""
@@ -50,7 +50,7 @@ class DemoFileTests(SynchronousTestCase):
     """conf/demo-exchange.toml."""
 
     def setUp(self) -> None:
-        self.settings = load(str(DEMO_FILE), {})
+        self.settings = load_settings(str(DEMO_FILE), {})
 
     def test_it_stays_within_ten_connections(self) -> None:
         """The demo exchange refuses the eleventh connection (protocol section 1), and each role needs one."""

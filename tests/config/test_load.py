@@ -3,8 +3,8 @@
 import os
 from dataclasses import FrozenInstanceError, fields, replace
 
+from gatherer.config import load_settings
 from gatherer.config.document import toml_value
-from gatherer.config.load import load
 from gatherer.config.settings import Settings, tables
 from gatherer.errors import ConfigError
 from tests.support.settings_files import KEYS, NUMBERS, ConfigTestCase, other_value
@@ -15,7 +15,7 @@ class DefaultTests(ConfigTestCase):
 
     def test_no_file_gives_the_defaults(self) -> None:
         """Without a file and variables every key but the capture's folder is what the dataclasses say."""
-        settings = load(None, {"PATH": "/bin", "HOME": "/"})
+        settings = load_settings(None, {"PATH": "/bin", "HOME": "/"})
         capture = os.path.abspath("capture")
         self.assertEqual(settings, replace(Settings(), router=replace(Settings().router, directory=capture)))
 
@@ -99,7 +99,7 @@ class ComplaintTests(ConfigTestCase):
             "[pol]": "there is no table [pol]; did you mean pool?",
             "[pool]\ndail_rate = 1": '[pool] has no key "dail_rate"; did you mean dial_rate?',
             "[exchange]\ndial_rate = 1": '[exchange] has no key "dial_rate"; did you mean [pool] dial_rate?',
-            "dial_rate = 1": 'key "dial_rate" stands in no table; did you mean [pool] dial_rate?',
+            "dial_rate = 1": 'key "dial_rate" is outside of every table; did you mean [pool] dial_rate?',
             "[pool]\nxyz = 1": '[pool] has no key "xyz"',
             '[pool]\n"a\\nb" = 1': '[pool] has no key "a b"',
             '["a\\nb"]': "there is no table [a b]; known are " + ", ".join(tables()),
@@ -108,7 +108,7 @@ class ComplaintTests(ConfigTestCase):
 
     def test_a_source_is_no_table(self) -> None:
         """What `Settings` holds besides tables cannot be set from outside."""
-        self.assertIn("stands in no table", self.complaint('source = "x"'))
+        self.assertIn("is outside of every table", self.complaint('source = "x"'))
         self.assertIn("there is no table", self.complaint("[source]"))
 
     def test_wrong_types(self) -> None:
@@ -189,12 +189,12 @@ class ComplaintTests(ConfigTestCase):
 
     def test_files_that_are_none(self) -> None:
         """What cannot be read, or is no TOML, is named with the place and no traceback."""
-        self.assertIn("is no valid TOML: Expected", self.complaint("[pool\n"))
+        self.assertIn("is not valid TOML: Expected", self.complaint("[pool\n"))
         self.assertIn("(at line 2, column 10)", self.complaint("[pool]\nticker = \n"))
         self.assertIn("(at the end, line 3)", self.complaint("[pool]\n\nticker ="))
-        self.assertEqual(self.complaint(b"[pool]\n# \xff"), "is no text in UTF-8 (line 2, byte 9)")
+        self.assertEqual(self.complaint(b"[pool]\n# \xff"), "is not text in UTF-8 (line 2, byte 9)")
         self.assertIn("nested too deeply", self.complaint("x = " + "[" * 100_000))
-        self.assertIn("is no valid TOML", self.complaint("[pool]\nticker = " + "9" * 5000))
+        self.assertIn("is not valid TOML", self.complaint("[pool]\nticker = " + "9" * 5000))
         self.assertIn("a huge number", self.complaint("[pool]\nticker = 0x" + "f" * 5000))
         self.assertIn("is larger than 1,000,000 bytes", self.complaint(b"#" * 1_000_001))
         for path, cause in {
@@ -205,8 +205,8 @@ class ComplaintTests(ConfigTestCase):
             self.assertIn(f"cannot be read: {cause}" if path != "a\0b" else cause, str(self.refused(path)))
 
     def refused(self, path: str) -> ConfigError:
-        """The error of a path that is no settings file."""
-        return self.assertRaises(ConfigError, load, path, {})
+        """The error of a path that is not a settings file."""
+        return self.assertRaises(ConfigError, load_settings, path, {})
 
     def test_missing_credentials(self) -> None:
         """A real exchange needs a key: the error names what is missing, where, and the variable."""

@@ -2,8 +2,8 @@
 
 import os
 
+from gatherer.config import load_settings
 from gatherer.config.document import toml_value
-from gatherer.config.load import load
 from tests.support.settings_files import KEYS, ConfigTestCase, as_variable, other_value
 
 
@@ -50,4 +50,4 @@ class EnvironmentTests(ConfigTestCase):
 
     def test_other_variables_are_none_of_ours(self) -> None:
         """Variables of others are not looked at, however they are called."""
-        load(None, {"GATHERERX": "1", "gatherer_pool_ticker": "x", "KALSHI": "y"})
+        load_settings(None, {"GATHERERX": "1", "gatherer_pool_ticker": "x", "KALSHI": "y"})

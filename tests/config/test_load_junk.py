@@ -56,7 +56,7 @@ class JunkTests(ConfigTestCase):
         said = self.outcome(
             "".join(f"{junk_toml(name)} = {junk_toml(value)}\n" for name, value in document.items()), {}
         )
-        self.assertNotIn("is no valid TOML", said.replace("(at the end", ""))
+        self.assertNotIn("is not valid TOML", said.replace("(at the end", ""))
         if set(document) - set(tables()):
             self.assertNotEqual(said, "")
 

@@ -1,4 +1,4 @@
-"""Tests for `gatherer.daemon.signals` and `gatherer.daemon.signals`: real signals to real processes."""
+"""Tests for `gatherer.daemon.signals`: real signals to real processes."""
 
 import json
 import signal
@@ -93,7 +93,7 @@ class ProcessTests(TestCase):
         self.assertEqual(await run.ended, 0, run.output)
 
     async def until(self, condition: object) -> None:
-        """Look again and again: a file has nobody who calls."""
+        """Wait until the condition holds: a file sends no event."""
         from twisted.internet import reactor
         from twisted.internet.task import deferLater
 
@@ -101,24 +101,24 @@ class ProcessTests(TestCase):
             await deferLater(reactor, 0.1)  # type: ignore[arg-type]
 
 
-class ControlsTests(SynchronousTestCase):
-    """Signals before there is anything to steer."""
+class SignalActionsTests(SynchronousTestCase):
+    """Signals before and after the service has started."""
 
-    def test_nothing_to_steer_yet(self) -> None:
-        """A signal that comes too early costs a line, not the service."""
-        controls = SignalActions()
-        controls.reload()
-        controls.dump()
-        controls.hurry()
+    def test_before_the_start(self) -> None:
+        """A signal before the start costs a log line, and the program goes on."""
+        actions = SignalActions()
+        actions.reload()
+        actions.dump()
+        actions.stop_sooner()
 
     def test_a_bug_is_logged_and_ends_nothing(self) -> None:
-        """What a signal asked for may fail; the reactor goes on."""
+        """If the action of a signal fails, the reactor goes on."""
 
         async def broken() -> None:
             raise ZeroDivisionError
 
-        controls = SignalActions()
-        controls.take(lambda: None, broken, broken)
-        controls.reload()
-        controls.dump()
+        actions = SignalActions()
+        actions.start(lambda: None, broken, broken)
+        actions.reload()
+        actions.dump()
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)

@@ -16,7 +16,7 @@ from gatherer.config.settings import PoolSettings
 from gatherer.exchange.auth import PrivateKey, Signer
 from gatherer.log.levels import LevelControl
 from gatherer.log.observer import make_observer
-from gatherer.log.repeats import FEW
+from gatherer.log.repeats import MAX_LINES
 from tests.support.loopback_service import World, run
 
 POOL = PoolSettings(dial_rate=500.0, orderbook=24, min_healthy=30)
@@ -110,5 +110,5 @@ class LogTests(TestCase):
                 record["component"].startswith(("gatherer.", "twisted.", "autobahn.", "log_legacy", "-")), record
             )
         lost = [record for record in records if "lost:" in record["event"]]
-        self.assertLessEqual(len(lost), FEW + 2)
+        self.assertLessEqual(len(lost), MAX_LINES + 2)
         self.assertGreater(len(lost), 1)

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 from gatherer.errors import ConfigError
 from gatherer.log.levels import LevelControl
 from gatherer.log.observer import LineObserver, format_json, format_text, is_journal, make_observer
-from gatherer.log.repeats import FEW, WINDOW, RepeatSuppressor
+from gatherer.log.repeats import MAX_LINES, WINDOW_SECONDS, RepeatSuppressor
 from gatherer.log.throttle import Throttle
 from tests.ops.support import Remembering
 
@@ -248,10 +248,10 @@ class RepeatsTests(SynchronousTestCase):
         """Of 150 lost sockets the first ten are written; the next line of anything tells the number of the others."""
         for slot in range(150):
             self.say(100.0 + slot / 150, slot=slot)
-        self.assertEqual(len(self.told), FEW)
-        self.say(100.0 + WINDOW, log_format="the summary")
-        self.assertEqual(self.texts()[FEW:], ["140 more such lines, the last: slot 149 live", "the summary"])
-        self.assertEqual(self.told[FEW]["log_level"], LogLevel.warn)
+        self.assertEqual(len(self.told), MAX_LINES)
+        self.say(100.0 + WINDOW_SECONDS, log_format="the summary")
+        self.assertEqual(self.texts()[MAX_LINES:], ["140 more such lines, the last: slot 149 live", "the summary"])
+        self.assertEqual(self.told[MAX_LINES]["log_level"], LogLevel.warn)
 
     def test_what_is_rare_is_left_alone(self) -> None:
         """A line every two seconds, for an hour, is written every time."""
@@ -264,7 +264,7 @@ class RepeatsTests(SynchronousTestCase):
         for number in range(6000):
             self.say(100.0 + number / 100, slot=number)
         self.say(200.0, log_format="the summary")
-        counted = sum(each.get("untold", 1) for each in self.told)
+        counted = sum(each.get("suppressed", 1) for each in self.told)
         self.assertEqual(counted, 6001)
         self.assertLess(len(self.told), 80)
 
@@ -277,7 +277,7 @@ class RepeatsTests(SynchronousTestCase):
         for _ in range(20):
             self.say(100.0, log_level=LogLevel.critical)
             self.say(100.0, log_level=LogLevel.debug)
-        self.assertEqual(len(self.told), FEW + 2 + 40)
+        self.assertEqual(len(self.told), MAX_LINES + 2 + 40)
 
     def test_secrets_of_the_last_line_stay_hidden(self) -> None:
         """The line that counts shows no more than the lines would have."""
@@ -291,7 +291,7 @@ class RepeatsTests(SynchronousTestCase):
         for slot in range(50):
             self.say(5000.0, slot=slot)
         self.say(1400.0)
-        self.assertEqual(len(self.told), FEW + 1)
+        self.assertEqual(len(self.told), MAX_LINES + 1)
 
 
 class ThrottleTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.config.load import load
+from gatherer.config import load_settings
 from gatherer.config.settings import Form, Key, Settings, every_key
 from gatherer.errors import ConfigError
 
@@ -57,7 +57,7 @@ class ConfigTestCase(SynchronousTestCase):
 
     def load(self, text: str | bytes, environ: Mapping[str, str] | None = None) -> Settings:
         """The settings of a file with that text."""
-        return load(self.write(text), environ or {})
+        return load_settings(self.write(text), environ or {})
 
     def complaint(self, text: str | bytes, environ: Mapping[str, str] | None = None) -> str:
         """What the one line says that refuses this file; the line names the file unless a variable is at fault."""
