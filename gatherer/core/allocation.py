@@ -1,4 +1,4 @@
-"""Market to connection: least loaded, ties to the lowest id."""
+"""Which connection gets a market: the least loaded one, and of several the one with the lowest id."""
 
 import heapq
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from gatherer.interfaces import IAllocator
 
 @implementer(IAllocator)
 class LeastLoaded:
-    """Keeps a heap of (load, id). An entry whose load is out of date is thrown away when it surfaces:
-    every change of a load pushes a fresh entry, so the newest entry of a connection is always there."""
+    """Keeps a heap of (load, id). Every change of a load pushes a new entry, so the newest entry of a connection is
+    always there. An entry with an old load is dropped when it reaches the top."""
 
     def __init__(self, conn_ids: Iterable[int], capacity: int) -> None:
         self._capacity = dict.fromkeys(conn_ids, capacity)
@@ -73,7 +73,7 @@ class LeastLoaded:
             load, conn_id = self._heap[0]
             if load == self._load[conn_id] and self._has_room(conn_id):
                 return conn_id
-            heapq.heappop(self._heap)  # out of date, full or away: it is offered again when that changes
+            heapq.heappop(self._heap)  # old, full or unavailable: a change offers it again
         raise NoCapacity("every connection that is up is full")
 
     def _has_room(self, conn_id: int) -> bool:
@@ -86,6 +86,6 @@ class LeastLoaded:
     def _offer(self, conn_id: int) -> None:
         if self._has_room(conn_id):
             heapq.heappush(self._heap, (self._load[conn_id], conn_id))
-        if len(self._heap) > 16 * len(self._load) + 64:  # releases pile up entries that never surface
+        if len(self._heap) > 16 * len(self._load) + 64:  # after many releases, entries that never reach the top
             self._heap = [(load, conn_id) for conn_id, load in self._load.items() if self._has_room(conn_id)]
             heapq.heapify(self._heap)

@@ -1,9 +1,9 @@
-"""Refused upgrades in a row: one alarm with the likely cause, not 150 lines."""
+"""One alarm for refused upgrades in a row, with the likely cause, instead of 150 log lines."""
 
-ENOUGH = 3
-"""Refusals in a row, over all connections, that are no accident any more. One 401 alone may be a passing fault."""
-SKEW = 10.0
-"""Seconds our clock may be off: the exchange accepts about so much (protocol section 1, "Authentication")."""
+MIN_REFUSALS = 3
+"""Refusals in a row, over all connections: too many to be a coincidence. A single 401 may be a passing fault."""
+MAX_SKEW = 10.0
+"""Seconds our clock may be wrong: the exchange accepts about this much (protocol section 1, "Authentication")."""
 
 
 class AuthAlarm:
@@ -12,27 +12,27 @@ class AuthAlarm:
     def __init__(self) -> None:
         self._in_a_row = 0
         self.alarm: str | None = None
-        """The likely cause, while refusals go on; None otherwise."""
+        """The text of the alarm while refusals go on, else None."""
 
     def refused(self, status: int, body: str, skew: float | None) -> str | None:
-        """An upgrade was refused. The text of the alarm when this makes it one, else None."""
+        """An upgrade was refused. Returns the text of the alarm when this refusal starts one, else None."""
         if status not in (401, 403):
             return None
         self._in_a_row += 1
-        if self._in_a_row != ENOUGH:
+        if self._in_a_row != MIN_REFUSALS:
             return None
-        self.alarm = f"{ENOUGH} upgrades in a row refused with HTTP {status}: {likely_cause(status, body, skew)}"
+        self.alarm = f"{MIN_REFUSALS} upgrades in a row refused with HTTP {status}: {likely_cause(status, body, skew)}"
         return self.alarm
 
     def accepted(self) -> bool:
-        """An upgrade succeeded; True when that ends an alarm."""
+        """An upgrade succeeded. Returns True when that ends an alarm."""
         ended, self.alarm, self._in_a_row = self.alarm is not None, None, 0
         return ended
 
 
 def likely_cause(status: int, body: str, skew: float | None) -> str:
-    """What an operator should look at first, from what the exchange said (bodies: protocol section 1)."""
-    if "timestamp_expired" in body or (skew is not None and abs(skew) > SKEW):
+    """What an operator should check first. The exchange's answer says it (bodies: protocol section 1)."""
+    if "timestamp_expired" in body or (skew is not None and abs(skew) > MAX_SKEW):
         by = "" if skew is None else f" by {skew:+.0f} s"
         return f"our clock is off{by}; set it by NTP"
     if "NOT_FOUND" in body:

@@ -1,4 +1,4 @@
-"""The fixed plan: which connection id carries what (docs/architecture.md, "The parts")."""
+"""The fixed plan: the role of each connection id (docs/architecture.md)."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -19,20 +19,20 @@ class Role(Enum):
 
     @property
     def is_global(self) -> bool:
-        """Whether the role takes its whole channel instead of single markets."""
+        """Whether the role subscribes its whole channel, not single markets."""
         return self is not Role.ORDERBOOK
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One connection of the plan: assigned at start, never changed."""
+    """One connection of the plan. It is set at the start and never changes."""
 
     conn_id: int
     role: Role
 
     @property
     def name(self) -> str:
-        """`orderbook_delta-7`: what people and log lines call it."""
+        """The name in log lines, `orderbook_delta-7`."""
         return f"{self.role.value}-{self.conn_id}"
 
 
@@ -43,5 +43,5 @@ def make_plan(ticker: int, trade: int, lifecycle: int, orderbook: int) -> tuple[
 
 
 def dial_order(plan: tuple[Slot, ...]) -> list[Slot]:
-    """Lifecycle first: its events must be flowing before the REST walk starts (protocol section 7)."""
+    """Lifecycle comes first: its events must arrive before the REST walk starts (protocol section 7)."""
     return sorted(plan, key=lambda slot: (slot.role is not Role.LIFECYCLE, slot.conn_id))

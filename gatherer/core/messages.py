@@ -1,7 +1,7 @@
-"""Frozen values that travel between the parts.
+"""The frozen values that the parts pass to each other.
 
-They are msgspec structs, not dataclasses: one is made per message, and a frozen
-dataclass costs six times as much to make (`object.__setattr__` per field).
+They are msgspec structs, not dataclasses. One is made for each message, and a frozen dataclass costs six times as much
+to make (`object.__setattr__` for each field).
 """
 
 from datetime import UTC, datetime
@@ -12,42 +12,42 @@ import msgspec
 
 
 class RawMessage(msgspec.Struct, frozen=True, gc=False):
-    """One message of the exchange, byte for byte, and what we know about its arrival."""
+    """One message of the exchange, byte for byte, with its connection and time."""
 
     data: bytes
     """Payload of the WebSocket message, unchanged."""
     conn_id: int
-    """Connection it came in on, 1 to 150."""
+    """The connection that received it, 1 to 150."""
     received_at: int
-    """Unix time in nanoseconds of the socket read that brought it."""
+    """Unix time in nanoseconds of its socket read."""
     seq_gap: bool = False
-    """True when this message revealed that its sid skipped numbers."""
+    """Whether this message revealed that its sid skipped numbers."""
     gap_size: int = 0
-    """How many numbers were skipped; 0 without a gap, never negative."""
+    """How many numbers were skipped. 0 without a gap, never negative."""
 
 
 class Marker(msgspec.Struct, frozen=True, gc=False):
-    """Something that happened to the capture itself: session up or down, gap, local drop, ..."""
+    """An event of the capture itself: session up or down, gap, local drop, ..."""
 
     kind: str
     """What happened, in snake case: `session_up`, `session_down`, `gap`, `local_drop`, ..."""
     conn_id: int
-    """Connection it happened to; 0 when it concerns all of them."""
+    """The connection concerned; 0 for all of them."""
     at: int
     """Unix time in nanoseconds."""
     facts: dict[str, Any] = {}
-    """JSON-ready details; the keys depend on the kind."""
+    """JSON-ready details. The keys depend on the kind."""
 
 
 class Change(Enum):
-    """What a listener is to do about a market."""
+    """What a listener must do with a market."""
 
     ADD = "add"
     """Carry it from now on."""
     REMOVE = "remove"
-    """It is over: stop carrying it."""
+    """Stop carrying it: it is over."""
     REFRESH = "refresh"
-    """Its book was emptied and starts anew: ask for a fresh snapshot."""
+    """Ask for a fresh snapshot: its book was emptied."""
 
 
 class MarketChange(msgspec.Struct, frozen=True, gc=False):
@@ -58,7 +58,7 @@ class MarketChange(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketRow(msgspec.Struct, frozen=True, gc=False):
-    """A market as REST lists it (protocol section 6); the fields a collector decides by."""
+    """A market as REST lists it (protocol section 6). Only the fields that decide something."""
 
     ticker: str
     status: str
@@ -78,7 +78,7 @@ class MarketRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ShardStatus(msgspec.Struct, frozen=True):
-    """Whether one shard of the exchange runs: it may pause alone."""
+    """Whether one shard of the exchange runs. A shard may pause alone."""
 
     exchange_index: int
     exchange_active: bool = True
@@ -87,7 +87,7 @@ class ShardStatus(msgspec.Struct, frozen=True):
 
 
 class ExchangeStatus(msgspec.Struct, frozen=True):
-    """Whether the exchange runs (protocol section 6). The resume time is text and no promise."""
+    """Whether the exchange runs (protocol section 6). The resume time is free text, not a promise."""
 
     exchange_active: bool
     trading_active: bool
@@ -96,18 +96,18 @@ class ExchangeStatus(msgspec.Struct, frozen=True):
 
 
 class LifecycleEvent(msgspec.Struct, frozen=True, gc=False):
-    """One market's event of the lifecycle channel (protocol section 7)."""
+    """An event of one market on the lifecycle channel (protocol section 7)."""
 
     ticker: str
     kind: str
     """`created`, `activated`, `deactivated`, `close_date_updated`, `determined`, `settled`, ..."""
     open_ts: float | None = None
-    """Unix time in seconds, like `close_ts`; None when the event does not carry it."""
+    """Unix time in seconds, like `close_ts`. None when the event has no such time."""
     close_ts: float | None = None
 
 
 def _unix(moment: datetime | None) -> float | None:
     if moment is None:
         return None
-    # Without an offset the exchange means UTC; Python would take our own zone.
+    # Without an offset the exchange means UTC. Python would take our own time zone.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

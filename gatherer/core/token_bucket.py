@@ -1,16 +1,16 @@
-"""A token bucket that hands out waits: the exchange refills at a rate and holds a burst (protocol section 6)."""
+"""A token bucket for requests: the exchange refills at a rate and allows a burst (protocol section 6)."""
 
 
 class TokenBucket:
-    """Who reserves is told how long to wait before acting. First come, first served; time is an argument.
+    """`reserve` returns how long the caller must wait. First come, first served; time is an argument.
 
-    The level may go below zero: that is the queue. A clock that jumps back loses one refill and nothing else.
+    The level may go below zero: that is the queue. A clock that jumps back loses one refill and nothing more.
     """
 
     __slots__ = ("_capacity", "_level", "_rate", "_updated")
 
     def __init__(self, rate: float, capacity: float, now: float) -> None:
-        """`rate` tokens a second, at most `capacity` of them saved up. Starts full."""
+        """`rate` tokens are added each second, up to `capacity`. The bucket starts full."""
         if not (rate > 0 and capacity > 0):
             raise ValueError(f"rate and capacity must be positive, not {rate} and {capacity}")
         self._rate = rate
@@ -19,13 +19,13 @@ class TokenBucket:
         self._updated = now
 
     def reserve(self, cost: float, now: float) -> float:
-        """Spend `cost` tokens; seconds to wait (0 or more) until they are really there."""
+        """Spend `cost` tokens. Returns the seconds to wait (0 or more) until they are there."""
         self._refill(now)
         self._level -= cost
         return max(0.0, -self._level / self._rate)
 
     def drain(self, now: float) -> None:
-        """The exchange says the bucket is empty: believe it, and let the next one wait for the refill."""
+        """The exchange says that the bucket is empty. The next request waits for the refill."""
         self._refill(now)
         self._level = min(self._level, 0.0)
 

@@ -1,4 +1,4 @@
-"""Which URLs may be dialled: encrypted ones, and plain ones only to this very machine."""
+"""Which URLs may be dialled: encrypted ones, and plain ones only to this machine."""
 
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -10,7 +10,7 @@ WEBSOCKET_SCHEMES = ("wss", "ws")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address (IPv6 without brackets) can only mean this machine."""
+    """Whether a host name or address (IPv6 without brackets) always means this machine."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -21,10 +21,10 @@ def is_loopback(host: str) -> bool:
 
 
 def check_url(url: str, schemes: tuple[str, str], what: str = "URL") -> SplitResult:
-    """The parts of a base URL; `schemes` is (encrypted, plain), `what` names the setting in the error.
+    """The parts of a base URL. `schemes` is (encrypted, plain); `what` names the setting in the error.
 
-    Raises `ConfigError` for a URL that is malformed, has another scheme, is plain but leaves this machine,
-    or holds what a base URL must not: user, query, fragment.
+    Raises `ConfigError` for a URL that is malformed, has another scheme, is plain but leaves this machine, or has a
+    user, a query or a fragment.
     """
 
     def wrong(cause: str) -> ConfigError:

@@ -1,4 +1,4 @@
-"""One of the fixed ids of the plan: outlives its sockets and owns the wanted set."""
+"""One connection of the fixed plan. It outlives its sockets and owns the wanted set."""
 
 from collections.abc import Callable, Set
 from typing import Any
@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
-from gatherer.core.layout import Slot
+from gatherer.core.layout import Role, Slot
 from gatherer.core.messages import Marker
 from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
@@ -26,12 +26,13 @@ from gatherer.interfaces import IConnection, IConnectionOwner
 
 @implementer(IConnection, ISessionOwner, IWebSocketListener)
 class Connection(Service):
-    """Everything about its socket is in the session; what is here is what must survive it."""
+    """The state that must survive a socket. The session has everything else."""
 
     _log = Logger()
 
     def __init__(
-        self, slot: Slot, owner: Any, make_client: Callable[[Any], Any], make_pause: Callable[[], Backoff],
+        self, slot: Slot, owner: IConnectionOwner,
+        make_client: Callable[[IWebSocketListener], IWebSocketClient], make_pause: Callable[[], Backoff],
         context: SessionContext, settings: ConnectionSettings,
     ) -> None:  # fmt: skip
         self._slot = slot
@@ -42,7 +43,7 @@ class Connection(Service):
         self._clock: IReactorTime = context.clock
         self._wanted: dict[str, None] = {}
         self.wanted: Set[str] = self._wanted.keys()
-        """A set of 7,500 takes 70 bytes a market, a dict 28; and this one is in the order of arrival."""
+        """A view of a dict, which takes 28 bytes a market and keeps the order of arrival. A set of 7,500 takes 70."""
         self.counters = Counters()
         self._session: Session | None = None
         self._next: tuple[SessionContext, ConnectionSettings] = (context, settings)
@@ -53,7 +54,7 @@ class Connection(Service):
         self._paused = False
         self.last_error: str | None = None
         self.received: Callable[[list[bytes], int], None] = _ignore
-        """See `IWebSocketListener`. The session's own while there is one: a call less for each read."""
+        """See `IWebSocketListener`. During a session it is the session's own method: one call less for each read."""
         self._client = IWebSocketClient(make_client(self))
 
     # -- IConnection --------------------------------------------------------------------------
@@ -64,7 +65,7 @@ class Connection(Service):
         return self._slot.conn_id
 
     @property
-    def role(self) -> Any:
+    def role(self) -> Role:
         """See `IConnection`."""
         return self._slot.role
 
@@ -83,7 +84,7 @@ class Connection(Service):
         """See `IConnection`."""
         self._wanted.pop(ticker, None)
         if self._session is None or ticker not in self._planner.held:
-            # No acknowledgement will tell the capture, and without one a hole would never end there.
+            # No acknowledgement will come, and without this marker a hole in the capture would never end.
             facts = {"sid": 0, "tickers": [ticker], "moved": moved}
             self._context.router.mark(Marker("markets_removed", self.conn_id, self._context.wall(), facts))
         if self._session is not None:
@@ -125,7 +126,7 @@ class Connection(Service):
         self._client.abort(CutByOperator(reason))
 
     def reconfigure(self, context: SessionContext, settings: ConnectionSettings) -> None:
-        """What the next session is to be made with; the one that is open goes on as it is."""
+        """Use these for the next session. The open session keeps its own."""
         self._next = (context, settings)
 
     def startService(self) -> None:
@@ -140,7 +141,7 @@ class Connection(Service):
         return stopped
 
     def describe(self, ticker: str) -> dict[str, Any]:
-        """What this connection knows of one of its markets; JSON-ready."""
+        """What this connection knows of one of its markets, JSON-ready."""
         known = self._session.describe(ticker) if self._session is not None else {"held": False}
         heard = self.counters.last_message
         return {
@@ -151,7 +152,7 @@ class Connection(Service):
 
     @property
     def state(self) -> str:
-        """`live`, `subscribing` while a global channel is not acknowledged yet, else the phase of the dial."""
+        """`live`, `subscribing` until a global channel is acknowledged, or without a socket the state of the client."""
         if self._session is None:
             return str(self._client.state)
         return "live" if self.is_live else "subscribing"
@@ -232,7 +233,7 @@ class Connection(Service):
         self._owner.lifecycle(payloads)
 
     def gap(self, size: int) -> None:
-        """See `ISessionOwner`. Only lifecycle needs the manager: what it lost is not sent again."""
+        """See `ISessionOwner`. Only a lifecycle gap concerns the manager: its messages are not sent again."""
         if self._slot.role.channel == "market_lifecycle_v2":
             self._owner.lifecycle_gap()
 
@@ -288,4 +289,4 @@ def _why(reason: Failure) -> str:
 
 
 def _ignore(payloads: list[bytes], received_at: int) -> None:
-    """The session is over, and with it what its socket still brings."""
+    """Drop the messages that the socket still brings after the end of the session."""

@@ -1,18 +1,18 @@
-"""What a session is made with: the parts all sessions of a pool share, and the numbers from the settings."""
+"""What connections and sessions are made with: the parts that a pool shares, and numbers from the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
 from gatherer.core.histograms import Measurements
 from gatherer.exchange.error_log import ErrorLog
+from gatherer.interfaces import IMessageRouter
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSettings:
-    """How to ask. Seconds; see `[orderbook]` in the settings."""
+    """How commands are sent, from `[orderbook]` in the settings. Times are seconds."""
 
     command_timeout: float
     use_yes_price: bool = False
@@ -20,24 +20,24 @@ class CommandSettings:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """What all sessions of a pool share."""
+    """The parts that all sessions of a pool share."""
 
-    router: Any
+    router: IMessageRouter
     error_log: ErrorLog
     clock: IReactorTime
     wall: Callable[[], int]
     """Unix time in nanoseconds."""
     command_settings: CommandSettings
     recover_gaps: bool
-    """Whether a gap, or a loss of ours, asks for fresh snapshots (`on_gap`)."""
+    """Whether a gap, or a loss of our own, asks for fresh snapshots (`on_gap`)."""
     ping_timeout: float = 30.0
-    """Seconds after which a silent socket is given up (`[pool]`); the capture tells it to who judges it."""
+    """Seconds after which a silent socket is cut (`[pool]`). The capture records it for the coverage tool."""
     measurements: Measurements = field(default_factory=Measurements)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """Of `[pool]`, `[orderbook]` and `[reconnect]`; seconds and markets."""
+    """Numbers of `[pool]`, `[orderbook]` and `[reconnect]`: seconds and markets."""
 
     ping_timeout: float
     healthy_after: float

@@ -1,4 +1,4 @@
-"""What one connection has seen since the start, over all its sockets."""
+"""The counters of one connection since the start, over all its sockets."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,47 +7,47 @@ from typing import Any
 from gatherer.core.subscriptions.sequence import GapLog
 
 MAX_UNKNOWN_TYPES = 50
-"""Names of message types we count; a flood of invented ones must not fill the memory."""
+"""Names of unknown message types that are counted. A flood of invented names must not fill the memory."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """Plain sums; the metrics read them when they are asked."""
+    """Plain sums. The metrics read them on request."""
 
     received: int = 0
     """Messages, replies included."""
     forwarded: int = 0
     """Messages handed to the router."""
     snapshots: int = 0
-    """Order books among them: we asked for those, so they do not show that the feed flows."""
+    """Order books among them. We asked for those, so they do not show that the feed is alive."""
     bytes_received: int = 0
     """Payload bytes of all messages."""
     gaps: int = 0
     gap_log: GapLog = field(default_factory=GapLog)
-    """The latest of the gaps."""
+    """The latest gaps."""
     skipped: int = 0
     """Sequence numbers missing in all gaps together."""
     repeats: int = 0
     strays: int = 0
-    """Replies nobody waited for."""
+    """Replies without a waiting command."""
     reconnects: int = 0
     recoveries: int = 0
     """Gaps after which every market of the sid had a fresh snapshot again."""
     last_recovery: float = 0.0
     """Seconds the latest recovery took."""
     replies: int = 0
-    """Commands the exchange answered, acknowledgements and rejections."""
+    """Commands that the exchange answered, by an acknowledgement or a rejection."""
     reply_seconds: float = 0.0
-    """Time those answers took, added up."""
+    """Seconds until those answers, added up."""
     errors: Counter[int] = field(default_factory=Counter)
-    """Errors the exchange sent, by code."""
+    """Errors of the exchange, by code."""
     ws_errors: Counter[str] = field(default_factory=Counter)
-    """Sockets lost and messages that made no sense, by kind."""
+    """Lost sockets and wrong messages, by kind."""
     unknown_types: Counter[str] = field(default_factory=Counter)
     last_message: int | None = None
-    """Unix time in ns of the latest read that brought a message."""
+    """Unix time in ns of the latest read with a message."""
     sample: bytes = b""
-    """The first message of that read: who wants to know its age looks at it now and then."""
+    """The first message of that read. The metrics sample its age now and then."""
     last_ping: float | None = None
     """Unix time in seconds."""
 
@@ -64,6 +64,6 @@ class Counters:
         }  # fmt: skip
 
     def unknown(self, kind: str) -> None:
-        """A message of a type we do not know."""
+        """Count a message of an unknown type."""
         types = self.unknown_types
         types[kind if kind in types or len(types) < MAX_UNKNOWN_TYPES else "others"] += 1

@@ -1,4 +1,4 @@
-"""What makes no sense on the wire, and sockets that end: logged once per kind and minute where it may be many."""
+"""Log lines about wrong messages and lost sockets. There may be many, so a kind has one line a minute."""
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -7,7 +7,7 @@ from gatherer.log.throttle import Throttle
 
 
 class ErrorLog:
-    """Shared by all connections: 150 of them with the same trouble are one line a minute."""
+    """All connections share it: 150 of them with the same error make one line a minute."""
 
     _log = Logger()
 
@@ -15,7 +15,7 @@ class ErrorLog:
         self._throttle = Throttle(clock)
 
     def report(self, kind: str, where: str, detail: str) -> None:
-        """`kind` names a row of the metrics, so there are few; `detail` is cut to 500 characters."""
+        """Log an error. There are few kinds: each is a row of the metrics. `detail` is cut to 500 characters."""
         times = self._throttle.note(kind)
         if times is not None:
             self._log.warn(
@@ -24,7 +24,7 @@ class ErrorLog:
             )  # fmt: skip
 
     def lost(self, where: str, reason: str, wait: float, dials_failed: int) -> None:
-        """A lost socket is a change of state and has its line; dials that go on failing share one a minute."""
+        """Log a lost socket. A loss has its own line; repeated failed dials share one line a minute."""
         if dials_failed:
             detail = f"{reason}; dial {dials_failed} of this connection, next in {wait:.1f} s"
             self.report("dial failed", where, detail)

@@ -1,6 +1,6 @@
-"""A close look at single markets of one session, for operators: when the next book comes, whether deltas do.
+"""A close look at single markets of one session, for operators: when the next book comes, and whether deltas come.
 
-While nobody looks it costs the message path one test per read and one per snapshot.
+Without an operator it costs the message path one test for each read and one for each snapshot.
 """
 
 from typing import Any
@@ -13,12 +13,12 @@ from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.core.wire.codec import Envelope, count_levels
 
 MAX_WATCHED = 20
-"""Markets of a session whose deltas are watched at a time; the one asked for longest ago makes room."""
+"""Markets of a session that are watched at a time. A new one replaces the one that was asked for longest ago."""
 _DELTA = b'"orderbook_delta"'
 
 
 class _Watched:
-    """What is known of one market's deltas."""
+    """The deltas of one market since the first question about it."""
 
     __slots__ = ("count", "last_at", "needle", "since")
 
@@ -30,21 +30,21 @@ class _Watched:
 
 
 class MarketInspector:
-    """Lives and dies with a session. Times are Unix seconds."""
+    """Each session has its own. Times are Unix seconds."""
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self.books: Waiters[str, dict[str, Any]] = Waiters()
-        """Who waits for the next book of which market: `sid`, `seq`, `at`, numbers of levels `yes` and `no`."""
+        """By market, the callers that wait for its next book: `sid`, `seq`, `at`, numbers of levels `yes` and `no`."""
         self.deltas: dict[str, _Watched] = {}
 
     def snapshot(self, ticker: str, envelope: Envelope, data: bytes, at: float) -> None:
-        """A snapshot came."""
+        """A snapshot of a market came that a caller waits for."""
         yes, no = count_levels(data)
         self.books.fire(ticker, {"sid": envelope.sid, "seq": envelope.seq, "at": at, "yes": yes, "no": no})
 
     def look(self, ticker: str) -> dict[str, Any]:
-        """What was seen of a market's deltas; it is watched from the first question on."""
+        """The deltas of a market so far. It is watched from the first question on."""
         watched = self.deltas.pop(ticker, None) or _Watched(ticker, self._clock.seconds())
         if len(self.deltas) >= MAX_WATCHED:
             del self.deltas[next(iter(self.deltas))]
@@ -52,7 +52,7 @@ class MarketInspector:
         return {"watched_since": watched.since, "delta_at": watched.last_at, "deltas": watched.count}
 
     def read(self, messages: list[RawMessage]) -> None:
-        """One read's messages, while somebody watches."""
+        """Count the deltas of watched markets in the messages of one read."""
         for message in messages:
             if _DELTA in message.data:
                 for watched in self.deltas.values():

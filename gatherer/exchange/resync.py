@@ -1,17 +1,17 @@
-"""Fresh books after a loss the sequence numbers do not show: a full buffer of ours, a message nobody can read."""
+"""Fresh books after a loss that the sequence numbers do not show: our buffer was full, or a message was unreadable."""
 
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 QUIET_SECONDS = 10.0
-"""Without another loss, before fresh books are asked for: while the disk is too slow, they would be lost as well."""
+"""Seconds without another loss before fresh books are asked for. While the disk is too slow, they would be lost too."""
 STAGGER_SECONDS = 0.1
-"""Times the connection's id: a slow disk costs all connections messages, and they must not all ask at once."""
+"""Seconds, times the connection's id: after a slow disk all connections ask, and they must not ask at once."""
 
 
 class ResyncTimer:
-    """Calls `ask` once it has been quiet after a loss. Lives and dies with a session."""
+    """Calls `ask` once no message was lost for a while. Each session has its own."""
 
     def __init__(self, clock: IReactorTime, conn_id: int, ask: Callable[[], None]) -> None:
         self._clock = clock
@@ -20,14 +20,14 @@ class ResyncTimer:
         self._call: IDelayedCall | None = None
 
     def lost(self) -> None:
-        """Something is missing from the capture: every book of the session is suspect."""
+        """A message is missing from the capture, so every book of the session may be wrong."""
         if self._call is not None:
             self._call.reset(self._delay)
         else:
             self._call = self._clock.callLater(self._delay, self._fire)
 
     def close(self) -> None:
-        """The session is over: its books come anew anyway."""
+        """The session is over. The next session asks for all books."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -1,4 +1,4 @@
-"""Which markets are carried, and when to look at each of them again."""
+"""Which markets are carried, and when each of them is due for another check."""
 
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ class GracePeriods:
     """How long to wait for what, all in seconds."""
 
     close_grace: float = 120.0
-    """From the close time to the look-up that confirms it, and between look-ups while it is not confirmed."""
+    """From the close time to the look-up that confirms it, and between look-ups until one does."""
     rest_lag: float = 15.0
-    """How old an answer of REST may be: its cache keeps 15 s (protocol section 1)."""
+    """How old an answer of REST may be. Its cache keeps answers for 15 s (protocol section 1)."""
     retention: float = 3600.0
-    """How long a market that is over is remembered, so that a late copy of an event cannot revive it."""
+    """How long the table remembers a market that is over, so that a late copy of an event cannot revive it."""
     pair_window: float = 5.0
-    """How far apart the two lifecycle connections deliver the same event."""
+    """The longest time between the two copies of one event from the two lifecycle connections."""
 
 
 class Active(Set[str]):
-    """The tickers to carry now: a view of the marks in the markets, and their number."""
+    """The tickers to carry now: a view of the `carried` marks of the markets, with a count."""
 
     __slots__ = ("_markets", "count")
 
     def __init__(self, markets: ShardedDict[Market]) -> None:
         self._markets = markets
         self.count = 0
-        """`MarketStates` keeps it."""
+        """`MarketStates` updates it."""
 
     def __contains__(self, ticker: object) -> bool:
         market = self._markets.find(ticker) if isinstance(ticker, str) else None
@@ -48,12 +48,12 @@ class Active(Set[str]):
 
     @classmethod
     def _from_iterable(cls, tickers: Iterable[T]) -> set[T]:
-        """What `&`, `-` and the like give: a set of its own, no view."""
+        """`&`, `-` and the like return a new set, not a view."""
         return set(tickers)
 
 
 class MarketStates:
-    """The states of all markets. Every change of what is carried passes `become`."""
+    """The states of all markets. Only `become` changes which are carried."""
 
     __slots__ = ("_grace", "_timetable", "active", "lookups", "markets")
 
@@ -63,10 +63,10 @@ class MarketStates:
         self.markets: ShardedDict[Market] = ShardedDict()
         self.active = Active(self.markets)
         self.lookups: dict[str, None] = {}
-        """What to ask REST about, oldest first."""
+        """The markets to look up, oldest first."""
 
     def become(self, ticker: str, market: Market, status: str, now: float, changes: list[MarketChange]) -> None:
-        """Give a market its status (perhaps the one it has, with other times) and append what changes by it."""
+        """Set a market's status (perhaps the same one with other times) and append the changes that follow."""
         resumed = market.status == PAUSED and status == ACTIVE
         market.status = status
         carried = market.carried
@@ -108,7 +108,7 @@ class MarketStates:
         return taken
 
     def _arm(self, ticker: str, market: Market, due: float | None) -> None:
-        """Each market is due at one moment at most; an unchanged one is not noted twice."""
+        """A market is due at one moment at most. An unchanged moment is not noted twice."""
         market.due = None if due is None else self._timetable.schedule(ticker, due, market.due)
 
     def _due(self, ticker: str, market: Market, now: float) -> float | None:
@@ -125,7 +125,7 @@ class MarketStates:
 
     def _fire(self, ticker: str, market: Market, now: float, changes: list[MarketChange]) -> None:
         if market.carried or market.status == DOUBTFUL:
-            # Past its close time, and no event will tell. Due again in case nobody answers.
+            # The close time has passed, and no event will confirm it. Due again, in case no answer comes.
             self.lookups[ticker] = None
             self._arm(ticker, market, now + self._grace.close_grace)
         elif market.status == UNOPENED:

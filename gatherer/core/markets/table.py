@@ -1,7 +1,7 @@
-"""The table of markets: which exist, which to carry, and what to ask REST about (protocol section 7).
+"""The table of markets: which exist, which to carry, and which to look up (protocol section 7).
 
-Facts come from two sides: rows of REST walks and look-ups, and lifecycle events. An event wins over
-a row that was read before it arrived, or so soon afterwards that a cache may have answered.
+Facts come from two sides: rows of REST walks and look-ups, and lifecycle events. An event wins over a row that was read
+before the event arrived, or so soon afterwards that a cache may have answered.
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketR
 
 
 class MarketTable:
-    """Applying the changes it returns, in order, to an empty set gives exactly `active()`.
+    """All returned changes, applied in order to an empty set, give exactly `active()`.
 
-    `now` is Unix time in seconds everywhere. Nothing here asks or waits: `take_lookups` says what
-    to ask REST about, `next_due` when to call `tick`.
+    `now` is always Unix time in seconds. Nothing here asks REST or waits: `take_lookups` returns the markets to look
+    up, and `next_due` the time to call `tick`.
     """
 
     def __init__(self, grace: GracePeriods | None = None) -> None:
@@ -36,7 +36,7 @@ class MarketTable:
         return self._states.active
 
     def describe(self, ticker: str) -> dict[str, Any] | None:
-        """A JSON-ready dict of all that is known of one market, or None."""
+        """All that is known of one market, JSON-ready, or None."""
         market = self._markets.find(ticker)
         if market is None:
             return None
@@ -61,12 +61,12 @@ class MarketTable:
     # REST
 
     def walk_started(self, now: float) -> None:
-        """A walk over the open and unopened markets begins. One that is never finished makes nothing vanish."""
+        """A walk over the open and unopened markets begins. Without `walk_finished` no market vanishes."""
         self._walk += 1
         self._walk_started = now
 
     def rows(self, rows: Iterable[MarketRow], now: float) -> list[MarketChange]:
-        """Rows of the walk under way. Rows repeat and may have any status: paging is no snapshot."""
+        """Rows of the current walk. They may repeat and have any status: the pages are not one snapshot."""
         changes: list[MarketChange] = []
         for row in rows:
             self._row(row, self._walk_started, now, changes)
@@ -75,9 +75,9 @@ class MarketTable:
         return changes
 
     def walk_finished(self, now: float, chunk: int = 5000) -> Iterator[int]:
-        """Queue look-ups for the markets that vanished. Yields after each `chunk` of markets how many did so far.
+        """Queue look-ups for the markets that vanished. Yields the number so far after each `chunk` of markets.
 
-        A generator, because a million markets take longer than the reactor may be held.
+        A generator, because a million markets take longer than the reactor may be blocked.
         """
         vanished = 0
         walk, started = self._walk, self._walk_started
@@ -91,19 +91,19 @@ class MarketTable:
         yield vanished
 
     def lookups_waiting(self) -> int:
-        """How many markets REST is to be asked about."""
+        """How many markets wait for a look-up."""
         return len(self._states.lookups)
 
     def take_lookups(self, limit: int) -> list[str]:
-        """At most `limit` tickers to ask REST about, oldest first. Each goes to `looked_up`, or back to `look_up`."""
+        """At most `limit` tickers to look up, oldest first. Each goes to `looked_up`, or back to `look_up`."""
         return self._states.take_lookups(limit)
 
     def look_up(self, tickers: Iterable[str]) -> None:
-        """Have markets looked up: a look-up failed, or somebody has doubts. Unknown tickers are ignored."""
+        """Queue look-ups: one failed, or a state is in doubt. Unknown tickers are ignored."""
         self._states.look_up(tickers)
 
     def looked_up(self, ticker: str, row: MarketRow | None, asked_at: float, now: float) -> list[MarketChange]:
-        """The answer of a look-up that was sent at `asked_at`; None when the exchange does not know the market."""
+        """The answer to a look-up sent at `asked_at`. `row` is None when the exchange does not know the market."""
         changes: list[MarketChange] = []
         if row is not None:
             self._row(row, asked_at, now, changes)
@@ -120,7 +120,7 @@ class MarketTable:
         if market is None:
             market = self._markets[row.ticker] = Market(status)
         elif self._event_wins(market, read_at, now):
-            status = market.status  # even an older row may tell the times no event has told yet
+            status = market.status  # even an older row may have the times that no event has brought yet
             market.open_ts = row.open_ts if market.open_ts is None else market.open_ts
             market.close_ts = row.close_ts if market.close_ts is None else market.close_ts
             self._states.become(row.ticker, market, status, now, changes)
@@ -137,14 +137,14 @@ class MarketTable:
         return market.carried or market.status == UNOPENED
 
     def _count_unknown(self, status: str) -> None:
-        """At most 20 names: they come from the network."""
+        """Count at most 20 names: they come from the network."""
         known = status in self.unknown_statuses or len(self.unknown_statuses) < 20
         self.unknown_statuses[status if known else "other"] += 1
 
     # Events
 
     def lifecycle(self, event: LifecycleEvent, now: float) -> list[MarketChange]:
-        """An event, perhaps for the second time. Kinds that change no market are ignored."""
+        """Apply an event, perhaps for the second time. Kinds that change no market are ignored."""
         changes: list[MarketChange] = []
         match event.kind:
             case "created":
@@ -161,7 +161,7 @@ class MarketTable:
 
     def _created(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
         if event.ticker in self._markets:
-            return  # a copy, or REST was faster; what came later must not be undone
+            return  # a copy, or REST was faster: later facts must not be undone
         market = self._markets[event.ticker] = Market(UNOPENED)
         market.open_ts, market.close_ts = event.open_ts, event.close_ts
         self._note(event, UNOPENED, now, changes)
@@ -200,7 +200,7 @@ class MarketTable:
         self._note(event, status, now, changes)
 
     def _doubt(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
-        """A late copy from the slower connection, or has the market really come back? A look-up will tell."""
+        """It may be a late copy from the slower connection, or the market has come back. A look-up decides."""
         self._note(event, DOUBTFUL, now, changes)
 
     def _note(self, event: LifecycleEvent, status: str, now: float, changes: list[MarketChange]) -> None:

@@ -1,19 +1,19 @@
-"""When to look at what again: one heap of whole seconds, however many markets are due in each."""
+"""When each market is due: one heap of whole seconds, for any number of markets in each."""
 
 import heapq
 import math
 
 Moment = dict[str, None]
-"""The tickers due in one second. Who is scheduled keeps a reference: that reference is the proof of validity.
-Not a list: the garbage collector visits what is in lists, and a million strings take it 100 ms."""
+"""The tickers due in one second. A scheduled market keeps a reference to its moment, and an entry in any other is old.
+It is not a list: the garbage collector visits the items of lists, and a million strings take it 100 ms."""
 
 
 class Timetable:
     """Due times with lazy deletion: to move a ticker, schedule it again and keep the newer `Moment`.
 
-    Markets open and close in crowds, so a dict per second costs 30 bytes a market where a
-    heap entry per market would cost 100. Whoever takes a ticker out compares its `Moment` by
-    identity, and skips it when the ticker has moved.
+    Many markets open and close in the same second. So a dict for each second costs 30 bytes a market; a heap entry for
+    each market would cost 100. The caller of `take` compares each `Moment` by identity and skips a ticker that has
+    moved.
     """
 
     __slots__ = ("_heap", "_moments")
@@ -25,7 +25,7 @@ class Timetable:
     def schedule(self, ticker: str, due: float, current: Moment | None) -> Moment:
         """Note a ticker for the first whole second not before `due` (Unix time, finite).
 
-        `current` is where it is noted now: it is taken out there, unless the second is the same.
+        `current` is its present moment. The ticker is removed from it, unless the second is the same.
         """
         second = math.ceil(due)
         moment = self._moments.get(second)
@@ -40,11 +40,11 @@ class Timetable:
         return moment
 
     def next_due(self) -> float | None:
-        """The earliest second with anything in it, or None. What is in it may all have moved since."""
+        """The earliest second with a ticker, or None. All its tickers may have moved since."""
         return float(self._heap[0]) if self._heap else None
 
     def take(self, now: float, limit: int) -> list[tuple[str, Moment]]:
-        """At most `limit` tickers that are due, earliest second first, each with the `Moment` it was noted in."""
+        """At most `limit` tickers that are due, the earliest second first, each with the `Moment` that had it."""
         taken: list[tuple[str, Moment]] = []
         while self._heap and self._heap[0] <= now and len(taken) < limit:
             moment = self._moments[self._heap[0]]

@@ -1,9 +1,6 @@
-"""Wanted against held: which command comes next on an order book session.
+"""Which command comes next on an order book session: the difference between wanted and held.
 
-Nothing here is ever rolled back. A command that failed or got lost leaves the difference between wanted and
-held as it was, and the difference is tried again, later and smaller. Adding a market twice and deleting one
-twice are no-ops on the exchange (protocol section 3), so a command whose result is unknown is simply repeated
-until it is acknowledged; only then does the plan believe anything.
+`gatherer.core.subscriptions` explains how the two converge.
 """
 
 from collections.abc import Iterable, Set
@@ -21,7 +18,7 @@ DELETES = (Action.UNSUBSCRIBE, Action.DELETE)
 
 
 class BookPlanner:
-    """The subscription state of one socket. `wanted` is the connection's own set, read but never edited here."""
+    """The subscription state of one socket. `wanted` is the connection's own set: it is read here, never edited."""
 
     def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, pause: Backoff) -> None:
         self._wanted = wanted
@@ -40,9 +37,9 @@ class BookPlanner:
         self._to_refresh: dict[str, None] = {}
         self._retries = RetryGroups()
         self._early_books: dict[str, int] = {}
-        """Books that came before the acknowledgement of the add that causes them, and when."""
+        """Books that came before the acknowledgement of their add, and when."""
 
-    # -- what others tell us ---------------------------------------------------------------
+    # -- what happens ------------------------------------------------------------------------
 
     def want(self, ticker: str) -> None:
         """The market is in `wanted` now."""
@@ -62,11 +59,11 @@ class BookPlanner:
             self._to_delete[ticker] = None
 
     def refresh(self, tickers: Iterable[str]) -> None:
-        """Ask for fresh snapshots of those of the markets that are held and wanted."""
+        """Ask for fresh snapshots of the markets, if they are held and wanted."""
         self._to_refresh.update((t, None) for t in tickers if t in self.held and t in self._wanted)
 
     def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
-        """A snapshot arrived (`at`: Unix seconds); it tells its market's sid, and may overtake its acknowledgement."""
+        """A snapshot arrived, `at` Unix seconds. It names its market's sid, and may overtake the acknowledgement."""
         if sid:
             self.held.book(ticker, sid, at)
         if self._is_adding(ticker) or (ticker in self._retries.unsure and ticker not in self.held):
@@ -77,17 +74,17 @@ class BookPlanner:
     def gap(self, sid: int, now: float) -> None:
         """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
         self.refresh(self.held.on(sid))
-        self._early_books.clear()  # a book that came before its acknowledgement is as suspect: let it be owed again
+        self._early_books.clear()  # such a book may be wrong too: it is owed again
         self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
-        """Those of the markets that are not wanted."""
+        """The markets of these that are not wanted."""
         return [ticker for ticker in tickers if ticker not in self._wanted]
 
-    # -- what became of the command in flight ------------------------------------------------
+    # -- the outcome of the command in flight -------------------------------------------------
 
     def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
-        """The command in flight took effect; a subscribe or add is on this sid."""
+        """The command in flight took effect. The markets of a subscribe or add are on this sid."""
         command = self._take_in_flight()
         if command.action in ADDS:
             self._added(command.tickers, sid or command.sid, now, command_id)
@@ -97,16 +94,16 @@ class BookPlanner:
         self._pause.reset()
 
     def unknown(self, now: float) -> None:
-        """No reply, or an error: it may or may not have taken effect. Believing a refusal left behind markets nobody
-        wanted, and took others for held."""
+        """No reply, or an error: the command may or may not have taken effect. When a rejection was believed, unwanted
+        markets stayed subscribed, and other markets were taken for held."""
         self._undo_unknown(self._take_in_flight(), now)
 
     def unanswered(self) -> None:
-        """No snapshot came for a `get_snapshot`. Silent markets give none, and their deadlines go on by themselves."""
+        """No snapshot came for a `get_snapshot`. Silent markets send none; their deadlines run on."""
         self._take_in_flight()
 
     def bad_market(self, code: int, now: float) -> bool:
-        """A market is not accepted: halve until it is alone, then set it aside. True if it may be there nonetheless."""
+        """The exchange rejects a market: halve until it is alone, then set it aside. True if it may still be held."""
         command = self._take_in_flight()
         if command.action not in ADDS:
             self._undo_unknown(command, now)
@@ -120,27 +117,27 @@ class BookPlanner:
         return False
 
     def over_limit(self, now: float) -> tuple[list[str], bool]:
-        """Code 26: the wanted markets that do not fit; and whether some may be here by an earlier try all the same."""
+        """Code 26: the wanted markets that do not fit, and whether an earlier try may have added some of them."""
         command = self._take_in_flight()
         may_be_held = not self._retries.unsure.isdisjoint(command.tickers)
         self._undo_unknown(command, now)
         if command.action not in ADDS:
             return [], False
-        self._retries.unsure.difference_update(command.tickers)  # or it would be asked for here for ever
+        self._retries.unsure.difference_update(command.tickers)  # otherwise they would be asked for here for ever
         return [t for t in self._wanted if t not in self.held], may_be_held
 
     def sid_over(self, sid: int, now: float) -> list[str]:
-        """The exchange ended a subscription (10, 25, an unasked `unsubscribed`): its markets are held no more."""
+        """The exchange ended a subscription (10, 25, an `unsubscribed` without a command). Returns the markets lost."""
         lost = self.held.on(sid)
         self.recoveries.forget(sid)
         self._drop(lost)
         self._slow_down(now)
         return lost
 
-    # -- what to do next ---------------------------------------------------------------------
+    # -- the next command --------------------------------------------------------------------
 
     def next_command(self, now: float) -> Command | None:
-        """The command to send now, from then on in flight; None when it is not the time for one."""
+        """The command to send now, which is in flight from now on. None when there is none to send."""
         if self._in_flight is not None or now < self._not_before:
             return None
         self._in_flight = command = self._delete() or self._refresh(now) or self._add()
@@ -148,7 +145,7 @@ class BookPlanner:
         return command
 
     def overdue(self, now: float) -> list[str]:
-        """Try again what is late, snapshots and refused markets; returns those that stayed silent even then."""
+        """Try late snapshots and rejected markets again. Returns the markets that sent no book the second time."""
         late, silent = self.owed.overdue(now)
         self.refresh(late)
         for ticker in self.rejected.take_due(now):
@@ -158,7 +155,7 @@ class BookPlanner:
         return silent
 
     def wake_at(self) -> float | None:
-        """When there is something to do if nothing else happens until then; None for never."""
+        """When the next command is due if nothing happens until then. None for never."""
         times = [self.owed.next_deadline(), self.rejected.next_due()]
         times.append(self._not_before if self._in_flight is None and self._has_work() else None)
         return min((time for time in times if time is not None), default=None)
@@ -170,23 +167,23 @@ class BookPlanner:
 
     @property
     def missing(self) -> int:
-        """How many markets are to be added, or are being added."""
+        """How many markets wait to be added or are being added."""
         return (
             len(self._to_add) + len(self._retries) + (len(self._in_flight_markets) if self._in_flight_is(ADDS) else 0)
         )
 
     @property
     def surplus(self) -> int:
-        """How many markets are to be deleted, or are being deleted."""
+        """How many markets wait to be deleted or are being deleted."""
         return len(self._to_delete) + (len(self._in_flight_markets) if self._in_flight_is(DELETES) else 0)
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is left to add or delete."""
+        """Whether nothing is left to add or delete."""
         return not (self.missing or self.surplus)
 
     def standing(self, ticker: str) -> dict[str, Any]:
-        """Where one market is on its way; `retry_at` (Unix seconds) only if it was refused."""
+        """Where one market is on its way. `retry_at` (Unix seconds) is set only if it was rejected."""
         words = (
             ("leaving", self._is_leaving(ticker) or ticker in self._to_delete), ("held", ticker in self.held),
             ("asked", self._is_adding(ticker)), ("again", ticker in self._retries), ("queued", ticker in self._to_add),
@@ -198,7 +195,7 @@ class BookPlanner:
     # -- helpers -----------------------------------------------------------------------------
 
     def _delete(self) -> Command | None:
-        """Deletes go first: they make room. The last markets of a sid leave by `unsubscribe`."""
+        """Deletes go first: they make room. The last markets of a sid are deleted by `unsubscribe`."""
         if not self._to_delete:
             return None
         sid = self.held.sid_of(next(iter(self._to_delete)))
@@ -250,7 +247,7 @@ class BookPlanner:
 
     def _take_in_flight(self) -> Command:
         command, self._in_flight, self._in_flight_markets = self._in_flight, None, frozenset()
-        assert command is not None, "an answer without a command in flight"
+        assert command is not None, "an outcome without a command in flight"
         return command
 
     def _undo_unknown(self, command: Command, now: float) -> None:
@@ -260,7 +257,7 @@ class BookPlanner:
         self._slow_down(now)
 
     def _undo(self, command: Command) -> None:
-        """Put what the command was about back to where it came from, adds in halves."""
+        """Put the command's markets back where they came from, adds in halves."""
         if command.action in ADDS:
             self._retries.push(command.tickers)
         elif command.action is Action.SNAPSHOT:
@@ -291,5 +288,5 @@ class BookPlanner:
         return bool(self._to_add or self._to_refresh or len(self._retries)) and not self._owes_too_much()
 
     def _owes_too_much(self) -> bool:
-        """Every add returns a full book: too many at once end in code 25 (protocol section 3, "Limits")."""
+        """Every add returns a full book. Too many at once lead to code 25 (protocol section 3, "Limits")."""
         return len(self.owed) >= 2 * self.batch

@@ -1,4 +1,4 @@
-"""The plan of a session that takes one whole channel: subscribe it, and again whenever the exchange ends it."""
+"""For a session that takes one whole channel: subscribe it, and subscribe it again when the exchange ends it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
 
 
 class ChannelPlanner:
-    """Answers the same questions as `BookPlanner`, for a subscription without markets."""
+    """Has the methods of `BookPlanner`, for a subscription without markets."""
 
     def __init__(self, channel: str, pause: Backoff) -> None:
         self._channel = channel
@@ -36,28 +36,28 @@ class ChannelPlanner:
 
     @property
     def missing(self) -> int:
-        """Markets do not count here."""
+        """Always 0: a channel has no single markets."""
         return 0
 
     surplus = missing
 
     def want(self, ticker: str) -> None:
-        """The channel brings every market anyway."""
+        """Nothing to do: the channel brings every market."""
 
     unwant = want
 
     def refresh(self, tickers: Iterable[str]) -> None:
-        """A channel without books has no snapshots."""
+        """Nothing to do: a channel has no snapshots."""
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
-        """A channel holds no markets one by one."""
+        """Always empty: a channel does not hold single markets."""
         return []
 
     def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
-        """A channel without books has no snapshots."""
+        """Nothing to do: a channel has no snapshots."""
 
     def gap(self, sid: int, now: float) -> None:
-        """What a channel skipped is lost; the marker in the capture tells."""
+        """Nothing to do: skipped messages are lost, and the capture has a marker."""
 
     def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
         """The channel is live on this sid."""
@@ -66,17 +66,17 @@ class ChannelPlanner:
         self._pause.reset()
 
     def unknown(self, now: float) -> None:
-        """Refused or not answered: subscribing twice merges, so ask again later."""
+        """Refused or not answered. Subscribing twice merges, so it is asked again later."""
         self._in_flight = None
         self._not_before = now + self._pause.next()
 
     def bad_market(self, code: int, now: float) -> bool:
-        """The exchange does not like the command."""
+        """The exchange refused the command."""
         self.unknown(now)
         return False
 
     def over_limit(self, now: float) -> tuple[list[str], bool]:
-        """There is nothing to move elsewhere."""
+        """Ask again later: there is no market to move elsewhere."""
         self.unknown(now)
         return [], False
 
@@ -88,20 +88,20 @@ class ChannelPlanner:
         return []
 
     def next_command(self, now: float) -> Command | None:
-        """Subscribe, unless that is done or under way."""
+        """A subscribe, unless the channel is subscribed or a command is in flight."""
         if self.sid or self._in_flight is not None or now < self._not_before:
             return None
         self._in_flight = Command(Action.SUBSCRIBE, self._channel)
         return self._in_flight
 
     def overdue(self, now: float) -> list[str]:
-        """Nothing is ever owed."""
+        """Always empty: a channel owes no books."""
         return []
 
     def standing(self, ticker: str) -> dict[str, Any]:
-        """A channel carries no market by itself."""
+        """The keys of `BookPlanner.standing`, all None."""
         return {"standing": None, "rejected": None, "retry_at": None}
 
     def wake_at(self) -> float | None:
-        """When to subscribe, None while subscribed or under way."""
+        """When to subscribe. None while subscribed, and while a command is in flight."""
         return None if self.sid or self._in_flight is not None else self._not_before

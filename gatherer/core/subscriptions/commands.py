@@ -1,11 +1,11 @@
-"""What can be asked of the exchange, as values (protocol section 3)."""
+"""The commands of the exchange as values, and the planner's reaction to each error code (protocol section 3)."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Action(Enum):
-    """Kinds of command. Those of `update_subscription` have its wire name as value."""
+    """Kinds of command. For those of `update_subscription` the value is the action's name on the wire."""
 
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
@@ -22,18 +22,20 @@ class Command:
     channel: str
     tickers: tuple[str, ...] = ()
     sid: int = 0
-    """The subscription it is about; 0 for `SUBSCRIBE`, which has none yet."""
+    """The subscription concerned. 0 for `SUBSCRIBE`, which makes one."""
 
 
 class Reaction(Enum):
-    """How a plan takes a rejected command."""
+    """What follows from a rejected command."""
 
-    SUBSCRIPTION_OVER = "the subscription is over and must be made again"
-    START_OVER = "we and the exchange disagree about what is subscribed: only a new session has no leftovers"
+    SUBSCRIPTION_OVER = "the subscription is over: make it again"
+    START_OVER = (
+        "we and the exchange disagree about what is subscribed: only a new session is sure to have no leftovers"
+    )
     UNKNOWN_RESULT = "it may or may not have taken effect: repeat it until it is acknowledged"
     OVER_LIMIT = "no more markets fit on this connection: move the surplus"
-    SLOW_DOWN = "too fast, or the exchange has trouble: the same again later and smaller"
-    BAD_MARKET = "one of the markets is not accepted: find it and set it aside"
+    SLOW_DOWN = "too fast, or the exchange is not well: repeat it later and smaller"
+    BAD_MARKET = "the exchange does not accept one of the markets: find it and set it aside"
 
 
 _TABLE = {
@@ -48,10 +50,10 @@ _TABLE = {
 }
 
 TERMINAL = frozenset({10, 25})
-"""Codes that end a subscription even when no command asked for anything."""
+"""Codes that end a subscription even without a command."""
 
 
 def reaction_to(code: int) -> Reaction:
-    """Codes about the command as a whole, and those nobody knows, are tried again at a slower pace:
-    none of them may cost a market its place."""
+    """The reaction to a code. Unknown codes, and codes about the command as a whole, are tried again at a slower pace:
+    no such code may cost a market its place."""
     return _TABLE.get(code, Reaction.SLOW_DOWN)

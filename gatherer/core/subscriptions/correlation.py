@@ -1,4 +1,4 @@
-"""Command id to Deferred. The only module of the core that knows Deferreds."""
+"""Who waits for what: replies by command id, and events by key. The only module of core that knows Deferreds."""
 
 from itertools import count
 from typing import Any, Generic, TypeVar
@@ -14,8 +14,8 @@ from gatherer.interfaces import ICommandCorrelator
 class PendingCommands:
     """Match each reply of the exchange to the command that asked for it.
 
-    One per session: ids are unique per connection (protocol section 3) and start at 1,
-    because the exchange takes 0 for "no id".
+    Each session has its own. Ids are unique on a connection (protocol section 3). They start at 1, because the exchange
+    takes 0 for "no id".
     """
 
     __slots__ = ("_ids", "_waiting", "strays")
@@ -47,7 +47,7 @@ class PendingCommands:
 
     def fail_all(self, error: Exception) -> None:
         """See `ICommandCorrelator`."""
-        waiting, self._waiting = self._waiting, {}  # an errback may issue again: it must not be swept away
+        waiting, self._waiting = self._waiting, {}  # an errback may issue a new command, which must not fail
         for reply in waiting.values():
             reply.errback(Failure(error))
 
@@ -68,7 +68,7 @@ V = TypeVar("V")
 
 
 class Waiters(Generic[K, V]):
-    """Each caller gets a Deferred of its own. One that is cancelled (a timeout, say) is forgotten."""
+    """Each caller gets its own Deferred. A cancelled one (after a timeout, say) is forgotten."""
 
     __slots__ = ("_waiting",)
 
@@ -79,25 +79,25 @@ class Waiters(Generic[K, V]):
         return key in self._waiting
 
     def wait(self, key: K) -> Deferred[V]:
-        """Fires with what `fire` gives, fails with what `fail_all` gives."""
-        promise: Deferred[V] = Deferred(lambda _: self._forget(key, promise))
-        self._waiting.setdefault(key, []).append(promise)
-        return promise
+        """A Deferred that fires with the value of `fire` and fails with the error of `fail_all`."""
+        deferred: Deferred[V] = Deferred(lambda _: self._forget(key, deferred))
+        self._waiting.setdefault(key, []).append(deferred)
+        return deferred
 
     def fire(self, key: K, value: V) -> None:
-        """It happened, for all who wait for it now."""
-        for promise in self._waiting.pop(key, []):
-            promise.callback(value)
+        """Fire the Deferreds that wait for this key now."""
+        for deferred in self._waiting.pop(key, []):
+            deferred.callback(value)
 
     def fail_all(self, error: Exception) -> None:
-        """None of it will happen."""
+        """Fail every Deferred: no event will come."""
         waiting, self._waiting = self._waiting, {}
-        for promises in waiting.values():
-            for promise in promises:
-                promise.errback(Failure(error))
+        for deferreds in waiting.values():
+            for deferred in deferreds:
+                deferred.errback(Failure(error))
 
-    def _forget(self, key: K, promise: Deferred[V]) -> None:
-        others = [other for other in self._waiting.get(key, []) if other is not promise]
+    def _forget(self, key: K, deferred: Deferred[V]) -> None:
+        others = [other for other in self._waiting.get(key, []) if other is not deferred]
         if others:
             self._waiting[key] = others
         else:

@@ -1,18 +1,19 @@
-"""What the exchange acknowledged on one socket: market to sid, and how many markets each sid has."""
+"""What the exchange has acknowledged on one socket: the sid of each market, and the number of markets of each sid."""
 
 from collections.abc import Iterator
 
 import msgspec
 
 MAX_KEPT = 16
-"""Holdings kept for sharing: one for each command and second in which its books came, and one command flies at a
-time. More would only keep alive what no market has any more: over 144 connections that adds up."""
+"""Holdings kept for sharing. There is one for each command and second in which its books come, and one command is in
+flight at a time. More holdings would only keep objects alive that no market uses any more, on
+each of 144 connections."""
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
-    """How a market came to be held. All markets of one command whose books came in the same second share one.
+    """How a market came to be held. Markets of one command share an object if their books came in the same second.
 
-    Unknown to the garbage collector, and so is the dict that holds nothing else: see `core.market.Market`.
+    The garbage collector does not track it, nor a dict that contains only holdings: see `core.markets.market`.
     """
 
     sid: int
@@ -25,7 +26,7 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
 
 
 class HeldMarkets:
-    """The held markets. One sid for all of them on today's exchange, but any number works."""
+    """The held markets. Today's exchange gives all of them one sid, but any number of sids works."""
 
     __slots__ = ("_counts", "_held", "_second", "_shared")
 
@@ -45,13 +46,13 @@ class HeldMarkets:
         return iter(self._held)
 
     def put(self, ticker: str, sid: int, command_id: int = 0, acknowledged_at: int = 0, book_at: int = 0) -> None:
-        """The market is on this sid now, wherever it was before."""
+        """The market is on this sid now, and no longer on another."""
         self.drop(ticker)
         self._held[ticker] = self._share(Holding(sid, command_id, self._same(acknowledged_at), self._same(book_at)))
         self._counts[sid] = self._counts.get(sid, 0) + 1
 
     def book(self, ticker: str, sid: int, at: int) -> None:
-        """A snapshot came, and tells the sid of its market. Nothing for a market that is not held."""
+        """A snapshot came, and its sid is the sid of its market. Does nothing for a market that is not held."""
         held = self._held.get(ticker)
         if held is None:
             return
@@ -61,7 +62,7 @@ class HeldMarkets:
             self.put(ticker, sid, held.command_id, held.acknowledged_at, at)
 
     def drop(self, ticker: str) -> None:
-        """The market is held no more. The sid goes with its last market."""
+        """The market is not held any more. A sid goes with its last market."""
         held = self._held.pop(ticker, None)
         if held is not None:
             self._counts[held.sid] -= 1
@@ -96,7 +97,7 @@ class HeldMarkets:
         return [ticker for ticker, held in self._held.items() if held.sid == sid]
 
     def pick(self, tickers: dict[str, None], most: int, sid: int = 0) -> tuple[str, ...]:
-        """Remove the first of `tickers` from it, of those that are on this sid if one is given."""
+        """Remove up to `most` of `tickers` from it, the first ones; with a `sid` only markets of that sid."""
         picked: list[str] = []
         for ticker in tickers:
             if not sid or self.sid_of(ticker) == sid:
@@ -106,11 +107,11 @@ class HeldMarkets:
         for ticker in picked:
             del tickers[ticker]
         if not tickers:
-            tickers.clear()  # frees the memory: an emptied dict keeps its size
+            tickers.clear()  # frees the memory: a dict keeps its size when its last key goes
         return tuple(picked)
 
     def _same(self, second: int) -> int:
-        """The same int object as long as the second lasts: each takes 32 bytes."""
+        """One int object for each second: each object takes 32 bytes."""
         if second and second != self._second:
             self._second = second
         return self._second if second else 0

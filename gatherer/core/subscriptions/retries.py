@@ -1,15 +1,18 @@
-"""Adds that failed or got lost, to be repeated in ever smaller groups."""
+"""Adds to repeat: those that failed or were lost, in ever smaller groups, and rejected markets after a wait."""
 
 from collections import deque
 from collections.abc import Set
 
+RETRY_SECONDS = 600.0
+"""Seconds between two tries of a rejected market. A wrong answer must not lock a market out until the socket ends."""
+
 
 class RetryGroups:
-    """Groups of markets, each a half of the command that went wrong: the one bad market ends up alone.
+    """Groups of markets, each one half of a command that failed. So a bad market ends up alone.
 
-    A market is *unsure* while a command about it may have taken effect unseen. An unsure add is repeated even
-    when nobody wants the market any more: only an acknowledgement makes it known, and then it can be deleted.
-    An unsure delete is repeated, or answered by an add if the market is wanted again meanwhile.
+    A market is *unsure* while a command about it may have taken effect unseen. An unsure add is repeated even when the
+    market is not wanted any more: once it is acknowledged, the market can be deleted. An unsure delete is repeated, or
+    followed by an add if the market is wanted again.
     """
 
     def __init__(self) -> None:
@@ -30,7 +33,7 @@ class RetryGroups:
         self._members.update(tickers)
 
     def pop(self, wanted: Set[str]) -> tuple[str, ...]:
-        """The next group, without the markets that are neither wanted nor unsure; () when there is none."""
+        """The next group, without markets that are neither wanted nor unsure. () when there is none."""
         while self._groups:
             group = self._groups.popleft()
             self._members.difference_update(group)
@@ -40,29 +43,25 @@ class RetryGroups:
         return ()
 
 
-RETRY_SECONDS = 600.0
-"""Between two tries of one market. A wrong answer must not cost a market its place until the socket ends."""
-
-
 class RejectedMarkets(dict[str, int]):
-    """Market to error code, in the order of the refusals: all wait equally long, so that is the order of time."""
+    """Market to error code, in the order of the rejections. All wait equally long, so the first is due first."""
 
     def __init__(self) -> None:
         super().__init__()
         self._due: dict[str, float] = {}
 
     def put(self, ticker: str, code: int, now: float) -> None:
-        """The exchange refused it."""
+        """The exchange rejected the market."""
         self[ticker] = code
         self._due.pop(ticker, None)
         self._due[ticker] = now + RETRY_SECONDS
 
     def due(self, ticker: str) -> float | None:
-        """When one of them is tried again; None for a market that is not set aside."""
+        """When a market is tried again. None for a market that is not rejected."""
         return self._due.get(ticker) if ticker in self else None
 
     def take_due(self, now: float) -> list[str]:
-        """Those to try again; they are not set aside any more."""
+        """Remove and return the markets to try again."""
         taken = []
         for ticker, due in list(self._due.items()):
             if due > now:
@@ -73,5 +72,5 @@ class RejectedMarkets(dict[str, int]):
         return taken
 
     def next_due(self) -> float | None:
-        """When `take_due` may have something; None for never."""
+        """When `take_due` may return a market. None for never."""
         return next((due for ticker, due in self._due.items() if ticker in self), None)

@@ -1,4 +1,4 @@
-"""Sequence numbers of one session (protocol section 4)."""
+"""Sequence numbers of one session, and the gaps of one connection (protocol section 4)."""
 
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -8,11 +8,16 @@ from zope.interface import implementer
 
 from gatherer.interfaces import ISequenceTracker
 
+MAX_KEPT = 100
+"""Gaps remembered for each connection. The counters have the number of all gaps."""
+
+WAITING, RECOVERED = "waiting", "recovered"
+
 
 @implementer(ISequenceTracker)
 class SequenceTracker:
-    """Last number seen per sid. Made at every open and thrown away at every close:
-    sids restart at 1 on each connection, so nothing of it may outlive the socket."""
+    """The last number of each sid. It is made when a socket opens and dropped when it closes: sids start from 1 on each
+    socket, so nothing of it may outlive the socket."""
 
     __slots__ = ("_last", "gaps", "repeats")
 
@@ -22,7 +27,7 @@ class SequenceTracker:
         self.repeats = 0
 
     def observe(self, sid: int, seq: int) -> int:
-        """See `ISequenceTracker`. The first number of a sid must be 1; anything higher is a gap."""
+        """See `ISequenceTracker`. The first number of a sid must be 1. A higher one is a gap."""
         skipped = seq - self._last.get(sid, 0) - 1
         if skipped < 0:
             self.repeats += 1
@@ -50,27 +55,21 @@ class SequenceTracker:
         self._last.pop(sid, None)
 
 
-MAX_KEPT = 100
-"""Gaps remembered for each connection; the counters know how many there were."""
-
-WAITING, RECOVERED = "waiting", "recovered"
-
-
 @dataclass(slots=True)
 class Gap:
-    """Numbers that a sid skipped. Times are Unix seconds."""
+    """One gap: numbers that a sid skipped. Times are Unix seconds."""
 
     at: float
     sid: int
     size: int
     outcome: str
-    """`waiting` for fresh books, `recovered`, or why nothing is waited for."""
+    """`waiting` for fresh books, `recovered`, or the reason why no book will come."""
     seconds: float | None = None
     """From the gap to the last fresh book of its sid."""
 
 
 class GapLog:
-    """Survives the sockets, so that an operator can ask about what was before the last reconnect."""
+    """The latest gaps of a connection. It outlives the sockets: operators ask about gaps before the last reconnect."""
 
     __slots__ = ("_gaps",)
 
@@ -87,12 +86,12 @@ class GapLog:
             gap.outcome, gap.seconds = RECOVERED, now - gap.at
 
     def over(self, why: str, sid: int = 0) -> None:
-        """The subscription, or with sid 0 the session, is over: what its gaps waited for will not come."""
+        """The subscription is over, or with sid 0 the session. The books its gaps waited for will not come."""
         for gap in self._waiting(sid):
             gap.outcome = why
 
     def since(self, at: float) -> list[dict[str, Any]]:
-        """Gaps not older than `at`, oldest first; JSON-ready."""
+        """Gaps not older than `at`, the oldest first, JSON-ready."""
         return [asdict(gap) for gap in self._gaps if gap.at >= at]
 
     def _waiting(self, sid: int) -> list[Gap]:

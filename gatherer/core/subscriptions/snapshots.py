@@ -1,12 +1,12 @@
-"""Snapshots the exchange owes us: a market is up only when its book came (protocol, trap 11)."""
+"""Books that are awaited: those the exchange owes, and those that end a gap (protocol section 4 and trap 11)."""
 
 from collections.abc import Iterable
 
 
 class OwedSnapshots:
-    """Markets whose book was asked for and has not come, each with a deadline.
+    """Markets whose book was asked for and has not come, each with a deadline. A market is up only when its book came.
 
-    All deadlines are equally far away, so the order of insertion is the order of time.
+    All deadlines are equally long, so the first market is due first.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -21,17 +21,17 @@ class OwedSnapshots:
         return ticker in self._due
 
     def expect(self, ticker: str, now: float) -> None:
-        """A book was asked for: it is owed from now on."""
+        """A book was asked for. It is owed from now on."""
         self._due.pop(ticker, None)
         self._due[ticker] = now + self._deadline
 
     def settle(self, ticker: str) -> None:
-        """The book came, or nobody wants it any more."""
+        """The book came, or the market is not wanted any more."""
         self._due.pop(ticker, None)
         self._asked_again.discard(ticker)
 
     def overdue(self, now: float) -> tuple[list[str], list[str]]:
-        """Those to ask for once more, and those that stayed silent after that. Both are forgotten here."""
+        """The markets to ask for once more, and those that stayed silent after that. Both are forgotten here."""
         late: list[str] = []
         silent: list[str] = []
         for ticker, due in self._due.items():
@@ -45,13 +45,13 @@ class OwedSnapshots:
         return late, silent
 
     def next_deadline(self) -> float | None:
-        """When `overdue` has something to say; None while nothing is owed."""
+        """When `overdue` will return a market. None while no book is owed."""
         return next(iter(self._due.values()), None)
 
 
 class GapRecoveries:
-    """Per sid, the markets whose fresh snapshot is awaited. A gap does not say which market lost data,
-    so every book on the sid is suspect (protocol section 4)."""
+    """For each sid, the markets whose fresh book is awaited. A gap does not say which market lost data, so every book
+    of the sid may be wrong (protocol section 4)."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, set[str]] = {}
@@ -59,18 +59,18 @@ class GapRecoveries:
         self._done: list[int] = []
 
     def begin(self, sid: int, tickers: Iterable[str], now: float) -> None:
-        """A gap on the sid; one that follows before the end starts the waiting anew."""
+        """The sid has a gap. A second gap starts the wait again, from the time of the first."""
         waiting = set(tickers)
         if waiting:
             self._waiting[sid] = waiting
             self._since.setdefault(sid, now)
 
     def waits(self, sid: int) -> bool:
-        """Whether a fresh book of the sid is awaited."""
+        """Whether any fresh book of the sid is awaited."""
         return sid in self._waiting
 
     def settle(self, ticker: str) -> None:
-        """The market's snapshot came, or it is of no interest any more."""
+        """The market's book came, or it is not wanted any more."""
         for sid, waiting in list(self._waiting.items()):
             waiting.discard(ticker)
             if not waiting:
@@ -83,6 +83,6 @@ class GapRecoveries:
         self._since.pop(sid, None)
 
     def take_done(self, now: float) -> list[tuple[int, float]]:
-        """(sid, seconds it took) of what was completed since the last call."""
+        """The recoveries completed since the last call, as (sid, seconds from the gap)."""
         done, self._done = self._done, []
         return [(sid, now - self._since.pop(sid)) for sid in done if sid in self._since and sid not in self._waiting]

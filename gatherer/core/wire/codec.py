@@ -1,4 +1,4 @@
-"""Bytes to messages and back: the envelope first, a body only when someone needs it (protocol sections 3 and 5)."""
+"""WebSocket messages: the envelope first, and a body only where it is needed (protocol sections 3 and 5)."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.errors import LocalProtocolError, RemoteProtocolError
 
 CONTROL_TYPES = frozenset({"subscribed", "ok", "unsubscribed", "error"})
-"""Messages that answer or end something. All others are market data, even those that carry an id."""
+"""Messages that answer a command or end a subscription. All others are market data, even those with an id."""
 KNOWN_TYPES = frozenset(
     {
         "orderbook_snapshot", "orderbook_delta", "ticker", "trade", "market_lifecycle_v2",
@@ -16,14 +16,14 @@ KNOWN_TYPES = frozenset(
     }
 )  # fmt: skip
 SHORTEST_RUN = 8
-"""Messages of a read from which it pays to see whether they are all alike."""
+"""From this many messages in a read on, it pays to test whether they are all alike."""
 
 NOT_READABLE = (msgspec.DecodeError, RecursionError)
-"""What decoding fails with. Brackets nested some thousand deep are legal JSON, but nothing reads them."""
+"""The errors of decoding. Brackets nested some thousand deep are legal JSON, but no parser here reads them."""
 
 
 class Envelope(msgspec.Struct, gc=False):
-    """What every message has in common. 0 and "" stand for absent; the exchange counts from 1."""
+    """The fields that all messages share. 0 and "" mean absent; the exchange counts from 1."""
 
     type: str = ""
     id: int = 0
@@ -72,8 +72,8 @@ class _BookMessage(msgspec.Struct, gc=False):
 
 
 decode_envelope = msgspec.json.Decoder(Envelope).decode
-"""Raises `msgspec.DecodeError` for what is not JSON (it checks the skipped parts too, all but UTF-8, which
-the WebSocket layer has checked) and its subclass `msgspec.ValidationError` for JSON of another shape."""
+"""Raises `msgspec.DecodeError` for bytes that are not JSON and its subclass `msgspec.ValidationError` for JSON of
+another shape. It checks the skipped parts too, except UTF-8, which the WebSocket layer has checked."""
 
 _decode_control = msgspec.json.Decoder(ControlMessage).decode
 _decode_ticker = msgspec.json.Decoder(_TickerMessage).decode
@@ -82,15 +82,15 @@ _decode_book = msgspec.json.Decoder(_BookMessage).decode
 
 
 def decode_run(payloads: list[bytes]) -> tuple[int, list[int]] | None:
-    """Sid and numbers of messages that are all data of one kind and one sid; None when they are not all like that.
+    """The sid and the numbers, if the messages are all data of one kind and one sid; otherwise None.
 
-    Snapshots are not counted among them: each is looked at.
+    None for snapshots too: the session looks at each.
     """
     try:
         first = decode_envelope(payloads[0])
         kind, sid, count = first.type, first.sid, len(payloads)
         if kind not in KNOWN_TYPES or kind == "orderbook_snapshot":
-            return None  # before the others are decoded in vain: snapshots are long
+            return None  # now, because snapshots are long: decoding the others would be wasted
         envelopes = list(map(decode_envelope, payloads))
     except NOT_READABLE:
         return None
@@ -101,7 +101,7 @@ def decode_run(payloads: list[bytes]) -> tuple[int, list[int]] | None:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether the bytes are one JSON text: for messages whose envelope has an unknown shape."""
+    """Whether the bytes are one JSON text. It is asked when the envelope has an unknown shape."""
     try:
         msgspec.json.decode(data)
     except (*NOT_READABLE, UnicodeDecodeError):
@@ -110,7 +110,7 @@ def is_json(data: bytes) -> bool:
 
 
 def decode_body(data: bytes) -> ControlBody:
-    """The body of a control message; raises `RemoteProtocolError` when its fields have other types."""
+    """The body of a control message. Raises `RemoteProtocolError` when its fields have other types."""
     try:
         body = _decode_control(data).msg
     except NOT_READABLE as error:
@@ -127,7 +127,7 @@ def decode_ticker(data: bytes) -> str:
 
 
 def decode_time(data: bytes) -> float | None:
-    """The exchange's `ts_ms` of a message as Unix seconds; None without one: it is optional (protocol section 5)."""
+    """The exchange's `ts_ms` of a message as Unix seconds, or None: it is optional (protocol section 5)."""
     try:
         return _decode_stamped(data).msg.ts_ms / 1000 or None
     except (*NOT_READABLE, OverflowError):
@@ -135,7 +135,7 @@ def decode_time(data: bytes) -> float | None:
 
 
 def count_levels(data: bytes) -> tuple[int, int]:
-    """How many price levels a snapshot has on its yes and its no side; (0, 0) for one of another shape."""
+    """How many price levels a snapshot has on its yes and its no side. (0, 0) for a message of another shape."""
     try:
         book = _decode_book(data).msg
     except NOT_READABLE:
@@ -153,7 +153,7 @@ def encode(command: Command, command_id: int, use_yes_price: bool = False) -> by
         return _encode(command_id, "unsubscribe", {"sids": [command.sid]})
     params = {"sids": [command.sid], "action": command.action.value, "market_tickers": command.tickers}
     if command.action is not Action.SNAPSHOT:
-        params["skip_ticker_ack"] = True  # a full list in every ack costs O(n²) bytes over n batches
+        params["skip_ticker_ack"] = True  # a full list in each acknowledgement costs O(n²) bytes over n batches
     return _encode(command_id, "update_subscription", params)
 
 

@@ -1,4 +1,4 @@
-"""Lifecycle messages to events (protocol section 5): lenient about the kind of a time, strict about everything else."""
+"""Lifecycle messages to events (protocol section 5). Times may have any format; everything else is checked."""
 
 import math
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from gatherer.core.messages import LifecycleEvent
 from gatherer.errors import RemoteProtocolError
 
 MARKET_CHANNELS = frozenset({"market_lifecycle_v2", "multivariate_market_lifecycle"})
-"""Types whose messages are about one market. `event_lifecycle` and `event_fee_update` share the channel."""
+"""Message types about one market. `event_lifecycle` and `event_fee_update` come on the same channel."""
 
 
 class _LifecycleBody(msgspec.Struct):
@@ -29,9 +29,9 @@ _decode = msgspec.json.Decoder(_LifecycleMessage).decode
 
 
 def decode_lifecycle(data: bytes) -> tuple[str, LifecycleEvent | None]:
-    """The kind of a message, for counting, and the event if it is about a market.
+    """The kind of a message, for counting, and the event if the message is about a market.
 
-    `RemoteProtocolError` for anything that is no lifecycle message.
+    Raises `RemoteProtocolError` for bytes that are not a lifecycle message.
     """
     try:
         message = _decode(data)
@@ -47,7 +47,7 @@ def decode_lifecycle(data: bytes) -> tuple[str, LifecycleEvent | None]:
 
 
 def unix_seconds(value: Any) -> float | None:
-    """A time of the exchange as Unix seconds: it mixes seconds, milliseconds and RFC 3339. None for anything else."""
+    """A time as Unix seconds. The exchange mixes seconds, milliseconds and RFC 3339. None for any other value."""
     if isinstance(value, str):
         value = _from_text(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15 or math.isnan(value):

@@ -1,4 +1,4 @@
-"""REST bodies to values (protocol section 6). Only the fields needed: a 2.5 MB page then costs about 10 ms."""
+"""REST bodies to values (protocol section 6). Only needed fields are read: a page of 2.5 MB costs about 10 ms."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from gatherer.core.messages import ExchangeStatus, MarketRow
 
 
 class Unreadable(Exception):
-    """A body that is cut short, no JSON, or of another shape; the text says where."""
+    """A body is cut short, is not JSON, or has another shape. The text says where."""
 
 
 class MarketPage(msgspec.Struct, frozen=True):
-    """A page of markets, the cursor of the next one ("" at the end), and the tickers of rows left out."""
+    """A page of markets, the cursor of the next page ("" at the end), and the tickers of unreadable rows."""
 
     rows: list[MarketRow]
     cursor: str
@@ -48,7 +48,7 @@ _decode_status = msgspec.json.Decoder(ExchangeStatus).decode
 
 
 def decode_page(code: int, body: bytes) -> MarketPage:
-    """A page; a row of unexpected shape costs that row, not the page. `Unreadable` for a body that is none."""
+    """A page. A row of another shape is left out. Raises `Unreadable` for a body that is not a page."""
     try:
         page = _decode_page(body)
     except _BAD_JSON:
@@ -57,7 +57,7 @@ def decode_page(code: int, body: bytes) -> MarketPage:
 
 
 def decode_market(code: int, body: bytes) -> MarketRow | None:
-    """One market, None for a 404. `Unreadable` for any other body."""
+    """One market, or None for a 404. Raises `Unreadable` for a body that is not a market."""
     if code == 404:
         return None
     try:
@@ -67,7 +67,7 @@ def decode_market(code: int, body: bytes) -> MarketRow | None:
 
 
 def decode_status(code: int, body: bytes) -> ExchangeStatus:
-    """The exchange's status, whatever the HTTP status. `Unreadable` for a body that is none."""
+    """The exchange's status, with any HTTP status. Raises `Unreadable` for a body that is not a status."""
     try:
         return _decode_status(body)
     except _BAD_JSON as error:

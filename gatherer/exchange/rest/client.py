@@ -1,4 +1,4 @@
-"""The REST client: signed, paced, retried, and never fooled by half a page (protocol section 6)."""
+"""The REST client: each request is signed, paced and retried, and half a page is an error (protocol section 6)."""
 
 import random as standard_random
 from collections import Counter
@@ -22,7 +22,7 @@ from gatherer.core.wire.handshake import clock_skew
 from gatherer.errors import RestError
 from gatherer.exchange.auth import CurrentSigner, Signer
 from gatherer.exchange.rest.http import (
-    NETWORK_TROUBLE,
+    NETWORK_ERRORS,
     BodyTooLarge,
     PooledHTTPClient,
     explain,
@@ -35,18 +35,18 @@ from gatherer.interfaces import IExchangeRest
 T = TypeVar("T")
 
 STATUS, MARKETS, MARKET = "/exchange/status", "/markets", "/markets/{ticker}"
-"""Endpoints, as they are named in errors and metrics."""
+"""Endpoints, as errors and metrics name them."""
 
 REQUEST_TOKENS = 10
-"""What one ordinary request costs."""
+"""The cost of one ordinary request."""
 
 BURST_SECONDS = 3
-"""How much of the rate the basic tier's read bucket holds."""
+"""The capacity of the basic tier's read bucket, in seconds of its rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestAnswer:
-    """One HTTP answer, whole."""
+    """One complete HTTP answer."""
 
     code: int
     date: str
@@ -58,7 +58,7 @@ class RestAnswer:
 
 
 class _TryAgain(Exception):
-    """This try failed, the next may not. Holds the reason, and the HTTP status if there was one."""
+    """This try failed, the next one may succeed. `status` is the HTTP status, if there was one."""
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -68,13 +68,13 @@ class _TryAgain(Exception):
 
 @implementer(IExchangeRest)
 class RestClient:
-    """Everything the registry asks the exchange. One per gatherer, so that one token bucket sees all requests."""
+    """The registry's requests. A gatherer has one client, so that one token bucket sees all requests."""
 
     _log = Logger()
 
     def __init__(
         self,
-        http: Any,
+        http: Any,  # treq's types ask for a whole reactor and refuse our headers
         base_url: str,
         signer: Signer | CurrentSigner,
         clock: IReactorTime,
@@ -85,9 +85,9 @@ class RestClient:
         tries: int = 8,
         max_body: int = 64 * 1024 * 1024,
     ) -> None:
-        """`http` is a treq client (`make_http_client`, or `StubTreq`); `timeout` is for one whole try, in seconds.
+        """`http` is a treq client (`make_http_client`, or `StubTreq`). `timeout` is for one whole try, in seconds.
 
-        The reactor's `seconds` is Unix time, so `clock` also dates the signatures. `ConfigError` for a bad URL.
+        The reactor's `seconds` is Unix time, so `clock` also dates the signatures. Raises `ConfigError` for a bad URL.
         """
         self._http = http
         self._path = check_url(base_url, REST_SCHEMES, "rest_url").path.rstrip("/")
@@ -106,13 +106,13 @@ class RestClient:
         self.unreadable_rows = 0
 
     async def exchange_status(self) -> ExchangeStatus:
-        """What the exchange says of itself; an error answer that holds the same object counts as well."""
+        """The exchange's own status. An error answer with the same object counts too."""
         return await self._get(STATUS, STATUS, {}, rest_bodies.decode_status, frozenset({200, 500, 503, 504}))
 
     async def markets(
         self, status: str | None = None, multivariate: str = "exclude", tickers: Sequence[str] | None = None
     ) -> AsyncIterator[list[MarketRow]]:
-        """Pages of markets, see `IExchangeRest`. No tickers give no page: an empty filter would mean all markets."""
+        """Pages of markets, see `IExchangeRest`. Empty `tickers` give no page: as a filter they would mean all."""
         if tickers is not None and not tickers:
             return
         params = self._filter(status, multivariate, tickers)
@@ -124,17 +124,17 @@ class RestClient:
             if not page.cursor:
                 return
             if page.cursor in seen:
-                raise self._failed(MARKETS, "the exchange gave a cursor twice: the walk would never end", 200)
+                raise self._failed(MARKETS, "the exchange sent a cursor twice: the walk would never end", 200)
             seen.add(page.cursor)
             params["cursor"] = page.cursor
 
     async def market(self, ticker: str) -> MarketRow | None:
-        """One market, or None for a 404 (which a market just created can give for a moment)."""
+        """One market, or None for a 404. A new market can be a 404 for a moment."""
         path = f"/markets/{quote(ticker, safe='')}"
         return await self._get(MARKET, path, {}, rest_bodies.decode_market, frozenset({200, 404}))
 
     def close(self) -> Deferred[None]:
-        """Fires with None when no idle connection is left. Requests under way are their callers' to cancel."""
+        """Fires with None when no idle connection is left. The callers must cancel their own requests."""
         return self._http.close() if isinstance(self._http, PooledHTTPClient) else succeed(None)
 
     def _filter(self, status: str | None, multivariate: str, tickers: Sequence[str] | None) -> dict[str, str]:
@@ -164,25 +164,25 @@ class RestClient:
         decode: Callable[[int, bytes], T],
         accepted: frozenset[int] = frozenset({200}),
     ) -> T:
-        """Ask until there is a usable answer. `RestError` for a refusal, or after so many tries."""
+        """Ask until there is a usable answer. Raises `RestError` for a refusal, and after the last try."""
         backoff = Backoff(0.5, 30.0, 2.0, 0.2, self._random)
         for left in reversed(range(self._tries)):
             try:
                 answer = await self._try(endpoint, path, params, accepted)
                 return self._decode(answer, decode)
-            except _TryAgain as trouble:
+            except _TryAgain as failed:
                 if not left:
-                    reason = f"gave up after {self._tries} tries: {trouble.reason}"
-                    raise self._failed(endpoint, reason, trouble.status) from None
-                await self._wait(endpoint, trouble, backoff.next())
+                    reason = f"gave up after {self._tries} tries: {failed.reason}"
+                    raise self._failed(endpoint, reason, failed.status) from None
+                await self._wait(endpoint, failed, backoff.next())
         raise AssertionError("at least one try is made")
 
-    async def _wait(self, endpoint: str, trouble: _TryAgain, seconds: float) -> None:
+    async def _wait(self, endpoint: str, failed: _TryAgain, seconds: float) -> None:
         self.errors[endpoint] += 1
         self._log.info(
             "{endpoint}: {reason}; trying again in {seconds:.1f} s",
             endpoint=endpoint,
-            reason=trouble.reason,
+            reason=failed.reason,
             seconds=seconds,
         )
         await deferLater(self._clock, seconds)
@@ -205,7 +205,7 @@ class RestClient:
         request.addTimeout(self._timeout, self._clock, raise_timeout(self._timeout))
         try:
             answer = await request
-        except NETWORK_TROUBLE as error:
+        except NETWORK_ERRORS as error:
             if was_cancelled(error):
                 raise CancelledError from None
             raise _TryAgain(explain(error)) from None
@@ -216,9 +216,9 @@ class RestClient:
         raise self._refusal(endpoint, answer)
 
     def _refusal(self, endpoint: str, answer: RestAnswer) -> Exception:
-        """429 and 5xx pass; any other status is about our request, and repeating it would not help."""
+        """429 and 5xx will pass. Any other status is about our request, and repeating it would not help."""
         reason = f"HTTP {answer.code}: {answer.text()}"
-        if answer.code == 429:  # it has no Retry-After; what the bucket thought was left is not there
+        if answer.code == 429:  # it has no Retry-After, and the tokens that the bucket counted are not there
             self._bucket.drain(self._clock.seconds())
         if answer.code in (408, 429) or answer.code >= 500:
             return _TryAgain(reason, answer.code)
@@ -227,7 +227,7 @@ class RestClient:
         return self._failed(endpoint, reason, answer.code)
 
     async def _exchange(self, path: str, params: dict[str, str]) -> RestAnswer:
-        """Sign and send. Redirects are not followed: the signature is for this host and path."""
+        """Sign and send. Redirects are not followed, because the signature is for this host and path."""
         now_ms = int(self._clock.seconds() * 1000)
         response = await self._http.get(
             self._base + path,

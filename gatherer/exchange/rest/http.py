@@ -1,4 +1,4 @@
-"""HTTP underneath the REST client: pooled TLS connections, bounded bodies, cancellation that stays one."""
+"""HTTP below the REST client: pooled TLS connections, bodies with a limit, and errors in words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from gatherer.exchange.tls.trust import trust_root
 
-NETWORK_TROUBLE = (
+NETWORK_ERRORS = (
     ConnectError,
     ConnectionClosed,
     DNSLookupError,
@@ -32,11 +32,11 @@ NETWORK_TROUBLE = (
     ResponseFailed,
     DeferredTimeout,
 )
-"""What a request fails with when the exchange cannot be reached, hangs up, or takes too long: worth a retry."""
+"""The errors when the exchange cannot be reached, hangs up, or takes too long. They are worth a retry."""
 
 
 class PooledHTTPClient(HTTPClient):
-    """A treq client that can close the connections it keeps for reuse."""
+    """A treq client that can close its idle connections."""
 
     def __init__(self, reactor: Any, ca_file: str | None, max_connections: int, connect_timeout: float) -> None:
         self._pool = HTTPConnectionPool(reactor, persistent=True)
@@ -45,7 +45,7 @@ class PooledHTTPClient(HTTPClient):
         super().__init__(Agent(reactor, policy, connectTimeout=connect_timeout, pool=self._pool))
 
     def close(self) -> Deferred[None]:
-        """Fires with None when no idle connection is left. It may be used again."""
+        """Fires with None when no idle connection is left. The client may be used again."""
         closed: Deferred[None] = self._pool.closeCachedConnections()
         return closed
 
@@ -55,19 +55,19 @@ def make_http_client(
 ) -> PooledHTTPClient:
     """A treq client over a pool of persistent connections.
 
-    `ca_file` names a PEM file with authorities trusted besides the system's; `ConfigError` if it will not do.
-    `max_connections` is how many idle connections are kept per host, `connect_timeout` is in seconds.
+    `ca_file` names a PEM file with authorities that are trusted besides the system's. Raises `ConfigError` if it is not
+    usable. `max_connections` idle connections are kept for each host. `connect_timeout` is in seconds.
     """
     return PooledHTTPClient(reactor, ca_file, max_connections, connect_timeout)
 
 
 class BodyTooLarge(Exception):
-    """The exchange sent a body larger than any answer we ask for."""
+    """The exchange sent a body that is larger than any expected answer."""
 
 
 @implementer(IProtocol)
 class _BoundedBody(Protocol):
-    """Collect a body (decompressed), or hang up when it grows past `limit` bytes or nobody waits any more."""
+    """Collect a decompressed body. Hang up when it grows past `limit` bytes or the caller cancels."""
 
     def __init__(self, limit: int) -> None:
         self._room = limit
@@ -76,10 +76,10 @@ class _BoundedBody(Protocol):
         self.body = self._done
 
     def _hang_up(self) -> None:
-        """A half-read body would hold its connection for as long as the exchange cares to send."""
+        """Close the connection: a half-read body would occupy it for as long as the exchange sends."""
         self._done, self._chunks = None, []
         if self.transport is not None:
-            # Named `loseConnection` by every transport Twisted puts here; some lack `abortConnection`.
+            # Every transport that Twisted uses here has `loseConnection`; some lack `abortConnection`.
             self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -95,7 +95,7 @@ class _BoundedBody(Protocol):
         done, self._done = self._done, None
         if done is None:
             return
-        # PotentialDataLoss: no length was announced; whether the JSON is whole will show.
+        # PotentialDataLoss: no length was announced. Decoding shows whether the JSON is complete.
         if reason.check(ResponseDone, PotentialDataLoss):
             done.callback(b"".join(self._chunks))
         else:
@@ -103,20 +103,20 @@ class _BoundedBody(Protocol):
 
 
 def read_body(response: IResponse, limit: int) -> Deferred[bytes]:
-    """Fires with the body; fails with `BodyTooLarge`, or with what cut it short. Cancelling hangs up."""
+    """Fires with the body. Fails with `BodyTooLarge`, or with the error that cut it short. Cancelling hangs up."""
     collector = _BoundedBody(limit)
     response.deliverBody(collector)
     return collector.body
 
 
 def was_cancelled(error: BaseException) -> bool:
-    """Whether a request ended because its caller gave up: Twisted wraps that in `ResponseFailed`."""
+    """Whether a request ended because its caller cancelled it. Twisted wraps that in `ResponseFailed`."""
     reasons = getattr(error, "reasons", ())
     return isinstance(error, CancelledError) or any(was_cancelled(reason.value) for reason in reasons)
 
 
 def raise_timeout(seconds: float) -> Callable[[object, float], object]:
-    """For `addTimeout`: whatever the cancelled request ended with, tell the caller it was the time."""
+    """For `addTimeout`: the caller sees a timeout, whatever error ended the cancelled request."""
 
     def timed_out(_: object, __: float) -> object:
         raise DeferredTimeout(seconds, "no complete answer")
@@ -125,7 +125,7 @@ def raise_timeout(seconds: float) -> Callable[[object, float], object]:
 
 
 def explain(error: BaseException) -> str:
-    """One line for the log: wrapped errors are unwrapped down to the one that says something."""
+    """One line for the log. Wrapped errors are unwrapped down to the innermost."""
     if isinstance(error, DeferredTimeout):
         return f"no complete answer within {error.args[0]} s"
     reasons = [explain(reason.value) for reason in getattr(error, "reasons", ())]

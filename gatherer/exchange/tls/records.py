@@ -1,10 +1,10 @@
-"""One TLS connection without a socket: ciphertext in, plaintext out, and the other way round.
+"""One TLS connection without a socket: ciphertext in, plaintext out, and the reverse.
 
-Versions and ciphers are those of Twisted's own clients, and so is the check of certificate and host name. The handshake
-and everything that is sent use pyOpenSSL's public methods. Only the reading goes underneath them: `recv` costs 3.1 µs
-for a record of 280 bytes, of which OpenSSL needs 0.6 µs, and the exchange sends a record per message. With
-`FastRecords` it is 0.7 µs; the standard library's `SSLObject.read` takes 1.1 µs. (CPython 3.11; OpenSSL 4.0.3 in
-pyOpenSSL, 3.0.19 in the standard library; best of 4 runs over 40,000 records.)
+Versions, ciphers and the check of certificate and host name are those of Twisted's own clients. The handshake and all
+sending use pyOpenSSL's public methods. Only reading goes below them. `recv` costs 3.1 µs for a record of 280 bytes, of
+which OpenSSL needs 0.6 µs, and the exchange sends one record for each message. With `FastRecords` it is 0.7 µs; the
+standard library's `SSLObject.read` takes 1.1 µs. (CPython 3.11; OpenSSL 4.0.3 in pyOpenSSL, 3.0.19 in the standard
+library; best of 4 runs over 40,000 records.)
 """
 
 from contextlib import suppress
@@ -25,27 +25,27 @@ from twisted.internet.ssl import CertificateOptions
 from gatherer.errors import TlsError
 from gatherer.exchange.tls.trust import Verifier, identity
 
-RECORD = 16384
-"""Bytes of the largest record's plaintext: whoever asks for so many leaves nothing behind."""
-MOST = 256 * 1024
-"""Bytes of ciphertext that are decrypted in one go. A socket read is 64 KiB."""
+MAX_RECORD = 16384
+"""Bytes of the largest record's plaintext. A read of this size leaves nothing of a record behind."""
+MAX_CIPHERTEXT = 256 * 1024
+"""Bytes of ciphertext that one pass decrypts. A socket read is 64 KiB."""
 WANT_READ = 2
 """SSL_ERROR_WANT_READ."""
 
 
 class TlsClient:
-    """What all connections to one host share."""
+    """The parts that all connections to one host share."""
 
     def __init__(self, host: str, trust: Any) -> None:
-        """`host` is the name or address that the certificate must be for, `trust` who may have signed it.
-        Raises ValueError for a host that no certificate can be for."""
+        """The certificate must be for `host`, a name or an address, and `trust` names the authorities that may sign it.
+        Raises ValueError for a host that no certificate can have."""
         self._host = host
         self._identity = identity(host)
         self._context = CertificateOptions(trustRoot=trust).getContext()
-        self._scratch = bytearray(MOST + 2 * RECORD)
+        self._scratch = bytearray(MAX_CIPHERTEXT + 2 * MAX_RECORD)
 
     def connection(self) -> "Records":
-        """The start of a connection."""
+        """A new connection."""
         verifier = Verifier(self._host, self._identity)
         tls = Connection(self._context, None)
         tls.set_connect_state()
@@ -59,22 +59,22 @@ class TlsClient:
 
 
 class Records:
-    """By pyOpenSSL's public methods only: the way out should a pyOpenSSL come that hides what `FastRecords` needs."""
+    """Uses pyOpenSSL's public methods only, for a pyOpenSSL that hides what `FastRecords` needs."""
 
     def __init__(self, tls: Connection, verifier: Verifier) -> None:
         self._tls = tls
         self._verifier = verifier
         self.ended = False
-        """Whether no more plaintext can come: the peer has announced its end, or see `error`."""
+        """Whether no more plaintext can come, because the peer announced its end, or because of `error`."""
         self.error: TlsError | None = None
 
     def feed(self, ciphertext: bytes) -> None:
-        """The network brought this."""
+        """Take ciphertext from the network."""
         if ciphertext:
             self._tls.bio_write(ciphertext)
 
     def shake_hands(self) -> bool:
-        """Go on with the handshake; True when it is done. Raises `TlsError` when it has failed."""
+        """Continue the handshake. True when it is done. Raises `TlsError` when it has failed."""
         try:
             self._tls.do_handshake()
         except WantReadError:
@@ -84,17 +84,17 @@ class Records:
                 raise TlsError(f"certificate verify failed: {self._verifier.refusal}") from None
             raise explain(error) from None
         if not self._verifier.passed:
-            raise TlsError("certificate verify failed: nobody has looked at one")
+            raise TlsError("certificate verify failed: no certificate was checked")
         return True
 
     def decrypt(self, ciphertext: bytes) -> bytes:
-        """The plaintext of all records that are complete now. What can never be read is told by `ended`, not raised:
-        the records before it are good."""
+        """The plaintext of all records that are complete now. An error is not raised: it sets `ended`, because the
+        records before it are good."""
         self.feed(ciphertext)
         plain: list[bytes] = []
         try:
             while True:
-                plain.append(self._tls.recv(RECORD))
+                plain.append(self._tls.recv(MAX_RECORD))
         except WantReadError:
             pass
         except ZeroReturnError:
@@ -104,7 +104,7 @@ class Records:
         return b"".join(plain)
 
     def encrypt(self, plaintext: bytes) -> None:
-        """Make records of it. Raises `TlsError` when the connection cannot be written to any more."""
+        """Make records of the plaintext. Raises `TlsError` when the connection cannot be written to any more."""
         rest = memoryview(plaintext)
         try:
             while rest:
@@ -114,30 +114,30 @@ class Records:
 
     def end(self) -> None:
         """Make the close_notify."""
-        with suppress(Error):  # of a connection that has failed: it has sent its alert
+        with suppress(Error):  # a failed connection has already made its alert
             self._tls.shutdown()
 
     def outgoing(self) -> bytes:
-        """Take what the network shall bring to the peer."""
+        """Take the ciphertext that is to be sent to the peer."""
         pieces: list[bytes] = []
         try:
             while True:
-                pieces.append(self._tls.bio_read(RECORD))
+                pieces.append(self._tls.bio_read(MAX_RECORD))
         except WantReadError:
             return b"".join(pieces)
 
 
 def explain(error: Error) -> TlsError:
-    """In words, from what OpenSSL has queued: (library, function, reason), the innermost first."""
+    """The error in words. OpenSSL queues (library, function, reason), the innermost first."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return TlsError(f"TLS failed: {'; '.join(dict.fromkeys(entry[2] for entry in queue)) or error}")
 
 
 class FastRecords(Records):
-    """The same with OpenSSL's own functions where every message passes. Raises AttributeError if they are not there."""
+    """Reads with OpenSSL's own functions, because every message passes here. Raises AttributeError without them."""
 
     def __init__(self, tls: Any, verifier: Verifier, scratch: bytearray) -> None:
-        """`scratch` is used within a call only and may be shared."""
+        """`scratch` is used only during a call and may be shared."""
         super().__init__(tls, verifier)
         ffi, lib = OpenSSL._util.ffi, OpenSSL._util.lib
         self._ssl, self._into, self._from = tls._ssl, tls._into_ssl, tls._from_ssl
@@ -150,7 +150,7 @@ class FastRecords(Records):
 
     def shake_hands(self) -> bool:
         """See `Records`."""
-        self._clear_error()  # OpenSSL's queue belongs to the thread, and an older error would be taken for ours
+        self._clear_error()  # OpenSSL's queue belongs to the thread: an older error would look like ours
         return super().shake_hands()
 
     def encrypt(self, plaintext: bytes) -> None:
@@ -161,23 +161,23 @@ class FastRecords(Records):
     def decrypt(self, ciphertext: bytes) -> bytes:
         """See `Records`."""
         size = len(ciphertext)
-        if size > MOST:
-            return b"".join(self.decrypt(ciphertext[at : at + MOST]) for at in range(0, size, MOST))
+        if size > MAX_CIPHERTEXT:
+            return b"".join(self.decrypt(ciphertext[at : at + MAX_CIPHERTEXT]) for at in range(0, size, MAX_CIPHERTEXT))
         read, ssl, start = self._read, self._ssl, self._scratch
         self._clear_error()
         self._write(self._into, ciphertext, size)
         end = start
-        while (got := read(ssl, end, RECORD)) > 0:
+        while (got := read(ssl, end, MAX_RECORD)) > 0:
             end += got
         plain: bytes = self._buffer(start, end - start)[:]
         if self._get_error(ssl, got) != WANT_READ:
-            plain += super().decrypt(b"")  # the same again, to have it explained
+            plain += super().decrypt(b"")  # once more, to get the error in words
         return plain
 
     def outgoing(self) -> bytes:
         """See `Records`."""
-        got = self._read_out(self._from, self._scratch, MOST)
+        got = self._read_out(self._from, self._scratch, MAX_CIPHERTEXT)
         if got <= 0:
             return b""
         piece: bytes = self._buffer(self._scratch, got)[:]
-        return piece + self.outgoing() if got == MOST else piece
+        return piece + self.outgoing() if got == MAX_CIPHERTEXT else piece

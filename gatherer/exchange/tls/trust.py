@@ -1,4 +1,4 @@
-"""Whom we trust: the system's certificate authorities, and those of one file more if the settings name one."""
+"""Which certificates are trusted: those of the system's authorities, and of one more file if the settings name it."""
 
 import os
 from typing import Any
@@ -16,13 +16,13 @@ from twisted.internet.ssl import Certificate, OpenSSLDefaultPaths
 from gatherer.errors import ConfigError
 
 Identity = DNS_ID | IPAddress_ID
-"""Whom a certificate must be for."""
+"""The host a certificate must be for."""
 
 
 class PlatformTrustAnd(OpenSSLDefaultPaths):
-    """The system's authorities plus some more: `trustRootFromCertificates` alone would replace them.
+    """The system's authorities and some more. `trustRootFromCertificates` would replace the system's.
 
-    It sees every context before its first connection, so what Twisted has no option for is set here as well.
+    It sees every context before its first connection, so it also sets the option that Twisted has no argument for.
     """
 
     def __init__(self, certificates: list[Certificate]) -> None:
@@ -39,7 +39,7 @@ class PlatformTrustAnd(OpenSSLDefaultPaths):
 def trust_root(ca_file: str | os.PathLike[str] | None) -> Any:
     """The `trustRoot` for `optionsForClientTLS`. `ca_file` is a PEM file with one certificate or several.
 
-    Raises `ConfigError`, naming the file, when it cannot be read or holds no certificate.
+    Raises `ConfigError` with the file's name when it cannot be read or has no certificate.
     """
     if ca_file is None:
         return PlatformTrustAnd([])
@@ -55,20 +55,20 @@ def trust_root(ca_file: str | os.PathLike[str] | None) -> Any:
 
 
 def identity(host: str) -> Identity:
-    """What a host name or address must match in a certificate. Raises ValueError for what can be neither."""
+    """The identity a certificate must have for a host. ValueError for a text that is neither name nor address."""
     return IPAddress_ID(host) if isIPAddress(host) or isIPv6Address(host) else DNS_ID(host)
 
 
 class Verifier:
-    """Judges the certificates of one handshake. OpenSSL calls it with each, the server's own last, as depth 0."""
+    """Checks the certificates of one handshake. OpenSSL calls it with each; the server's own is last, with depth 0."""
 
     def __init__(self, host: str, expected: Identity) -> None:
         self._host = host
         self._expected = expected
         self.passed = False
-        """Whether the server's certificate was good and its own."""
+        """Whether the server's certificate was good and for this host."""
         self.refusal: str | None = None
-        """What was wrong."""
+        """The fault that was found."""
 
     def __call__(self, tls: Connection, certificate: X509, code: int, depth: int, good: int) -> bool:
         if not good:
@@ -83,6 +83,6 @@ class Verifier:
 
 
 def _meaning(code: int) -> str:
-    """OpenSSL's number for a fault in a certificate, as words."""
+    """OpenSSL's number of a certificate fault, in words."""
     names = [name for name, value in vars(X509VerificationCodes).items() if value == code and name.startswith("ERR_")]
     return names[0].removeprefix("ERR_").replace("_", " ").lower() if names else f"code {code}"
