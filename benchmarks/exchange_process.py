@@ -10,7 +10,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import LoopingCall, react
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.session import ClientSession
 from gatherer.simulator.feed.wire import BOOKS
 from gatherer.simulator.service import SimulatorService
 
@@ -57,5 +57,5 @@ def _obey(pipe: Any, exchange: Exchange) -> None:
             pipe.send(len(victims))
 
 
-def _has_books(session: Session) -> bool:
+def _has_books(session: ClientSession) -> bool:
     return session.on_channel(BOOKS) is not None

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.session import ClientSession
 
 Request = tuple[str, int, bytes]
 
@@ -55,12 +55,12 @@ class RemoteSession:
         self._send = send
 
     def receive(self, frame: bytes) -> None:
-        """See `Session.receive`."""
+        """See `ClientSession.receive`."""
         for payload in self._exchange.ask(("receive", self._number, frame)):
             self._send(payload)
 
     def close(self) -> None:
-        """See `Session.close`."""
+        """See `ClientSession.close`."""
         self._exchange.ask(("close", self._number, b""))
 
 
@@ -69,7 +69,7 @@ def _serve(pipe: Pipe, markets: int, now: float) -> None:
     listed = exchange.active_tickers()
     gc.freeze()
     said: list[bytes] = []
-    sessions: dict[int, Session] = {}
+    sessions: dict[int, ClientSession] = {}
     while True:
         try:
             what, number, payload = marshal.loads(pipe.recv_bytes())

@@ -1,4 +1,4 @@
-"""Faults as text: `NAME=VALUE`, for the command line. Pure."""
+"""Parses faults from the command line: `NAME=VALUE`. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from gatherer.simulator.feed.wire import ERRORS, TERMINAL
 
 @dataclass(frozen=True, slots=True)
 class TimedFault:
-    """A fault, and when it is to happen."""
+    """A fault, and when it happens."""
 
     apply: Callable[[Faults], None]
     after: float = 0.0
     """Seconds after the start."""
     every: bool = False
-    """Again and again, `after` seconds apart."""
+    """Whether it repeats every `after` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
-    """One part of a value: the parameter of the method, and what makes it out of text."""
+class _ValuePart:
+    """One part of a value: the parameter of the method, and how to make it from text."""
 
     name: str
     make: Callable[[str], Any]
@@ -68,36 +68,36 @@ def _kind(text: str) -> str:
     return text
 
 
-_TIMES = _Value("times", _count, "TIMES")
-_SESSIONS = _Value("count", _count, "SOCKETS")
-_STATUS = _Value("status", _http_error, "HTTP_STATUS")
-FAULTS: dict[str, tuple[_Value, ...]] = {
+_TIMES = _ValuePart("times", _count, "TIMES")
+_SESSIONS = _ValuePart("count", _count, "SOCKETS")
+_STATUS = _ValuePart("status", _http_error, "HTTP_STATUS")
+FAULTS: dict[str, tuple[_ValuePart, ...]] = {
     "refuse_upgrade": (_STATUS, _TIMES),
     "cut": (_SESSIONS,),
     "half_open": (_SESSIONS,),
-    "freeze": (_Value("seconds", _seconds, "SECONDS"), _SESSIONS),
+    "freeze": (_ValuePart("seconds", _seconds, "SECONDS"), _SESSIONS),
     "lose_replies": (_TIMES,),
-    "late_replies": (_TIMES, _Value("seconds", _seconds, "SECONDS")),
-    "error": (_Value("code", _code, "CODE"), _TIMES),
-    "terminate": (_Value("code", _terminal, "10|25"), _SESSIONS),
+    "late_replies": (_TIMES, _ValuePart("seconds", _seconds, "SECONDS")),
+    "error": (_ValuePart("code", _code, "CODE"), _TIMES),
+    "terminate": (_ValuePart("code", _terminal, "10|25"), _SESSIONS),
     "unsubscribed": (_SESSIONS,),
-    "skip_seq": (_TIMES, _Value("count", _count, "NUMBERS")),
+    "skip_seq": (_TIMES, _ValuePart("count", _count, "NUMBERS")),
     "repeat_seq": (_TIMES,),
-    "garbage": (_Value("kind", _kind, "json|binary|unknown_type|huge"), _TIMES),
+    "garbage": (_ValuePart("kind", _kind, "json|binary|unknown_type|huge"), _TIMES),
     "rest_status": (_STATUS, _TIMES),
     "rest_short": (_TIMES,),
 }
-"""Method of `Faults` to the parts of its value, which are separated by colons; only the first must be there."""
+"""Method of `Faults` to the parts of its value. Colons separate the parts; only the first is required."""
 
 
 def usage(name: str) -> str:
-    """How a fault is written: `cut=SOCKETS`."""
+    """The form of a fault: `cut=SOCKETS`."""
     first, *rest = FAULTS[name]
     return f"{name}={first.meaning}" + "".join(f"[:{value.meaning}]" for value in rest)
 
 
 def parse_fault(text: str) -> TimedFault:
-    """Read `NAME=VALUE`, `NAME=VALUE@SECONDS` or `NAME=VALUE@every:SECONDS`. Raises ConfigError: what is wrong."""
+    """Read `NAME=VALUE`, `NAME=VALUE@SECONDS` or `NAME=VALUE@every:SECONDS`. Raises ConfigError."""
     name, _, rest = text.partition("=")
     if name not in FAULTS:
         raise ConfigError(f"fault {text!r}: no fault is called {name!r}; there are {', '.join(FAULTS)}")

@@ -1,4 +1,4 @@
-"""The command line of the simulator: parsed and checked, nothing opened."""
+"""Parses and checks the command line of the simulator. It opens nothing."""
 
 from collections.abc import Callable
 from textwrap import wrap
@@ -11,7 +11,7 @@ from gatherer.simulator.fault_options import FAULTS, TimedFault, parse_fault, us
 
 
 def _number(name: str, make: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
-    """A coercer for numbers between two bounds, which names the option: usage.Options does not."""
+    """Converts a number between two bounds. The error names the option; the one of usage.Options does not."""
     kind = "a whole number" if make is int else "a number"
 
     def coerce(text: str) -> Any:
@@ -79,14 +79,14 @@ class SimulatorOptions(Options):
             raise UsageError(str(error)) from error
 
     def parseOptions(self, options: Any = None) -> None:
-        """Parse; a number out of bounds loses the preamble usage.Options gives it."""
+        """Parse. Removes the preamble that usage.Options puts before our errors."""
         try:
             super().parseOptions(options)
         except UsageError as error:
             raise UsageError(str(error).removeprefix("Parameter type enforcement failed: ")) from error
 
     def parseArgs(self, *arguments: str) -> None:
-        """No arguments: what stands alone is a mistake."""
+        """There are no arguments, only options."""
         if arguments:
             raise UsageError(f"what is {arguments[0]!r}? there are options only")
 

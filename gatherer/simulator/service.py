@@ -1,11 +1,12 @@
-"""The running simulator: two listeners, one clock."""
+"""The running simulator: the exchange on two listening ports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.interfaces import IListeningPort, IReactorTime, IStreamServerEndpoint
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -13,22 +14,21 @@ from twisted.python.failure import Failure
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.fault_options import TimedFault
 from gatherer.simulator.server.auth import KeyRing, PublicKey
-from gatherer.simulator.server.rate_limit import Buckets
+from gatherer.simulator.server.rate_limit import RateLimiter
 from gatherer.simulator.server.rest import RestFactory, RestResource
 from gatherer.simulator.server.websocket import SimulatorFactory, SocketSettings
 
-TICK = 0.02
+TICK_SECONDS = 0.02
 """Seconds between two bursts of market data."""
-BURST_SECONDS = 1.0
-"""After a stall, at most this much of what is overdue is made up for."""
+MAX_BURST_SECONDS = 1.0
+"""After a delay, only the market data of this last time is made up for."""
 
 
 class SimulatorService(MultiService):
-    """Serves an exchange. It takes part in no reactor but the one it is given.
+    """Serves an exchange. All times come from the reactor that it is given.
 
-    `rate` is random events a second (see `Exchange.emit`), `heartbeat` seconds between pings,
-    `rest_tokens` tokens a second and account (a request costs 10; `rest_burst` is the most that
-    can be saved up, three seconds' worth by default). Times in messages are the reactor's.
+    `rate` is random events a second (see `Exchange.emit`), `heartbeat` the seconds between pings. An account gets
+    `rest_tokens` tokens a second and can save up `rest_burst` (by default three seconds' worth); a request costs 10.
     """
 
     _log = Logger()
@@ -56,31 +56,33 @@ class SimulatorService(MultiService):
         self._reactor = reactor
         self._endpoints = (IStreamServerEndpoint(websocket_endpoint), IStreamServerEndpoint(rest_endpoint))
         self.rate = rate
-        """Random events a second; may be changed while it runs."""
+        """Random events a second; it may change while the service runs."""
         self._faults = faults
         ring = KeyRing(keys)
-        buckets = Buckets(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
+        limiter = RateLimiter(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
         own = SocketSettings(heartbeat, connections, buffer_bytes, compression)
-        self._factory = SimulatorFactory(reactor, exchange, ring, own)
-        self._site = RestFactory(RestResource(reactor, exchange, ring, buckets, rest_must_sign), reactor)
+        self._factory = SimulatorFactory(reactor, exchange.open_session, exchange.faults, ring, own)
+        self._site = RestFactory(
+            RestResource(reactor, exchange.rest, exchange.faults, ring, limiter, rest_must_sign), reactor
+        )
         self._ports: list[IListeningPort] = []
         self._closing: Deferred[None] = succeed(None)
         self._loops: list[LoopingCall] = []
-        self._calls: list[Any] = []
+        self._calls: list[IDelayedCall] = []
         self._waiting: list[Deferred[tuple[int, int]]] = []
         self._outcome: tuple[int, int] | Failure | None = None
         self._emitted_at = 0.0
         self._overdue = 0.0
 
     def when_listening(self) -> Deferred[tuple[int, int]]:
-        """Fires with (WebSocket port, REST port), 0 for what is no TCP port; fails as the listening did."""
+        """Fires with (WebSocket port, REST port), 0 for an endpoint without TCP; fails if the service cannot listen."""
         waiter: Deferred[tuple[int, int]] = Deferred()
         self._waiting.append(waiter)
-        self._tell()
+        self._notify()
         return waiter
 
     def startService(self) -> None:
-        """Listen on both endpoints, or on neither."""
+        """Listen on both endpoints, or on none."""
         super().startService()
         Deferred.fromCoroutine(self._start()).addBoth(self._started)
 
@@ -88,9 +90,9 @@ class SimulatorService(MultiService):
         self._outcome = outcome
         if isinstance(outcome, Failure):
             self._log.error("cannot listen: {error}", error=outcome.value)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._outcome is not None:
             waiting, self._waiting = self._waiting, []
             for waiter in waiting:
@@ -103,13 +105,13 @@ class SimulatorService(MultiService):
             try:
                 port = await endpoint.listen(factory)
             except Exception:
-                # Not awaited here: a program must learn of it before its reactor runs, a port closes only after.
+                # Not awaited: a port closes only once the reactor runs; the program must know of the failure before.
                 self._closing = Deferred.fromCoroutine(self._stop_listening())
                 raise
             self._ports.append(port)
             numbers.append(getattr(port.getHost(), "port", 0))
         websocket, rest = numbers
-        if not self.running:  # stopped meanwhile
+        if not self.running:  # stopped while it waited for a port
             await self._stop_listening()
             return websocket, rest
         self._begin()
@@ -119,23 +121,23 @@ class SimulatorService(MultiService):
     def _begin(self) -> None:
         self._emitted_at = self._reactor.seconds()
         self.exchange.advance(self._emitted_at)
-        self._every(TICK, self._tick, now=False)
+        self._every(TICK_SECONDS, self._tick)
         for fault in self._faults:
             if fault.every:
-                self._every(fault.after, lambda fault=fault: fault.apply(self.exchange.faults), now=False)
+                self._every(fault.after, partial(fault.apply, self.exchange.faults))
             else:
                 self._calls.append(self._reactor.callLater(fault.after, fault.apply, self.exchange.faults))
 
-    def _every(self, seconds: float, action: Any, now: bool) -> None:
+    def _every(self, seconds: float, action: Callable[[], None]) -> None:
         loop = LoopingCall(action)
         loop.clock = self._reactor
         self._loops.append(loop)
-        done = loop.start(seconds, now=now)
-        done.addErrback(lambda failure: self._log.failure("the exchange stands still", failure))
+        done = loop.start(seconds, now=False)
+        done.addErrback(lambda failure: self._log.failure("the exchange has stopped producing data", failure))
 
     def _tick(self) -> None:
         now = self._reactor.seconds()
-        elapsed = min(BURST_SECONDS, max(0.0, now - self._emitted_at))
+        elapsed = min(MAX_BURST_SECONDS, max(0.0, now - self._emitted_at))
         self._emitted_at = now
         self.exchange.advance(now)
         self._overdue += elapsed * self.rate
@@ -144,7 +146,7 @@ class SimulatorService(MultiService):
         self.exchange.emit(count)
 
     def stopService(self) -> Deferred[None]:
-        """Close ports and sockets. Deferred: fires with None when all is gone and no timer left."""
+        """Close ports and sockets. The Deferred fires with None when they are gone and no timer is left."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

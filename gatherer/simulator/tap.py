@@ -1,4 +1,4 @@
-"""`twistd kalshi-simulator`: puts the parts together. The only module here that meets the reactor."""
+"""`twistd kalshi-simulator`: puts the parts together. Only this module of the package imports the reactor."""
 
 import gc
 from typing import Any
@@ -20,14 +20,18 @@ from gatherer.simulator.service import SimulatorService
 PROGRAM = "kalshi-simulator"
 
 
-class Options(OneLineUsageErrors, SimulatorOptions):
-    """The same options, but a mistake costs one line."""
+class ProgramOptions(OneLineUsageErrors, SimulatorOptions):
+    """The same options. A mistake gives one line on stderr."""
 
     program = PROGRAM
 
 
+Options = ProgramOptions
+"""twistd looks for this name."""
+
+
 class Simulator(Program):
-    """The simulator as a program: what cannot listen must not stay."""
+    """The simulator as a program. It ends if it cannot listen."""
 
     def __init__(self, simulator: SimulatorService, reactor: Any, options: Any) -> None:
         super().__init__(PROGRAM, options)
@@ -36,7 +40,7 @@ class Simulator(Program):
         simulator.setServiceParent(self)
 
     def startService(self) -> None:
-        """Start; a port that is in use ends the program, before its reactor runs if that is known by then."""
+        """Start. A port that is in use ends the program, if possible before the reactor runs."""
         super().startService()
         outcome: list[Failure] = []
         self._simulator.when_listening().addErrback(self._refused, outcome)
@@ -53,11 +57,11 @@ def _endpoint(options: SimulatorOptions, name: str, reactor: Any) -> IStreamServ
     try:
         return serverFromString(reactor, options[name])
     except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"--{name}: no endpoint can be made of {options[name]!r}: {error}") from error
+        raise ConfigError(f"--{name}: {options[name]!r} is not an endpoint: {error}") from error
 
 
 def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
-    """All parts of the simulator. Raises ConfigError for a key file or an endpoint that will not do."""
+    """All parts of the simulator. Raises ConfigError for an unusable key file or endpoint."""
     websocket, rest = (_endpoint(options, name, reactor) for name in ("websocket", "rest"))
     keys = {options["key-id"]: load_public_key(options["public-key"])}
     exchange = Exchange(
@@ -96,6 +100,6 @@ def makeService(options: SimulatorOptions) -> IService:
         simulator = build(options, reactor)
     except ConfigError as error:
         give_up(PROGRAM, error)
-    gc.freeze()  # a million markets stay: do not look at them again and again
+    gc.freeze()  # the garbage collector need not visit a million lasting markets
     stop_on_signals(reactor)
     return Simulator(simulator, reactor, options.parent or {})

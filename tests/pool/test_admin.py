@@ -324,7 +324,7 @@ class SnapshotTests(SteeringTestCase):
         pool = self.full()
         ticker = pool.tickers[0]
         conn_id = pool.manager.explain(ticker)["connection"]["conn_id"]
-        pool.session_of(conn_id).muted = True
+        pool.session_of(conn_id).go_half_open()
         book: Deferred[Any] = pool.manager.steering.snapshot(ticker, BY)
         pool.step(16)
         self.assertIn("no book of", self.failureResultOf(book, AdminError).getErrorMessage())
@@ -355,7 +355,7 @@ class QuestionTests(SteeringTestCase):
         """A command without a reply is told with its connection, kind, number of markets and age."""
         pool = self.full(books=1, markets=30)
         self.assertEqual(pool.manager.steering.pending(), [])
-        pool.session_of(4).muted = True
+        pool.session_of(4).go_half_open()
         pool.remove(pool.tickers[:7])
         pool.step(2.5)
         (command,) = pool.manager.steering.pending()
@@ -411,7 +411,7 @@ class QuestionTests(SteeringTestCase):
             return pool.manager.explain(ticker)["connection"]["standing"]
 
         self.assertEqual(standing(tickers[9]), "held")
-        pool.session_of(4).muted = True
+        pool.session_of(4).go_half_open()
         pool.add(tickers[:1])
         pool.step()
         self.assertEqual(standing(tickers[0]), "asked")

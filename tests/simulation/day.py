@@ -146,7 +146,7 @@ class Day(Gathering):
         self.tell("*** quiet")
         self.churn(0.0)
         self.rest.latency = self.size.rest_latency
-        self.exchange.operation.trading_active = self.exchange.operation.exchange_active = True
+        self.exchange.state.trading_active = self.exchange.state.exchange_active = True
         self.calm()
         self.run(QUIET / 2)
         return self.settle(QUIET / 2)
@@ -181,7 +181,7 @@ class Day(Gathering):
     def storm(self, number: int) -> None:
         """Markets change at random, all in this moment."""
         for _ in range(number):
-            self.exchange._script.churn()
+            self.exchange.churn()
 
     def double_replies(self) -> None:
         """Each connection gets its next reply twice."""
@@ -190,7 +190,7 @@ class Day(Gathering):
     def lose_events(self) -> None:
         """Nobody listens to the lifecycle channel for a second."""
         for client in self._legs():
-            if client.session is not None and not client.session.closed:
+            if client.session is not None and not client.session.is_closed:
                 self.exchange.faults.cut(session=client.session.id)
         self.storm(20)
 
@@ -206,16 +206,12 @@ class Day(Gathering):
 
     def pause_trading(self, seconds: float) -> None:
         """The whole exchange pauses."""
-        self.exchange.operation.trading_active = False
-        self.later(seconds, lambda: setattr(self.exchange.operation, "trading_active", True))
+        self.exchange.state.trading_active = False
+        self.later(seconds, lambda: setattr(self.exchange.state, "trading_active", True))
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         """On the exchange's side of the clock: gone when it closes down."""
-
-        def do() -> None:
-            act()
-
-        self.exchange._floor.later(seconds, do)
+        self.exchange.later(seconds, act)
 
     def _legs(self) -> Iterator[Any]:
         for connection in self.manager.connections():

@@ -45,11 +45,11 @@ class Maintenance:
         ]
 
     def _start(self) -> None:
-        day, operation = self._day, self._day.exchange.operation
+        day, state = self._day, self._day.exchange.state
         day.calm()
         day.churn(0.0)
-        operation.trading_active = False
-        operation.exchange_active = not self._exchange_down
+        state.trading_active = False
+        state.exchange_active = not self._exchange_down
         day.rest.down = 503 if self._rest_down else None
 
     def _watch(self) -> None:
@@ -81,10 +81,10 @@ class Maintenance:
 
     def _finish(self) -> None:
         self._watching = False
-        day, operation = self._day, self._day.exchange.operation
+        day, state = self._day, self._day.exchange.state
         faults = self._faults()
         day.calm()
-        operation.trading_active = operation.exchange_active = True
+        state.trading_active = state.exchange_active = True
         day.churn(day.size.churn)
         assert not faults, faults
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.session import ClientSession
 
 NOW = 1_792_072_800.0
 """Some second in October 2026."""
@@ -16,7 +16,7 @@ class Client:
 
     def __init__(self, exchange: Exchange, **sockets: Any) -> None:
         self.raw: list[bytes] = []
-        self.session: Session = exchange.open_session(self.raw.append, **sockets)
+        self.session: ClientSession = exchange.open_session(self.raw.append, **sockets)
         self._read = 0
         self._id = 0
 

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.lifecycle import ScriptError
+from gatherer.simulator.feed.lifecycle import LifecycleError
 from gatherer.simulator.feed.publisher import Limits
 from tests.simulator.rig import NOW, Client, Replica
 
@@ -65,7 +65,7 @@ class Play:
         else:
             try:
                 getattr(self.exchange, name)(self.tickers[arguments[0]])
-            except ScriptError:
+            except LifecycleError:
                 return
 
     def _named(self, places: list[int]) -> list[str]:

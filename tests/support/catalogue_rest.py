@@ -14,7 +14,7 @@ from gatherer.core.wire.rest_bodies import MarketPage, decode_market, decode_pag
 from gatherer.errors import RestError
 from gatherer.interfaces import IExchangeRest
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.markets.market import Market
+from gatherer.simulator.markets.market import SimulatedMarket
 from gatherer.simulator.rest.filters import STATUSES, market_filter, read_cursor, write_cursor
 
 FILTER_OF = {status.value: word for word, statuses in STATUSES.items() for status in statuses}
@@ -62,7 +62,7 @@ class CatalogueRest:
 
     async def exchange_status(self) -> ExchangeStatus:
         await self._request("status")
-        return decode_status(200, self._exchange.catalogue.get("/exchange/status", {}).body)
+        return decode_status(200, self._exchange.rest.get("/exchange/status", {}).body)
 
     async def markets(
         self, status: str | None = None, multivariate: str = "exclude", tickers: Sequence[str] | None = None
@@ -90,7 +90,7 @@ class CatalogueRest:
 
     async def market(self, ticker: str) -> MarketRow | None:
         await self._request("market")
-        answer = self._exchange.catalogue.get(f"/markets/{ticker}", {})
+        answer = self._exchange.rest.get(f"/markets/{ticker}", {})
         return decode_market(answer.status, answer.body)
 
     def close(self) -> Deferred[None]:
@@ -99,10 +99,10 @@ class CatalogueRest:
     # -- helpers -------------------------------------------------------------------------------
 
     def _page(self, query: dict[str, list[str]]) -> MarketPage:
-        return decode_page(200, self._exchange.catalogue.get("/markets", query).body)
+        return decode_page(200, self._exchange.rest.get("/markets", query).body)
 
     @staticmethod
-    def _row(market: Market) -> MarketRow:
+    def _row(market: SimulatedMarket) -> MarketRow:
         times = (datetime.fromtimestamp(moment, UTC) for moment in (market.open_ts, market.close_ts))
         return MarketRow(market.ticker, market.status.value, *times)
 
@@ -135,7 +135,7 @@ class ListingRest(CatalogueRest):
                 found.append(self._cached(market))
         return MarketPage(found, "", [])
 
-    def _cached(self, market: Market) -> MarketRow:
+    def _cached(self, market: SimulatedMarket) -> MarketRow:
         key = (market.index, market.status.value, market.open_ts, market.close_ts)
         row = self._rows.get(key)
         if row is None:

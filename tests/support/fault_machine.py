@@ -63,8 +63,8 @@ class Storm(Troublemaker):
 
     @rule()
     def pause_trading(self) -> None:
-        operation = self._exchange.operation
-        operation.trading_active = not operation.trading_active
+        state = self._exchange.state
+        state.trading_active = not state.trading_active
         self.hits["pause of the exchange"] += 1
 
     # -- time ------------------------------------------------------------------------------------
@@ -92,12 +92,12 @@ class Storm(Troublemaker):
     @rule(number=st.integers(1, 4), adds=st.booleans())
     def lose_replies(self, number: int, adds: bool) -> None:
         self._exchange.faults.lose_replies(number)
-        self._meet("lost reply", "_fates", adds)
+        self._meet("lost reply", "_reply_faults", adds)
 
     @rule(number=times, seconds=st.sampled_from((0.5, 4.9, 5.5, 40.0)), adds=st.booleans())
     def delay_replies(self, number: int, seconds: float, adds: bool) -> None:
         self._exchange.faults.late_replies(number, seconds)
-        self._meet("late reply", "_fates", adds)
+        self._meet("late reply", "_reply_faults", adds)
 
     @rule(adds=st.booleans())
     def double_replies(self, adds: bool) -> None:
@@ -171,17 +171,17 @@ class Storm(Troublemaker):
     @rule(number=times, size=st.integers(1, 5), traffic=st.integers(5, 30))
     def skip_numbers(self, number: int, size: int, traffic: int) -> None:
         self._exchange.faults.skip_seq(number, size)
-        self._disturb("skipped number", "_disturbances", traffic)
+        self._disturb("skipped number", "_seq_steps", traffic)
 
     @rule(number=times, size=st.integers(1, 5), adds=st.booleans())
     def skip_numbers_in_replies(self, number: int, size: int, adds: bool) -> None:
         self._exchange.faults.skip_seq(number, size)
-        self._meet("skipped number in a reply", "_disturbances", adds)
+        self._meet("skipped number in a reply", "_seq_steps", adds)
 
     @rule(number=times, traffic=st.integers(5, 30))
     def repeat_numbers(self, number: int, traffic: int) -> None:
         self._exchange.faults.repeat_seq(number)
-        self._disturb("repeated number", "_disturbances", traffic)
+        self._disturb("repeated number", "_seq_steps", traffic)
 
     @rule(kind=st.sampled_from(("json", "binary", "unknown_type")), number=times)
     def send_garbage(self, kind: str, number: int) -> None:

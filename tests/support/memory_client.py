@@ -141,7 +141,7 @@ class MemoryClient:
 
     def beat(self) -> None:
         """The exchange pings, unless it plays dead."""
-        if self.session is not None and not self.session.muted:
+        if self.session is not None and not self.session.is_half_open:
             self._listener.pinged()
 
     def _queue(self) -> None:

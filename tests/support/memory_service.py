@@ -134,10 +134,7 @@ class Gathering(Pool):
         """Nothing goes wrong any more; what is broken stays broken until somebody repairs it."""
         self.rest.calm()
         self.wire.duplicate.clear()
-        faults: Any = self.exchange.faults
-        for queue in ("_upgrades", "_fates", "_errors", "_disturbances", "_garbage"):
-            getattr(faults, queue).clear()
-        faults.numbering = faults.garbage_waits = False
+        self.exchange.faults.clear()
 
     def cut_all(self) -> None:
         """A deploy on the other side: limits learnt from code 26 are forgotten with the sockets."""
@@ -244,7 +241,7 @@ class Gathering(Pool):
         if session is None or status["pending"] or status["divergence"] or not connection.is_live:
             return
         held = session.on_channel(connection.role.channel)
-        if session.muted:
+        if session.is_half_open:
             yield f"{name} takes a dead socket for alive"
         elif connection.role.is_global:
             if held is None:

@@ -29,7 +29,7 @@ class Troublemaker(RuleBasedStateMachine):
 
     def _rest(self) -> None:
         """Nothing goes wrong any more: soon all has to be as it should."""
-        self._exchange.operation.trading_active = True
+        self._exchange.state.trading_active = True
         self.world.rest.latency = self.world.size.rest_latency
         left = self.world.settle()
         assert not left, left
@@ -86,7 +86,7 @@ class Troublemaker(RuleBasedStateMachine):
         session, faults = self.world.session_of(conn_id), self._exchange.faults
         channel = self.world.channel_of(conn_id)
         name, _, code = fault.partition(" ")
-        if session is None or session.closed:
+        if session is None or session.is_closed:
             return
         if name in ("cut", "half_open"):
             getattr(faults, name)(session=session.id)

@@ -1,12 +1,11 @@
-"""What happens to markets, and what the exchange says of it (protocol section 7). Pure.
+"""Changes of markets, and the messages about them (protocol section 7). Pure.
 
-Opening and closing have no message: that is the rule of the exchange, not an omission here.
+The exchange sends no message when a market opens or closes at its time.
 """
 
 import re
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
 
 from gatherer.errors import GathererError
 from gatherer.simulator.feed import wire
@@ -14,26 +13,26 @@ from gatherer.simulator.feed.publisher import Publisher
 from gatherer.simulator.feed.wire import LIFECYCLE, MULTIVARIATE
 from gatherer.simulator.markets.book import Book
 from gatherer.simulator.markets.listing import Listing, event_date
-from gatherer.simulator.markets.market import OVER, Market, Status
+from gatherer.simulator.markets.market import OVER, SimulatedMarket, Status
 
 
-class Timetable:
-    """Which markets to look at, and when. Markets that share a time share an entry."""
+class DueMarkets:
+    """When to look at which market. Markets with the same time share an entry."""
 
     def __init__(self) -> None:
-        self._markets: dict[int, list[Market]] = {}
+        self._markets: dict[int, list[SimulatedMarket]] = {}
         self._times: list[int] = []
 
-    def add(self, ts: int, market: Market) -> None:
-        """Look at a market at that second. A time that was moved is left in: looking is harmless."""
+    def add(self, ts: int, market: SimulatedMarket) -> None:
+        """Look at a market at that second. If its time moves, the old entry stays: an extra look changes nothing."""
         if ts not in self._markets:
             heappush(self._times, ts)
             self._markets[ts] = []
         self._markets[ts].append(market)
 
-    def due(self, now: float) -> list[Market]:
-        """Take out the markets whose time has come, the earliest first."""
-        markets: list[Market] = []
+    def pop(self, now: float) -> list[SimulatedMarket]:
+        """Remove and return the markets whose time has come, the earliest first."""
+        markets: list[SimulatedMarket] = []
         while self._times and self._times[0] <= now:
             markets += self._markets.pop(heappop(self._times))
         return markets
@@ -44,30 +43,30 @@ MULTIVARIATE_SERIES = "KXMVESIM"
 _TICKER = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
-class ScriptError(GathererError):
-    """A change was asked for that no market of the exchange could go through."""
+class LifecycleError(GathererError):
+    """A script asked for a change that the market cannot make, or for an unknown market."""
 
 
 def check_ticker(ticker: str) -> str:
-    """A ticker of plain letters, digits, dots, dashes and underscores: it goes into JSON as it is."""
+    """Accept letters, digits, dots, dashes and underscores only: tickers go into JSON unescaped."""
     if not _TICKER.fullmatch(ticker):
-        raise ScriptError(f"not a ticker: {ticker!r}")
+        raise LifecycleError(f"not a ticker: {ticker!r}")
     return ticker
 
 
 class MarketLifecycle:
-    """One change a method. Unknown markets and impossible changes raise `ScriptError`."""
+    """One change a method. Unknown markets and impossible changes raise `LifecycleError`."""
 
-    def __init__(self, listing: Listing, floor: Publisher, random: Random) -> None:
+    def __init__(self, listing: Listing, publisher: Publisher, random: Random) -> None:
         self._listing = listing
-        self._floor = floor
+        self._publisher = publisher
         self._random = random
-        self._timetable = Timetable()
+        self._due = DueMarkets()
         self._next_event = 0
 
     def list_initial(self, markets: int, unopened: int, multivariate: int) -> None:
-        """List what the exchange starts with, ten markets an event, without telling anybody."""
-        now = int(self._floor.now)
+        """List the first markets, ten for each event. No message is sent."""
+        now = int(self._publisher.now)
         for first in range(0, markets, 10):
             close = now - now % 3600 + 86_400 + 3_600 * self._random.randrange(24 * 29)
             self._list_event(min(10, markets - first), now - 3_600, close, False)
@@ -80,14 +79,14 @@ class MarketLifecycle:
     def _list_event(self, number: int, opens: int, closes: int, multivariate: bool) -> None:
         series = MULTIVARIATE_SERIES if multivariate else SERIES
         event = self._listing.event(self._event_name(closes, series), series, multivariate)
-        now = int(self._floor.now)
+        now = int(self._publisher.now)
         for letter in "ABCDEFGHIJ"[:number]:
             status = Status.ACTIVE if opens <= now else Status.INITIALIZED
             market = self._listing.add(f"{event.ticker}-{letter}", event, status, min(now, opens), opens, closes)
             if status is Status.INITIALIZED:
                 market.book = self._empty_book()
-                self._timetable.add(opens, market)
-            self._timetable.add(closes, market)
+                self._due.add(opens, market)
+            self._due.add(closes, market)
 
     def _event_name(self, closes: int, series: str) -> str:
         self._next_event += 1
@@ -96,17 +95,17 @@ class MarketLifecycle:
     def _empty_book(self) -> Book:
         return Book(self._random.randrange(1_000, 9_100, 100))
 
-    def find(self, ticker: str) -> Market:
-        """The market of that name."""
+    def find(self, ticker: str) -> SimulatedMarket:
+        """The market with that ticker."""
         market = self._listing.get(ticker)
         if market is None:
-            raise ScriptError(f"no such market: {ticker}")
+            raise LifecycleError(f"no such market: {ticker}")
         return market
 
     def advance(self, now: float) -> None:
-        """Open and close what is due, in silence."""
-        self._floor.now = now
-        for market in self._timetable.due(now):
+        """Open and close the markets that are due. No message is sent, but deltas empty the books of closed markets."""
+        self._publisher.now = now
+        for market in self._due.pop(now):
             if market.status is Status.INITIALIZED and market.open_ts <= now:
                 self._listing.set_status(market, Status.ACTIVE)
             if market.status in (Status.ACTIVE, Status.INACTIVE) and market.close_ts <= now:
@@ -114,24 +113,24 @@ class MarketLifecycle:
 
     def create(
         self, open_in: float, close_in: float, multivariate: bool, ticker: str | None, event_ticker: str | None
-    ) -> Market:
-        """List a new market, its event too if that is new, and say so."""
+    ) -> SimulatedMarket:
+        """List a new market, and its event if that is new, and announce both."""
         if close_in <= open_in:
-            raise ScriptError(f"a market must close after it opens: {open_in} s, {close_in} s")
-        now = self._floor.now
+            raise LifecycleError(f"a market must close after it opens: {open_in} s, {close_in} s")
+        now = self._publisher.now
         opens, closes = int(now + open_in), int(now + close_in)
         series = MULTIVARIATE_SERIES if multivariate else SERIES
         if ticker is not None and self._listing.get(check_ticker(ticker)) is not None:
-            raise ScriptError(f"there is such a market already: {ticker}")
+            raise LifecycleError(f"the market exists already: {ticker}")
         name = event_ticker or (ticker.rpartition("-")[0] if ticker else "") or self._event_name(closes, series)
         event = self._listing.event(check_ticker(name), name.partition("-")[0], multivariate)
         market = self._listing.add(
             ticker or self._free_ticker(name), event, Status.INITIALIZED, int(now), opens, closes
         )
         market.book = self._empty_book()
-        self._announce(market, len(event.markets) == 1)
-        self._timetable.add(opens, market)
-        self._timetable.add(closes, market)
+        self._announce_created(market, len(event.markets) == 1)
+        self._due.add(opens, market)
+        self._due.add(closes, market)
         self.advance(now)
         return market
 
@@ -141,96 +140,96 @@ class MarketLifecycle:
             number += 1
         return f"{event}-M{number}"
 
-    def _announce(self, market: Market, with_event: bool) -> None:
+    def _announce_created(self, market: SimulatedMarket, with_event: bool) -> None:
         event = market.event
         facts = {"event_ticker": event.ticker, "title": f"Will {market.ticker} come true?"}
         times = {"open_ts": market.open_ts, "close_ts": market.close_ts}
-        self._tell(market, "created", times | {"exchange_index": 0, "additional_metadata": facts})
+        self._announce(market, "created", times | {"exchange_index": 0, "additional_metadata": facts})
         if with_event and not event.multivariate:
             body = {"event_ticker": event.ticker, "series_ticker": event.series, "title": f"Simulated {event.ticker}"}
             more = {"subtitle": "Nobody can trade it", "collateral_return_type": "", "exchange_index": 0}
-            self._floor.publish(LIFECYCLE, "event_lifecycle", wire.encode(body | more).decode())
+            self._publisher.publish(LIFECYCLE, "event_lifecycle", wire.encode(body | more).decode())
 
     def open(self, ticker: str) -> None:
         """Open an unopened market now."""
         market = self._in(ticker, Status.INITIALIZED)
-        market.open_ts = int(self._floor.now)
+        market.open_ts = int(self._publisher.now)
         self._listing.set_status(market, Status.ACTIVE)
 
     def close(self, ticker: str) -> None:
-        """Let a market reach its close time now: no message but the cancelled orders."""
+        """Close a market now. The only messages are the deltas of the cancelled orders."""
         market = self._in(ticker, Status.ACTIVE, Status.INACTIVE)
-        market.close_ts = int(self._floor.now)
+        market.close_ts = int(self._publisher.now)
         self._close(market)
 
     def pause(self, ticker: str) -> None:
-        """`deactivated`: nobody trades until `resume`; the resting orders are cancelled."""
+        """`deactivated`: no trading until `resume`, and the resting orders are cancelled."""
         market = self._in(ticker, Status.ACTIVE)
         self._listing.set_status(market, Status.INACTIVE)
-        self._tell(market, "deactivated", {"is_deactivated": True})
+        self._announce(market, "deactivated", {"is_deactivated": True})
         self._cancel_orders(market)
 
     def resume(self, ticker: str) -> None:
-        """`activated`: the book restarts empty."""
+        """`activated`. The book is empty then."""
         market = self._in(ticker, Status.INACTIVE)
         self._listing.set_status(market, Status.ACTIVE)
-        self._tell(market, "activated", {"is_deactivated": False})
+        self._announce(market, "activated", {"is_deactivated": False})
 
     def move_close(self, ticker: str, ts: float) -> None:
-        """`close_date_updated`. A closed market whose close moves into the future is reopened, with `activated`."""
+        """`close_date_updated`. A closed market whose close moves into the future reopens, with `activated`."""
         market = self._in(ticker, Status.INITIALIZED, Status.ACTIVE, Status.INACTIVE, Status.CLOSED)
         market.close_ts = int(ts)
-        self._tell(market, "close_date_updated", {"close_ts": market.close_ts})
-        if market.status is Status.CLOSED and ts > self._floor.now:
+        self._announce(market, "close_date_updated", {"close_ts": market.close_ts})
+        if market.status is Status.CLOSED and ts > self._publisher.now:
             self._listing.set_status(market, Status.ACTIVE)
-            self._tell(market, "activated", {"is_deactivated": False})
-        self._timetable.add(market.close_ts, market)
-        self.advance(self._floor.now)
+            self._announce(market, "activated", {"is_deactivated": False})
+        self._due.add(market.close_ts, market)
+        self.advance(self._publisher.now)
 
     def determine(self, ticker: str, result: str | None = None) -> None:
-        """`determined`. A market that still trades is closed first, by `close_date_updated`."""
+        """`determined`. A market that still trades is closed first, with `close_date_updated`."""
         market = self._in(ticker, Status.ACTIVE, Status.INACTIVE, Status.CLOSED)
         if market.status is not Status.CLOSED:
-            self.move_close(ticker, self._floor.now)
+            self.move_close(ticker, self._publisher.now)
         market.result = result or self._random.choice(("yes", "no"))
         self._listing.set_status(market, Status.DETERMINED)
         value = "1.0000" if market.result == "yes" else "0.0000"
-        facts = {"determination_ts": int(self._floor.now), "result": market.result, "settlement_value": value}
-        self._tell(market, "determined", facts)
+        facts = {"determination_ts": int(self._publisher.now), "result": market.result, "settlement_value": value}
+        self._announce(market, "determined", facts)
 
     def settle(self, ticker: str) -> None:
-        """`settled`, final. Works without `determined` too, as it does on the exchange."""
+        """`settled`, the last change. It can come without `determined`, as on the exchange."""
         market = self._in(ticker, Status.ACTIVE, Status.INACTIVE, Status.CLOSED, Status.DETERMINED)
         if market.status in (Status.ACTIVE, Status.INACTIVE):
-            market.close_ts = int(self._floor.now)
+            market.close_ts = int(self._publisher.now)
             self._close(market)
-        market.settled_ts = int(self._floor.now)
+        market.settled_ts = int(self._publisher.now)
         self._listing.set_status(market, Status.FINALIZED)
-        self._tell(market, "settled", {"settled_ts": market.settled_ts})
+        self._announce(market, "settled", {"settled_ts": market.settled_ts})
 
-    def _in(self, ticker: str, *statuses: Status) -> Market:
+    def _in(self, ticker: str, *statuses: Status) -> SimulatedMarket:
         market = self.find(ticker)
         if market.status not in statuses:
-            raise ScriptError(f"{ticker} is {market.status}, not {' or '.join(statuses)}")
+            raise LifecycleError(f"{ticker} is {market.status}, not {' or '.join(statuses)}")
         return market
 
-    def _close(self, market: Market) -> None:
+    def _close(self, market: SimulatedMarket) -> None:
         self._listing.set_status(market, Status.CLOSED)
         self._cancel_orders(market)
 
-    def _cancel_orders(self, market: Market) -> None:
-        """Empty the book: a burst of deltas to whoever holds it (protocol section 7)."""
+    def _cancel_orders(self, market: SimulatedMarket) -> None:
+        """Empty the book, with a burst of deltas to its holders (protocol section 7)."""
         assert market.status not in OVER
-        book = self._floor.own_book(market)
+        book = self._publisher.own_book(market)
         for side in ("yes", "no"):
             for price, count in list(book.side(side).items()):
-                self._floor.change_level(market, side, price, -count)
+                self._publisher.change_level(market, side, price, -count)
 
-    def _tell(self, market: Market, event_type: str, facts: dict[str, Any]) -> None:
-        market.updated_ts = int(self._floor.now)
+    def _announce(self, market: SimulatedMarket, event_type: str, facts: wire.Json) -> None:
+        market.updated_ts = int(self._publisher.now)
         channel = MULTIVARIATE if market.event.multivariate else LIFECYCLE
-        if self._floor.has_audience(channel):
-            self._floor.publish(channel, channel, wire.lifecycle(market.ticker, event_type, facts))
+        if self._publisher.has_audience(channel):
+            self._publisher.publish(channel, channel, wire.lifecycle(market.ticker, event_type, facts))
 
     def churn(self) -> None:
         """One random change of a random market."""
@@ -247,7 +246,7 @@ class MarketLifecycle:
             self.determine(ticker)
             self.settle(ticker)
         elif kind == "move":
-            self.move_close(ticker, self._floor.now + 60 + 3_600 * self._random.random())
+            self.move_close(ticker, self._publisher.now + 60 + 3_600 * self._random.random())
         elif kind == "pause":
             self.pause(ticker)
         else:

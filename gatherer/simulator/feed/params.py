@@ -1,17 +1,17 @@
-"""Checks of a command's parameters, each with the error code of protocol section 3. Pure."""
+"""Checks of a command's parameters. Each raises `Refusal` with the error code of protocol section 3. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from gatherer.simulator.feed.subscription import Subscription
+from gatherer.simulator.feed.wire import Json
 from gatherer.simulator.markets.listing import Listing
 
 FLAGS = ("send_initial_snapshot", "skip_ticker_ack", "use_yes_price")
-Options = dict[str, Any]
 
 
 class Refusal(Exception):
-    """The exchange will not do what a command asks; `sub` when it is about a subscription."""
+    """The exchange refuses a command. `sub` is the subscription it is about, if any."""
 
     def __init__(self, code: int, text: str = "", sub: Subscription | None = None) -> None:
         super().__init__(code, text)
@@ -21,24 +21,24 @@ class Refusal(Exception):
 
 
 def is_int(value: object) -> TypeGuard[int]:
-    """Whether a value is a JSON integer (`true` is none, though Python thinks so)."""
+    """Whether a value is a JSON integer. In Python `True` is an int too, in JSON `true` is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_id(value: object) -> bool:
-    """Whether a value can be a command's id: an integer of 64 bits."""
+    """Whether a value is a valid command id: a 64-bit integer."""
     return is_int(value) and -(2**63) <= value < 2**63
 
 
-def options(params: object) -> Options:
-    """The parameters as an object. Code 2 when there are none."""
+def options(params: object) -> Json:
+    """The parameters as an object. Code 2 if there are none."""
     if not isinstance(params, dict):
         raise Refusal(2)
     return params
 
 
-def channels(options: Options) -> list[str]:
-    """The channels asked for, each once. Code 3 when there are none."""
+def channels(options: Json) -> list[str]:
+    """The channels asked for, each once. Code 3 if there are none."""
     names = options.get("channels")
     if not isinstance(names, list) or not names:
         raise Refusal(3)
@@ -47,7 +47,7 @@ def channels(options: Options) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def flag(options: Options, name: str) -> bool:
+def flag(options: Json, name: str) -> bool:
     """A true/false option, false by default. Code 11 for anything else."""
     value = options.get(name, False)
     if not isinstance(value, bool):
@@ -56,14 +56,14 @@ def flag(options: Options, name: str) -> bool:
 
 
 def ticker_list(value: object) -> list[str]:
-    """A list of tickers. Code 11 when it is something else."""
+    """A list of tickers. Code 11 for anything else."""
     if not isinstance(value, list) or not all(isinstance(ticker, str) and ticker for ticker in value):
         raise Refusal(11, "Invalid parameter: market_tickers must be a list of tickers")
     return value
 
 
-def tickers(options: Options, listing: Listing, ids_allowed: bool) -> list[str]:
-    """The markets named by whichever of the four keys is there; an empty list when none is."""
+def tickers(options: Json, listing: Listing, ids_allowed: bool) -> list[str]:
+    """The markets that one of the four keys names; an empty list if no key is there."""
     keys = [
         key for key in ("market_ticker", "market_tickers", "market_id", "market_ids") if options.get(key) is not None
     ]
@@ -81,8 +81,8 @@ def tickers(options: Options, listing: Listing, ids_allowed: bool) -> list[str]:
     return [market.ticker if market is not None else name for name, market in zip(names, found, strict=True)]
 
 
-def sids(options: Options) -> list[int]:
-    """The sids of an `unsubscribe`. Code 4 when there are none."""
+def sids(options: Json) -> list[int]:
+    """The sids of an `unsubscribe`. Code 4 if there are none."""
     value = options.get("sids")
     if not isinstance(value, list) or not value:
         raise Refusal(4)
@@ -91,8 +91,8 @@ def sids(options: Options) -> list[int]:
     return value
 
 
-def subscription(options: Options, held: Mapping[int, Subscription]) -> Subscription:
-    """The one subscription of an update: `sid` or `sids`, exactly one (codes 4, 12, 7)."""
+def subscription(options: Json, held: Mapping[int, Subscription]) -> Subscription:
+    """The subscription of an update: `sid` or `sids`, exactly one. Codes 4, 12 and 7 otherwise."""
     if options.get("sid") is not None and options.get("sids") is not None:
         raise Refusal(12)
     if options.get("sid") is not None:

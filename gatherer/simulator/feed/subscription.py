@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from gatherer.simulator.feed.faults import Faults
 from gatherer.simulator.feed.wire import UNNUMBERED, data
-from gatherer.simulator.markets.market import Market
+from gatherer.simulator.markets.market import SimulatedMarket
 
 
 class Subscription:
@@ -32,14 +32,14 @@ class Subscription:
         self.everything = False
         """Whether it covers all markets, new ones included."""
         self.use_yes_price = use_yes_price
-        self.markets: dict[str, Market | None] = {}
+        self.markets: dict[str, SimulatedMarket | None] = {}
         """The markets asked for, in that order; None for a ticker that does not exist."""
         self.live = True
         self._seq = 0
         self._numbered = channel not in UNNUMBERED
         self._faults = faults
 
-    def wants(self, market: Market) -> bool:
+    def wants(self, market: SimulatedMarket) -> bool:
         """Whether a data message about the market goes to this subscription."""
         return self.everything or market.ticker in self.markets
 
@@ -49,7 +49,7 @@ class Subscription:
 
     def next_seq(self) -> int:
         """The number of the next message; a scripted fault can make it skip or repeat."""
-        if self._faults.numbering:
-            self._seq = max(0, self._seq + self._faults.disturbance(self._seq))
+        if self._faults.has_seq_steps:
+            self._seq = max(0, self._seq + self._faults.next_seq_step(self._seq))
         self._seq += 1
         return self._seq

@@ -1,25 +1,25 @@
-"""Random market data: mostly deltas, some trades with what follows from them. Pure."""
+"""Random market data: mostly deltas, some trades and tickers. Pure."""
 
 from random import Random
 
 from gatherer.simulator.feed.publisher import Publisher
-from gatherer.simulator.markets.book import DOLLAR, TICKS, price_below
-from gatherer.simulator.markets.market import Market, Status
+from gatherer.simulator.markets.book import DOLLAR, MAX_LEVELS, price_below
+from gatherer.simulator.markets.market import SimulatedMarket, Status
 
 DELTAS = 0.8
-"""Share of changed levels; the rest is half trades, half tickers."""
+"""The share of changed levels; the rest is half trades, half tickers."""
 
 
 class Traffic:
-    """Makes things happen on markets that trade, on those somebody watches if there are any."""
+    """Makes random market data for active markets; deltas go to held markets if there are any."""
 
-    def __init__(self, floor: Publisher, random: Random) -> None:
-        self._floor = floor
+    def __init__(self, publisher: Publisher, random: Random) -> None:
+        self._publisher = publisher
         self._draw = random.random
         self._trades = 0
 
     def emit(self, count: int) -> int:
-        """Let so many things happen. Returns how many messages went to sockets."""
+        """Make so many random events. Returns the number of messages sent."""
         sent = 0
         for _ in range(count):
             kind = self._draw()
@@ -31,39 +31,39 @@ class Traffic:
             elif kind < (1 + DELTAS) / 2:
                 sent += self._trade(market)
             else:
-                sent += self._floor.publish_ticker(market)
+                sent += self._publisher.publish_ticker(market)
         return sent
 
-    def _any_active(self) -> Market | None:
-        listing = self._floor.listing
+    def _any_active(self) -> SimulatedMarket | None:
+        listing = self._publisher.listing
         indexes = listing.with_status(Status.ACTIVE)
         return listing.markets[indexes[int(self._draw() * len(indexes))]] if indexes else None
 
-    def _any_held(self) -> Market | None:
-        """A market that trades and that somebody holds; without one, any that trades."""
-        held = self._floor.held
+    def _any_held(self) -> SimulatedMarket | None:
+        """An active market that a subscription holds; any active market if four draws find none."""
+        held = self._publisher.held
         for _ in range(4 if held else 0):
             market = held[int(self._draw() * len(held))]
             if market.status is Status.ACTIVE:
                 return market
         return self._any_active()
 
-    def _change(self, market: Market) -> int:
-        """A level comes, grows, shrinks or goes."""
-        book = self._floor.own_book(market)
+    def _change(self, market: SimulatedMarket) -> int:
+        """Add, enlarge, shrink or remove a level."""
+        book = self._publisher.own_book(market)
         side, limit = ("yes", book.middle) if self._draw() < 0.5 else ("no", DOLLAR - book.middle)
-        price = price_below(limit, int(self._draw() * TICKS))
+        price = price_below(limit, int(self._draw() * MAX_LEVELS))
         resting = book.side(side).get(price, 0)
         choice = self._draw()
         if not resting or choice < 0.4:
             delta = 25 + 25 * int(self._draw() * 2_000)
         else:
             delta = -resting if choice < 0.6 else -max(1, int(self._draw() * resting))
-        return self._floor.change_level(market, side, price, delta)
+        return self._publisher.change_level(market, side, price, delta)
 
-    def _trade(self, market: Market) -> int:
-        """A taker meets the best bid of one side: the level shrinks, the trade is told."""
-        book = self._floor.own_book(market)
+    def _trade(self, market: SimulatedMarket) -> int:
+        """Let a taker meet the best bid of one side: the level shrinks and a trade is published."""
+        book = self._publisher.own_book(market)
         maker, taker = ("yes", "no") if self._draw() < 0.5 else ("no", "yes")
         side = book.side(maker)
         if not side:
@@ -73,5 +73,5 @@ class Traffic:
         book.last, book.last_count = (best if maker == "yes" else DOLLAR - best), count
         book.volume += count
         self._trades += 1
-        sent = self._floor.change_level(market, maker, best, -count)
-        return sent + self._floor.publish_trade(market, self._trades, taker, book.last, count)
+        sent = self._publisher.change_level(market, maker, best, -count)
+        return sent + self._publisher.publish_trade(market, self._trades, taker, book.last, count)

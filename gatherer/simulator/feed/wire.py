@@ -1,17 +1,19 @@
-"""The bytes of every message: one function a shape, after protocol sections 3 and 5. Pure.
+"""The names of the channels, and the bytes of every message (protocol sections 3 and 5). Pure.
 
-Data messages are put together as text, for speed; whatever is rare goes through an encoder.
-Tickers are plain ASCII without quotes (`script.check_ticker`), so they need no escaping.
+Frequent messages are put together as text, for speed; rare ones go through an encoder. Tickers are plain ASCII without
+quotes (`lifecycle.check_ticker`), so they need no escaping.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed
-from gatherer.simulator.markets.market import Market
+from gatherer.simulator.markets.market import SimulatedMarket
 
+Json = dict[str, Any]
+"""A JSON object: its values have many types."""
 encode = msgspec.json.encode
 """Compact JSON."""
 
@@ -24,9 +26,9 @@ MARKET_CHANNELS = frozenset((BOOKS, TICKER, TRADE))
 """Channels whose subscriptions can name markets."""
 PUBLIC_CHANNELS = frozenset((BOOKS, TICKER, TRADE, LIFECYCLE, MULTIVARIATE))
 PRIVATE_CHANNELS = frozenset(("fill", "user_orders", "market_positions", "order_group_updates", "communications"))
-"""An account's own affairs. Nobody trades here, so these subscribe cleanly and stay quiet."""
+"""Channels of an account. Clients cannot trade here, so these accept subscriptions and send nothing."""
 UNNUMBERED = frozenset((TICKER, "fill", "market_positions", "user_orders"))
-"""Channels whose data messages carry no seq (protocol section 4); their control messages do."""
+"""Channels whose data messages have no seq (protocol section 4); their control messages have one."""
 
 ERRORS = {
     1: "Unable to process message",
@@ -53,19 +55,25 @@ TERMINAL = frozenset((10, 25))
 """Codes after which the subscription is over."""
 
 
-def reply(command_id: int | None, kind: str, msg: Any = None, sid: int | None = None, seq: int | None = None) -> bytes:
-    """A control message. What is None is left out."""
-    fields: dict[str, Any] = {"id": command_id, "type": kind, "sid": sid, "seq": seq, "msg": msg}
+def reply(
+    command_id: int | None,
+    kind: str,
+    msg: Json | list[Json] | None = None,
+    sid: int | None = None,
+    seq: int | None = None,
+) -> bytes:
+    """A control message. Fields that are None are left out."""
+    fields: Json = {"id": command_id, "type": kind, "sid": sid, "seq": seq, "msg": msg}
     return encode({key: value for key, value in fields.items() if value is not None})
 
 
 def error(command_id: int | None, code: int, text: str = "", sid: int | None = None, seq: int | None = None) -> bytes:
-    """An error; with a sid it has a number too."""
+    """An error. It has a seq if it has a sid."""
     return reply(command_id, "error", {"code": code, "msg": text or ERRORS.get(code, "Error")}, sid, seq)
 
 
-def snapshot(market: Market, ladders: str, sid: int, seq: int, command_id: int | None = None) -> bytes:
-    """A whole book; with an id when a `get_snapshot` asked for it."""
+def snapshot(market: SimulatedMarket, ladders: str, sid: int, seq: int, command_id: int | None = None) -> bytes:
+    """A whole book. It has the command's id if it answers `get_snapshot`."""
     asked = "" if command_id is None else f'"id":{command_id},'
     return (
         f'{{{asked}"type":"orderbook_snapshot","sid":{sid},"seq":{seq},"msg":{{"market_ticker":"{market.ticker}",'
@@ -73,16 +81,16 @@ def snapshot(market: Market, ladders: str, sid: int, seq: int, command_id: int |
     ).encode()
 
 
-def delta_body(market: Market, side: str, price: int, delta: int, stamp: str) -> str:
-    """One changed level. `stamp` is `delta_stamp`, made once per moment."""
+def delta_body(market: SimulatedMarket, side: str, price: int, delta: int, stamp: str) -> str:
+    """One changed level. `stamp` is the JSON text of the two times."""
     return (
         f'{{"market_ticker":"{market.ticker}","market_id":"{market.market_id}","price_dollars":"{dollars(price)}",'
         f'"delta_fp":"{fixed(delta)}","side":"{side}",{stamp}}}'
     )
 
 
-def trade_body(market: Market, number: int, side: str, price: int, count: int, ms: int) -> str:
-    """One trade, in yes terms; `side` is the taker's outcome."""
+def trade_body(market: SimulatedMarket, number: int, side: str, price: int, count: int, ms: int) -> str:
+    """One trade. `price` is the yes price, `side` the taker's outcome."""
     book_side = "bid" if side == "yes" else "ask"
     return (
         f'{{"trade_id":"00000000-0000-4000-9000-{number:012x}","market_ticker":"{market.ticker}",'
@@ -93,13 +101,13 @@ def trade_body(market: Market, number: int, side: str, price: int, count: int, m
 
 
 def quote(book: Book) -> tuple[int, int, int, int]:
-    """Best yes bid and ask, in yes prices, and their counts; 0 and a dollar where nobody bids."""
+    """The best yes bid, its count, the best yes ask, its count. An empty side gives 0 or a dollar, with count 0."""
     bid = max(book.yes, default=0)
     no_bid = max(book.no, default=0)
     return bid, book.yes.get(bid, 0), DOLLAR - no_bid, book.no.get(no_bid, 0)
 
 
-def ticker_body(market: Market, book: Book, ms: int, time: str) -> str:
+def ticker_body(market: SimulatedMarket, book: Book, ms: int, time: str) -> str:
     """The figures of one market."""
     bid, bid_count, ask, ask_count = quote(book)
     return (
@@ -113,16 +121,16 @@ def ticker_body(market: Market, book: Book, ms: int, time: str) -> str:
 
 
 def data(kind: str, sid: int, seq: int | None, body: str) -> bytes:
-    """Put a body into the envelope of one subscription."""
+    """A data message of one subscription."""
     number = "" if seq is None else f'"seq":{seq},'
     return f'{{"type":"{kind}","sid":{sid},{number}"msg":{body}}}'.encode()
 
 
-def lifecycle(ticker: str, event_type: str, facts: Mapping[str, Any]) -> str:
+def lifecycle(ticker: str, event_type: str, facts: Json) -> str:
     """The body of a market's lifecycle message."""
     return encode({"market_ticker": ticker, "event_type": event_type, **facts}).decode()
 
 
-def subscriptions(pairs: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
-    """What `list_subscriptions` tells, from (channel, sid) pairs."""
+def subscriptions(pairs: Sequence[tuple[str, int]]) -> list[Json]:
+    """The body of the answer to `list_subscriptions`, made of (channel, sid) pairs."""
     return [{"channel": channel, "sid": sid} for channel, sid in pairs]

@@ -1,4 +1,4 @@
-"""Markets and events, slim enough for a million of them. Pure."""
+"""Markets and events, small enough for a million of them. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,7 +8,7 @@ from gatherer.simulator.markets.book import Book
 
 
 class Status(StrEnum):
-    """`market.status` of protocol section 6, in the order a market goes through them."""
+    """`market.status` of protocol section 6, in the order in which a market goes through them."""
 
     INITIALIZED = "initialized"
     ACTIVE = "active"
@@ -19,18 +19,7 @@ class Status(StrEnum):
 
 
 OVER = frozenset((Status.DETERMINED, Status.FINALIZED))
-"""Such a market subscribes cleanly and stays silent: no snapshot, no delta (protocol section 3)."""
-
-
-@dataclass(slots=True, eq=False)
-class Event:
-    """What several markets are about."""
-
-    ticker: str
-    series: str
-    multivariate: bool = False
-    markets: list[int] = field(default_factory=list)
-    """Indexes of its markets."""
+"""Such a market accepts subscriptions and sends nothing: no snapshot, no delta (protocol section 3)."""
 
 
 class BookHolder(Protocol):
@@ -44,23 +33,34 @@ class BookHolder(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Market:
-    """One market. Its index is its place in the listing, for ever: the key of every page."""
+class SimulatedEvent:
+    """The question that several markets belong to."""
+
+    ticker: str
+    series: str
+    multivariate: bool = False
+    markets: list[int] = field(default_factory=list)
+    """Indexes of its markets."""
+
+
+@dataclass(slots=True, eq=False)
+class SimulatedMarket:
+    """One market. Its index is its place in the listing; it never changes, and pages are in its order."""
 
     index: int
     ticker: str
-    event: Event
+    event: SimulatedEvent
     status: Status
     created_ts: int
     updated_ts: int
     open_ts: int
     close_ts: int
     book: Book | None = None
-    """None: nobody traded yet, the book is one of the ready-made ones."""
+    """None before the first change: the market then has one of the shared books."""
     holders: tuple[BookHolder, ...] = ()
-    """Order book subscriptions that got its snapshot and want its deltas."""
+    """Order book subscriptions that have its snapshot and get its deltas."""
     held_at: int = -1
-    """Place in the floor's list of held markets, -1 when nobody holds it."""
+    """Its place in the publisher's list of held markets; -1 if no subscription holds it."""
     result: str = ""
     """`yes` or `no` once determined."""
     settled_ts: int = 0

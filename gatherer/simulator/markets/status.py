@@ -1,12 +1,11 @@
-"""Whether the exchange works: as a whole, and each shard for itself (protocol section 6). Pure."""
+"""Whether the exchange is open, as a whole and for each shard (protocol section 6). Pure."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(slots=True)
 class Shard:
-    """One part of the exchange that can pause alone."""
+    """One part of the exchange, which can pause alone."""
 
     exchange_active: bool = True
     trading_active: bool = True
@@ -20,15 +19,15 @@ class ExchangeState:
     exchange_active: bool = True
     trading_active: bool = True
     resume_time: str | None = None
-    """When it is to go on, RFC 3339 text; no promise."""
+    """When trading should resume, as RFC 3339 text. Clients must not rely on it."""
     shards: list[Shard] = field(default_factory=lambda: [Shard(), Shard()])
 
     @property
     def trades(self) -> bool:
-        """Whether there is any market data to be had."""
+        """Whether there is market data."""
         return self.exchange_active and self.trading_active
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """The answer of `/exchange/status`."""
         shards = [
             {
@@ -49,10 +48,10 @@ class ExchangeState:
         }
 
 
-def schedule() -> dict[str, Any]:
-    """The answer of `/exchange/schedule`: open always, but for Thursday 03:00 to 05:00 New York time."""
+def schedule() -> dict[str, object]:
+    """The answer of `/exchange/schedule`: always open, except Thursday 03:00 to 05:00 New York time."""
     always = [{"open_time": "00:00", "close_time": "24:00"}]
-    days: dict[str, Any] = dict.fromkeys(("monday", "tuesday", "wednesday", "friday", "saturday", "sunday"), always)
+    days: dict[str, object] = dict.fromkeys(("monday", "tuesday", "wednesday", "friday", "saturday", "sunday"), always)
     days["thursday"] = [{"open_time": "00:00", "close_time": "03:00"}, {"open_time": "05:00", "close_time": "24:00"}]
     years = {"start_time": "2026-01-01T00:00:00Z", "end_time": "2099-12-31T00:00:00Z"}
     return {"schedule": {"standard_hours": [years | days], "maintenance_windows": []}}

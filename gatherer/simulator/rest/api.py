@@ -1,65 +1,64 @@
-"""The answers of the REST interface, without HTTP around them (protocol section 6). Pure."""
+"""The answers of the REST interface, without HTTP (protocol section 6). Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from gatherer.simulator.feed import wire
 from gatherer.simulator.feed.publisher import Publisher
+from gatherer.simulator.feed.wire import Json, encode
 from gatherer.simulator.markets.listing import Listing
-from gatherer.simulator.markets.market import Market
+from gatherer.simulator.markets.market import SimulatedMarket
 from gatherer.simulator.markets.status import ExchangeState, schedule
 from gatherer.simulator.rest.filters import BadQuery, Query, integer, market_filter, read_cursor, write_cursor
 from gatherer.simulator.rest.rows import market_row, orderbook
 
 PREFIX = "/trade-api/v2"
-BOOKS_AT_ONCE = 100
-"""Most tickers of one `/markets/orderbooks`."""
+MAX_BOOKS = 100
+"""The most tickers in one `/markets/orderbooks`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RestAnswer:
     """An HTTP status and a JSON body."""
 
     status: int
     body: bytes
 
 
-def answer(content: Any, status: int = 200) -> Answer:
+def answer(content: object, status: int = 200) -> RestAnswer:
     """Encode an answer."""
-    return Answer(status, wire.encode(content))
+    return RestAnswer(status, encode(content))
 
 
-def failure(status: int, code: str, message: str, details: str = "") -> Answer:
-    """A JSON error body of the exchange's shape."""
+def failure(status: int, code: str, message: str, details: str = "") -> RestAnswer:
+    """An error in the exchange's JSON form."""
     facts = {"code": code, "message": message, "details": details, "service": "simulator"}
     return answer({"error": {key: value for key, value in facts.items() if value}}, status)
 
 
 class RestApi:
-    """Looks things up. Costs as much as the answer is long, not as the listing is."""
+    """Looks things up. The cost grows with the length of the answer, not with the number of markets."""
 
-    def __init__(self, listing: Listing, floor: Publisher, operation: ExchangeState) -> None:
+    def __init__(self, listing: Listing, publisher: Publisher, state: ExchangeState) -> None:
         self._listing = listing
-        self._floor = floor
-        self._operation = operation
-        self._fixed: dict[str, Callable[[Query], Answer]] = {
-            "/exchange/status": lambda query: answer(self._operation.status()),
+        self._publisher = publisher
+        self._state = state
+        self._fixed: dict[str, Callable[[Query], RestAnswer]] = {
+            "/exchange/status": lambda query: answer(self._state.status()),
             "/exchange/schedule": lambda query: answer(schedule()),
             "/markets": self._markets,
             "/markets/orderbooks": self._orderbooks,
         }
 
-    def get(self, path: str, query: Mapping[str, Sequence[str]]) -> Answer:
-        """The answer to a GET of a path below `/trade-api/v2`, its query already taken apart."""
+    def get(self, path: str, query: Mapping[str, Sequence[str]]) -> RestAnswer:
+        """The answer to a GET of a path below `/trade-api/v2`. `query` maps each parameter to its values."""
         try:
             found = self._fixed.get(path)
             return found(query) if found is not None else self._one_market(path.split("/")[1:], query)
         except BadQuery as error:
             return failure(400, "bad_request", "bad request", str(error))
 
-    def _one_market(self, parts: list[str], query: Query) -> Answer:
+    def _one_market(self, parts: list[str], query: Query) -> RestAnswer:
         if parts[0] != "markets" or not (len(parts) == 2 or (len(parts) == 3 and parts[2] == "orderbook")):
             return failure(404, "not_found", "not found", "no such endpoint")
         market = self._listing.get(parts[1])
@@ -68,24 +67,24 @@ class RestApi:
         if len(parts) == 2:
             return answer({"market": self._row(market)})
         depth = integer(query, "depth", 0, 0, 100)
-        return answer({"orderbook_fp": orderbook(self._floor.book(market), depth)})
+        return answer({"orderbook_fp": orderbook(self._publisher.book(market), depth)})
 
-    def _row(self, market: Market) -> dict[str, Any]:
-        return market_row(market, self._floor.book(market))
+    def _row(self, market: SimulatedMarket) -> Json:
+        return market_row(market, self._publisher.book(market))
 
-    def _markets(self, query: Query) -> Answer:
+    def _markets(self, query: Query) -> RestAnswer:
         limit = integer(query, "limit", 100, 1, 1000)
         cursor = read_cursor(query)
         candidates, wanted = market_filter(query, self._listing)
         rows = (market for market in self._listing.after(candidates, cursor) if wanted(market))
         page = list(islice(rows, limit + 1))
-        onward = write_cursor(page.pop().index) if len(page) > limit else ""
-        return answer({"markets": [self._row(market) for market in page], "cursor": onward})
+        next_cursor = write_cursor(page.pop().index) if len(page) > limit else ""
+        return answer({"markets": [self._row(market) for market in page], "cursor": next_cursor})
 
-    def _orderbooks(self, query: Query) -> Answer:
+    def _orderbooks(self, query: Query) -> RestAnswer:
         tickers = list(query.get("tickers", ()))
-        if not 1 <= len(tickers) <= BOOKS_AT_ONCE:
-            raise BadQuery(f"tickers: 1 to {BOOKS_AT_ONCE} of them, each its own parameter")
+        if not 1 <= len(tickers) <= MAX_BOOKS:
+            raise BadQuery(f"tickers: needs 1 to {MAX_BOOKS} of them, each as its own parameter")
         found = [market for market in map(self._listing.get, tickers) if market is not None]
-        books = [{"ticker": one.ticker, "orderbook_fp": orderbook(self._floor.book(one), 0)} for one in found]
+        books = [{"ticker": one.ticker, "orderbook_fp": orderbook(self._publisher.book(one), 0)} for one in found]
         return answer({"orderbooks": books})

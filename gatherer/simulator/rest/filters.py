@@ -1,13 +1,13 @@
-"""Which markets a query asks for, and which queries make no sense (protocol section 6). Pure."""
+"""Which markets a query asks for, and which queries are invalid (protocol section 6). Pure."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gatherer.simulator.markets.listing import Indexes, Listing
-from gatherer.simulator.markets.market import Market, Status
+from gatherer.simulator.markets.market import SimulatedMarket, Status
 
 Query = Mapping[str, Sequence[str]]
-Wanted = Callable[[Market], bool]
+Wanted = Callable[[SimulatedMarket], bool]
 
 STATUSES: dict[str, tuple[Status, ...]] = {
     "unopened": (Status.INITIALIZED,),
@@ -16,13 +16,13 @@ STATUSES: dict[str, tuple[Status, ...]] = {
     "closed": (Status.CLOSED, Status.DETERMINED),
     "settled": (Status.FINALIZED,),
 }
-"""The words of the filter are not those of the rows."""
+"""The filter uses other words than the rows."""
 TIMES: dict[str, tuple[str, tuple[str, ...]]] = {
     "created": ("created_ts", ("unopened", "open", "")),
     "close": ("close_ts", ("closed", "")),
     "settled": ("settled_ts", ("settled", "")),
 }
-"""Time filter to the market's field, and the status filters it goes with ("" is none)."""
+"""Time filter to the field of the market and the status filters it can be combined with ("" is no filter)."""
 
 
 class BadQuery(Exception):
@@ -30,7 +30,7 @@ class BadQuery(Exception):
 
 
 def one(query: Query, name: str) -> str:
-    """A parameter given at most once; empty text when it is not there."""
+    """A parameter that may be given once; empty text if it is missing."""
     values = query.get(name, ())
     if len(values) > 1:
         raise BadQuery(f"{name}: given {len(values)} times")
@@ -48,7 +48,7 @@ def integer(query: Query, name: str, default: int, least: int, most: int) -> int
 
 
 def read_cursor(query: Query) -> int:
-    """The index a page begins with. The cursor is opaque to clients."""
+    """The index of the first row of a page. Clients must not read a cursor."""
     text = one(query, "cursor")
     if not text:
         return 0
@@ -56,16 +56,16 @@ def read_cursor(query: Query) -> int:
         digits = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode("ascii")
         return int(digits.removeprefix("m"))
     except ValueError:
-        raise BadQuery(f"cursor: {text[:40]!r} is none of ours") from None
+        raise BadQuery(f"cursor: {text[:40]!r} is not a cursor of this exchange") from None
 
 
 def write_cursor(index: int) -> str:
-    """The cursor of a page that begins with an index."""
+    """The cursor of the page that begins with an index."""
     return urlsafe_b64encode(b"m%d" % index).decode().rstrip("=")
 
 
 def market_filter(query: Query, listing: Listing) -> tuple[Indexes, Wanted]:
-    """The shortest list of markets that holds all that are asked for, and what to sort out of it."""
+    """The shortest list of indexes that contains every match, and the check that each market must pass."""
     status, mve = one(query, "status"), one(query, "mve_filter")
     if status and status not in STATUSES:
         raise BadQuery(f"status: {status[:40]!r} is not one of {', '.join(STATUSES)}")
@@ -114,7 +114,7 @@ def _time_checks(query: Query, status: str) -> list[Wanted]:
             if not one(query, parameter):
                 continue
             if status not in allowed:
-                raise BadQuery(f"{parameter}: does not go with status={status}")
+                raise BadQuery(f"{parameter}: cannot be combined with status={status}")
             limit = integer(query, parameter, 0, 0, 10**12)
             checks.append(_compare(field, sign, limit))
     if one(query, "min_updated_ts"):
@@ -127,10 +127,10 @@ def _compare(field: str, sign: int, limit: int) -> Wanted:
 
 
 def _check_updated(query: Query, status: str, mve: str) -> None:
-    """`min_updated_ts` goes with nothing but `mve_filter=exclude`, a series, and paging."""
+    """`min_updated_ts` can be combined only with `mve_filter=exclude`, a series, and paging."""
     if not one(query, "min_updated_ts"):
         return
     allowed = {"min_updated_ts", "mve_filter", "series_ticker", "limit", "cursor"}
     others: Iterable[str] = sorted(name for name in query if name not in allowed)
     if status or mve == "only" or others:
-        raise BadQuery(f"min_updated_ts: does not go with {', '.join(others) or 'mve_filter=only'}")
+        raise BadQuery(f"min_updated_ts: cannot be combined with {', '.join(others) or 'mve_filter=only'}")

@@ -1,11 +1,10 @@
-"""Markets and books as REST shows them (protocol section 6). Pure."""
+"""Markets and books in the form of REST (protocol section 6). Pure."""
 
 from datetime import UTC, datetime
-from typing import Any
 
-from gatherer.simulator.feed import wire
+from gatherer.simulator.feed.wire import Json, quote
 from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed, levels
-from gatherer.simulator.markets.market import OVER, Market
+from gatherer.simulator.markets.market import OVER, SimulatedMarket
 
 
 def when(ts: float) -> str:
@@ -13,7 +12,7 @@ def when(ts: float) -> str:
     return datetime.fromtimestamp(int(ts), UTC).isoformat()[:-6] + "Z"
 
 
-def market_row(market: Market, book: Book) -> dict[str, Any]:
+def market_row(market: SimulatedMarket, book: Book) -> Json:
     """One market object."""
     row = _names(market) | _times(market) | _figures(book) | _rules(market)
     if market.event.multivariate:
@@ -25,7 +24,7 @@ def market_row(market: Market, book: Book) -> dict[str, Any]:
     return row
 
 
-def _names(market: Market) -> dict[str, Any]:
+def _names(market: SimulatedMarket) -> Json:
     return {
         "ticker": market.ticker,
         "event_ticker": market.event.ticker,
@@ -41,7 +40,7 @@ def _names(market: Market) -> dict[str, Any]:
     }
 
 
-def _times(market: Market) -> dict[str, Any]:
+def _times(market: SimulatedMarket) -> Json:
     last = when(market.close_ts + 7 * 86_400)
     return {
         "created_time": when(market.created_ts),
@@ -55,8 +54,8 @@ def _times(market: Market) -> dict[str, Any]:
     }
 
 
-def _figures(book: Book) -> dict[str, Any]:
-    bid, bid_count, ask, ask_count = wire.quote(book)
+def _figures(book: Book) -> Json:
+    bid, bid_count, ask, ask_count = quote(book)
     last, volume = dollars(book.last), fixed(book.volume)
     return {
         "yes_bid_dollars": dollars(bid),
@@ -75,7 +74,7 @@ def _figures(book: Book) -> dict[str, Any]:
     }
 
 
-def _rules(market: Market) -> dict[str, Any]:
+def _rules(market: SimulatedMarket) -> Json:
     return {
         "can_close_early": True,
         "is_provisional": False,
@@ -88,6 +87,6 @@ def _rules(market: Market) -> dict[str, Any]:
     }
 
 
-def orderbook(book: Book, depth: int) -> dict[str, Any]:
+def orderbook(book: Book, depth: int) -> Json:
     """Bids of both sides, ascending; depth 0 means all."""
     return {"yes_dollars": levels(book.yes, depth=depth), "no_dollars": levels(book.no, depth=depth)}

@@ -1,4 +1,4 @@
-"""Who may come in: signed requests (protocol section 1). No reactor; the time is an argument."""
+"""Checks signed requests (protocol section 1). Pure: the time is an argument."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from gatherer.errors import ConfigError
 from gatherer.simulator.feed.wire import encode
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
-WINDOW = 10.0
-"""Seconds a signature's time may be off, either way."""
+MAX_SKEW_SECONDS = 10.0
+"""How far the time of a signature may be off, in both directions."""
 KEY, TIMESTAMP, SIGNATURE = "kalshi-access-key", "kalshi-access-timestamp", "kalshi-access-signature"
 
 
@@ -29,7 +29,7 @@ def load_public_key(path: str) -> PublicKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"cannot read public key {path}: not a public key in PEM form") from error
     if not isinstance(key, RSAPublicKey | Ed25519PublicKey):
-        raise ConfigError(f"cannot use public key {path}: neither RSA nor Ed25519")
+        raise ConfigError(f"cannot use public key {path}: it must be RSA or Ed25519")
     return key
 
 
@@ -39,8 +39,8 @@ def _body(code: str, details: str = "") -> bytes:
     return encode({"error": {key: value for key, value in facts.items() if value}})
 
 
-def _genuine(key: PublicKey, signature: str, text: str) -> bool:
-    """Whether a base64 signature is the key's over the text."""
+def _verify(key: PublicKey, signature: str, text: str) -> bool:
+    """Whether a base64 signature of the text was made with the key."""
     try:
         raw = b64decode(signature, validate=True)
         if isinstance(key, Ed25519PublicKey):
@@ -53,17 +53,17 @@ def _genuine(key: PublicKey, signature: str, text: str) -> bool:
 
 
 class KeyRing:
-    """The keys the exchange knows, by key id."""
+    """The public keys of the clients, by key id."""
 
     def __init__(self, keys: Mapping[str, PublicKey]) -> None:
         self._keys = dict(keys)
 
     def is_signed(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request tries to authenticate at all."""
+        """Whether a request has any header of a signature."""
         return any(name in headers for name in (KEY, TIMESTAMP, SIGNATURE))
 
     def refuse(self, headers: Mapping[str, str], method: str, path: str, now: float) -> bytes | None:
-        """None for a request that is signed as it should be, else the JSON body of the 401.
+        """None for a request with a valid signature, else the JSON body of the 401.
 
         Header names are lower case, `path` has no query string, `now` is Unix time in seconds.
         """
@@ -74,8 +74,8 @@ class KeyRing:
             return _body("authentication_error", "NOT_FOUND")
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 20):
             return _body("authentication_error", "INVALID_TIMESTAMP")
-        if abs(int(timestamp) / 1000 - now) > WINDOW:
+        if abs(int(timestamp) / 1000 - now) > MAX_SKEW_SECONDS:
             return _body("header_timestamp_expired")
-        if not _genuine(key, headers[SIGNATURE], f"{timestamp}{method}{path}"):
+        if not _verify(key, headers[SIGNATURE], f"{timestamp}{method}{path}"):
             return _body("authentication_error", "INCORRECT_API_KEY_SIGNATURE")
         return None

@@ -1,4 +1,4 @@
-"""What waits to be written to one socket, counted exactly."""
+"""The frames that wait to be written to one socket, and how many bytes they are."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,12 +11,12 @@ TEXT, BINARY = 1, 2
 """Opcodes of RFC 6455."""
 COMPRESSED = 0x40
 """The reserved bit that permessage-deflate uses (RFC 7692)."""
-CHUNK = 1 << 18
-"""Bytes joined for one write."""
+MAX_WRITE_BYTES = 1 << 18
+"""Frames are joined into writes of about this size."""
 
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """A complete server frame: unmasked, in one piece."""
+    """A complete server frame: not masked, not fragmented."""
     size = len(payload)
     if size < 126:
         return pack(">BB", 0x80 | opcode, size) + payload
@@ -27,10 +27,9 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 @implementer(IPushProducer)
 class Outbox:
-    """Holds frames back while the transport is full, so that nothing grows unseen inside it.
+    """Holds frames back while the transport is full, because the buffer of a transport has no limit.
 
-    `overflowed` is called once each time the waiting bytes pass `limit`; what is written
-    after that waits all the same.
+    `overflowed` is called each time the waiting bytes pass `limit`. Frames written after that wait too.
     """
 
     def __init__(self, transport: ITransport, limit: int, overflowed: Callable[[], None]) -> None:
@@ -41,21 +40,21 @@ class Outbox:
         self._overflowed = overflowed
         self._queue: deque[bytes] = deque()
         self._paused = False
-        self._over = False
+        self._is_over = False
 
     def write(self, data: bytes) -> None:
-        """Write a whole frame, now or when there is room."""
+        """Write a whole frame, now or when the transport has room."""
         if not self._paused:
             self._transport.write(data)
             return
         self._queue.append(data)
         self.waiting += len(data)
-        if self.waiting > self._limit and not self._over:
-            self._over = True
+        if self.waiting > self._limit and not self._is_over:
+            self._is_over = True
             self._overflowed()
 
     def crowded(self) -> bool:
-        """Whether bulky things had better wait."""
+        """Whether snapshots should wait."""
         return self.waiting > self._limit // 4
 
     def pauseProducing(self) -> None:
@@ -63,26 +62,26 @@ class Outbox:
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """The transport is empty: fill it again, until it says stop."""
+        """The transport is empty: fill it until it pauses again."""
         self._paused = False
         while self._queue and not self._paused:
             chunk = [self._queue.popleft()]
             size = len(chunk[0])
-            while self._queue and size < CHUNK:
+            while self._queue and size < MAX_WRITE_BYTES:
                 chunk.append(self._queue.popleft())
                 size += len(chunk[-1])
             self.waiting -= size
             self._transport.write(b"".join(chunk))
-        self._over = self._over and self.waiting > self._limit
+        self._is_over = self._is_over and self.waiting > self._limit
 
     def stopProducing(self) -> None:
-        """The socket is gone: forget what waits."""
+        """The socket is gone: drop the waiting frames."""
         self._paused = True
         self._queue.clear()
         self.waiting = 0
 
     def flush(self) -> None:
-        """Hand everything to the transport, full or not: it is about to be closed."""
+        """Hand everything to the transport even if it is full, because it is about to close."""
         rest = b"".join(self._queue)
         self._queue.clear()
         self.waiting = 0

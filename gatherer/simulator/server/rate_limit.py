@@ -1,14 +1,14 @@
-"""The token buckets behind HTTP 429 (protocol section 6, "Rate limits"). Pure."""
+"""Decides which REST requests get HTTP 429 (protocol section 6, "Rate limits"). Pure."""
 
 from dataclasses import dataclass, field
 
-COST = 10.0
-"""Tokens of an ordinary request."""
+REQUEST_COST = 10.0
+"""Tokens that an ordinary request costs."""
 
 
 @dataclass(slots=True)
-class TokenBucket:
-    """Fills steadily, to the brim at most; starts full."""
+class AccountBucket:
+    """The tokens of one account. It starts full and refills at a steady rate."""
 
     rate: float
     """Tokens a second."""
@@ -16,8 +16,8 @@ class TokenBucket:
     _level: float = field(default=-1.0, repr=False)
     _at: float = 0.0
 
-    def take(self, now: float, cost: float = COST) -> bool:
-        """Take the tokens of one request, if there are enough. `now` is any clock in seconds."""
+    def take(self, now: float, cost: float = REQUEST_COST) -> bool:
+        """Take the tokens of one request, if there are enough. `now` is in seconds, of any clock."""
         if self._level < 0:
             self._level, self._at = self.capacity, now
         self._level = min(self.capacity, self._level + max(0.0, now - self._at) * self.rate)
@@ -28,19 +28,19 @@ class TokenBucket:
         return True
 
 
-class Buckets:
-    """A bucket per account; all who do not sign share one."""
+class RateLimiter:
+    """One bucket for each account. All unsigned requests share one."""
 
     def __init__(self, rate: float, capacity: float) -> None:
         self.rate = rate
         self.capacity = capacity
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, AccountBucket] = {}
 
     def take(self, account: str, now: float) -> bool:
         """Whether the account may make another request now."""
         bucket = self._buckets.get(account)
         if bucket is None:
-            bucket = self._buckets[account] = TokenBucket(self.rate, self.capacity)
+            bucket = self._buckets[account] = AccountBucket(self.rate, self.capacity)
         return bucket.take(now)
 
     def limits(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The exchange's REST interface: HTTP around the catalogue."""
+"""The exchange's REST interface: HTTP around the rest."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs
@@ -10,30 +10,37 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.rest.api import PREFIX, Answer, answer, failure
+from gatherer.simulator.feed.faults import Faults
+from gatherer.simulator.rest.api import PREFIX, RestAnswer, RestApi, answer, failure
 from gatherer.simulator.server.auth import KEY, KeyRing
-from gatherer.simulator.server.rate_limit import COST, Buckets
+from gatherer.simulator.server.rate_limit import REQUEST_COST, RateLimiter
 
 
 class RestResource(Resource):
-    """Answers every path itself: GET below `/trade-api/v2`, nothing else."""
+    """Answers every path. It serves GET below `/trade-api/v2` only."""
 
     isLeaf = True
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, exchange: Exchange, keys: KeyRing, buckets: Buckets, must_sign: bool = False
+        self,
+        clock: IReactorTime,
+        api: RestApi,
+        faults: Faults,
+        keys: KeyRing,
+        limiter: RateLimiter,
+        must_sign: bool = False,
     ) -> None:
         super().__init__()
         self._clock = clock
-        self._exchange = exchange
+        self._api = api
+        self._faults = faults
         self._keys = keys
-        self._buckets = buckets
+        self._limiter = limiter
         self._must_sign = must_sign
 
     def render(self, request: Request) -> int:
-        """Answer one request, as whole or as badly as the script has it."""
+        """Answer one request, in full or with a scripted fault."""
         try:
             found = self._answer(request)
         except Exception:
@@ -42,7 +49,7 @@ class RestResource(Resource):
         request.setResponseCode(found.status)
         request.setHeader(b"content-type", b"application/json")
         request.setHeader(b"content-length", b"%d" % len(found.body))
-        if self._exchange.faults.next_rest_short():
+        if self._faults.next_rest_short():
             request.write(found.body[: len(found.body) // 2])
             request.channel.loseConnection()
         else:
@@ -50,8 +57,8 @@ class RestResource(Resource):
             request.finish()
         return int(NOT_DONE_YET)
 
-    def _answer(self, request: Request) -> Answer:
-        scripted = self._exchange.faults.next_rest_status()
+    def _answer(self, request: Request) -> RestAnswer:
+        scripted = self._faults.next_rest_status()
         if scripted is not None:
             return _failed(scripted)
         path = request.path.decode("latin-1")
@@ -59,33 +66,33 @@ class RestResource(Resource):
         if self._must_sign or self._keys.is_signed(headers):
             refused = self._keys.refuse(headers, request.method.decode("latin-1"), path, self._clock.seconds())
             if refused is not None:
-                return Answer(401, refused)
-        if not self._buckets.take(headers.get(KEY, ""), self._clock.seconds()):
+                return RestAnswer(401, refused)
+        if not self._limiter.take(headers.get(KEY, ""), self._clock.seconds()):
             return _failed(429)
         if request.method not in (b"GET", b"HEAD"):
-            return failure(405, "method_not_allowed", "method not allowed", "nobody can trade here")
+            return failure(405, "method_not_allowed", "method not allowed", "this exchange does not trade")
         if not path.startswith(PREFIX + "/"):
             return failure(404, "not_found", "not found", f"every path begins with {PREFIX}/")
         return self._look_up(path.removeprefix(PREFIX), request)
 
-    def _look_up(self, path: str, request: Request) -> Answer:
+    def _look_up(self, path: str, request: Request) -> RestAnswer:
         if path == "/account/limits":
-            return answer(self._buckets.limits())
+            return answer(self._limiter.limits())
         if path == "/account/endpoint_costs":
-            return answer({"default_cost": int(COST), "endpoint_costs": []})
+            return answer({"default_cost": int(REQUEST_COST), "endpoint_costs": []})
         query = request.uri.partition(b"?")[2].decode("latin-1")
-        return self._exchange.catalogue.get(path, parse_qs(query, max_num_fields=1_000))
+        return self._api.get(path, parse_qs(query, max_num_fields=1_000))
 
 
-def _failed(status: int) -> Answer:
-    """The bodies of errors that are nobody's fault in particular."""
+def _failed(status: int) -> RestAnswer:
+    """A scripted error, or the answer to too many requests."""
     if status == 429:
         return answer({"error": "too many requests"}, 429)
     return failure(status, "service_unavailable", "scripted failure")
 
 
 def _headers(request: Request) -> Mapping[str, str]:
-    """The signed headers, names in lower case."""
+    """The first value of each header, names in lower case."""
     found = request.requestHeaders.getAllRawHeaders()
     return {name.decode("latin-1").lower(): values[0].decode("latin-1") for name, values in found if values}
 
@@ -94,11 +101,11 @@ class _QuietSite(Site):
     noisy = False
 
     def log(self, request: object) -> None:
-        """Nobody reads an access log of 20 requests a second."""
+        """No access log: nothing reads it, and a client sends 20 requests a second."""
 
 
 class RestFactory(WrappingFactory):
-    """A site that knows its sockets: a client keeps them open between requests."""
+    """A site that knows its sockets, because clients keep them open between requests."""
 
     noisy = False
 
@@ -115,7 +122,7 @@ class RestFactory(WrappingFactory):
                 deferred.callback(None)
 
     def close_all(self) -> Deferred[None]:
-        """Cut every socket. Deferred: fires with None when the last is gone."""
+        """Cut every socket. The Deferred fires with None when the last is gone."""
         done: Deferred[None] = Deferred()
         if not self.protocols:
             done.callback(None)

@@ -1,6 +1,6 @@
-"""The exchange's WebSocket: handshake, heartbeat, frames. Whatever it means is the session's business."""
+"""The exchange's WebSocket: handshake, heartbeat, frames. `ClientSession` knows what the messages mean."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,18 +15,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 
-from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.session import Session
+from gatherer.simulator.feed.faults import Faults
+from gatherer.simulator.feed.session import ClientSession
 from gatherer.simulator.feed.wire import encode
 from gatherer.simulator.server.auth import KEY, KeyRing
 from gatherer.simulator.server.outbox import BINARY, COMPRESSED, TEXT, Outbox, frame
 
 PATH = "/trade-api/ws/v2"
 PING = b"heartbeat"
-MISSED_PONGS = 3
-"""Intervals without a pong after which a client is cut."""
-MAX_COMMAND = 16 * 1024 * 1024
-"""Bytes of the largest client message."""
+MAX_MISSED_PONGS = 3
+"""A client is cut after so many intervals without a pong."""
+MAX_COMMAND_BYTES = 16 * 1024 * 1024
+"""The largest client message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,24 @@ class SocketSettings:
     heartbeat: float = 10.0
     """Seconds between pings."""
     connections: int = 200
-    """Sockets a key may have open at once; HTTP 429 above it."""
+    """Open sockets that a key may have; HTTP 429 above it."""
     buffer_bytes: int = 16 * 1024 * 1024
-    """Bytes that may wait for a slow reader before its order books end with error 25."""
+    """Bytes that may wait for a slow reader; above it, its order books end with error 25."""
     compression: bool = False
-    """Whether permessage-deflate is granted to clients that offer it."""
+    """Whether to accept permessage-deflate from clients that offer it."""
 
 
 class SimulatorProtocol(WebSocketServerProtocol):
     """One client's socket."""
 
-    transport: Any
+    transport: Any  # autobahn and Twisted declare it differently
     _log = Logger()
 
     def __init__(self, factory: "SimulatorFactory") -> None:
         super().__init__()
         self.factory = factory
         self.key_id = ""
-        self._session: Session | None = None
+        self._session: ClientSession | None = None
         self._outbox: Outbox | None = None
         self._ping: IDelayedCall | None = None
         self._pongs_missed = 0
@@ -64,24 +64,26 @@ class SimulatorProtocol(WebSocketServerProtocol):
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """TCP is gone, however it went."""
+        """TCP is gone, for any reason."""
         super().connectionLost(reason)
         self._forget()
         self.factory.forget(self)
 
     def dataReceived(self, data: bytes) -> None:
         """A half-open socket hears nothing."""
-        if self._session is None or not self._session.muted:
+        if self._session is None or not self._session.is_half_open:
             super().dataReceived(data)
 
     def onConnect(self, request: ConnectionRequest) -> tuple[None, dict[str, str]]:
-        """Let a client in, or raise ConnectionDeny with a JSON body for a reason."""
+        """Accept a client, or raise ConnectionDeny with a JSON body as its reason."""
         self.factory.admit(request.path, request.headers)
         self.key_id = request.headers[KEY]
         return None, {"Date": self._date()}
 
-    def sendHttpErrorResponse(self, code: int, reason: str, responseHeaders: Any = None) -> None:
-        """A refused upgrade, with a body and a Date header; autobahn's own has neither."""
+    def sendHttpErrorResponse(
+        self, code: int, reason: str, responseHeaders: Iterable[tuple[str, str]] | None = None
+    ) -> None:
+        """Refuse an upgrade with a body and a Date header. The answer of autobahn has neither."""
         text = str(reason)
         body = text.encode() if text.startswith("{") else encode({"error": {"code": "bad_request", "message": text}})
         lines = [f"HTTP/1.1 {code} {_phrase(code)}", f"Date: {self._date()}", "Content-Type: application/json"]
@@ -97,7 +99,7 @@ class SimulatorProtocol(WebSocketServerProtocol):
         outbox = self._outbox = Outbox(self.transport, self.factory.settings.buffer_bytes, self._overflowed)
         self.transport.registerProducer(outbox, True)
         pack = compressor(self.websocket_extensions_in_use)
-        self._session = self.factory.exchange.open_session(
+        self._session = self.factory.open_session(
             lambda payload: outbox.write(pack(payload, TEXT)),
             send_binary=lambda payload: outbox.write(pack(payload, BINARY)),
             cut=self.transport.abortConnection,
@@ -106,16 +108,18 @@ class SimulatorProtocol(WebSocketServerProtocol):
         self._beat_later()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """A command. A binary one cannot be JSON text, so it is none."""
+        """A command. A binary message is not JSON text, so it counts as an invalid command."""
         assert self._session is not None
         try:
             self._session.receive(b"" if isBinary else payload)
         except Exception:
-            self._log.failure("session {session} cannot go on", session=self._session.id)
+            self._log.failure(
+                "session {session} failed while it executed a command; its socket is cut", session=self._session.id
+            )
             self.transport.abortConnection()
 
     def onPong(self, payload: bytes) -> None:
-        """The client lives."""
+        """The client is alive."""
         self._pongs_missed = 0
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
@@ -123,13 +127,13 @@ class SimulatorProtocol(WebSocketServerProtocol):
         self._forget()
 
     def dropConnection(self, abort: bool = False) -> None:
-        """Let go of the transport first: a TLS one waits for its producer before it closes."""
+        """Unregister the producer first: a TLS transport waits for it before it closes."""
         self._forget()
         super().dropConnection(abort)
 
-    def leave(self) -> None:
-        """The exchange closes down: finish what waits, say goodbye."""
-        if self._session is None or self._session.muted:
+    def go_away(self) -> None:
+        """The exchange closes down: write the waiting frames, then a close frame."""
+        if self._session is None or self._session.is_half_open:
             self.transport.abortConnection()
             return
         if self._outbox is not None:
@@ -143,9 +147,9 @@ class SimulatorProtocol(WebSocketServerProtocol):
     def _beat(self) -> None:
         self._ping = None
         assert self._session is not None
-        if self._session.muted:
+        if self._session.is_half_open:
             return
-        if self._pongs_missed >= MISSED_PONGS:
+        if self._pongs_missed >= MAX_MISSED_PONGS:
             self._log.info("session {session} does not answer pings", session=self._session.id)
             self.transport.abortConnection()
             return
@@ -154,13 +158,13 @@ class SimulatorProtocol(WebSocketServerProtocol):
         self._beat_later()
 
     def _overflowed(self) -> None:
-        """Not at once: the message that was too much is still being accounted for."""
+        """End the order books in the next reactor turn: the outbox is still counting the message that overflowed it."""
         assert self._session is not None
         self._log.info("session {session} reads too slowly", session=self._session.id)
         self.factory.reactor.callLater(0, self._session.overflow)
 
     def _forget(self) -> None:
-        """No session, no timer, no producer. Idempotent."""
+        """End the session, the timer and the producer. Idempotent."""
         if self._ping is not None:
             self._ping.cancel()
             self._ping = None
@@ -172,7 +176,7 @@ class SimulatorProtocol(WebSocketServerProtocol):
 
 
 def compressor(extensions: Sequence[Any]) -> Callable[[bytes, int], bytes]:
-    """What makes frames on a socket that these extensions were agreed for: one, permessage-deflate, or none."""
+    """The function that makes frames. `extensions` is empty or holds permessage-deflate."""
     if not extensions:
         return frame
     deflate = extensions[0]
@@ -185,7 +189,7 @@ def compressor(extensions: Sequence[Any]) -> Callable[[bytes, int], bytes]:
 
 
 def grant(offers: Sequence[Any]) -> PerMessageDeflateOfferAccept | None:
-    """Take the first offer of permessage-deflate, with what it asks for."""
+    """Accept the first offer of permessage-deflate as it is."""
     for offer in offers:
         if isinstance(offer, PerMessageDeflateOffer):
             return PerMessageDeflateOfferAccept(offer)
@@ -197,16 +201,25 @@ def _phrase(code: int) -> str:
 
 
 class SimulatorFactory(WebSocketServerFactory):
-    """Makes a protocol per socket and decides who comes in."""
+    """Makes a protocol for each socket and decides which upgrades to accept."""
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, exchange: Exchange, keys: KeyRing, settings: SocketSettings) -> None:
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        open_session: Callable[..., ClientSession],
+        faults: Faults,
+        keys: KeyRing,
+        settings: SocketSettings,
+    ) -> None:
+        """`open_session` is `Exchange.open_session`."""
         super().__init__(reactor=reactor, server="kalshi-simulator")
-        self.setProtocolOptions(webStatus=False, maxMessagePayloadSize=MAX_COMMAND)
+        self.setProtocolOptions(webStatus=False, maxMessagePayloadSize=MAX_COMMAND_BYTES)
         if settings.compression:
             self.setProtocolOptions(perMessageCompressionAccept=grant)
-        self.exchange = exchange
+        self.open_session = open_session
+        self._faults = faults
         self.settings = settings
         self.sockets: set[SimulatorProtocol] = set()
         self._keys = keys
@@ -217,8 +230,8 @@ class SimulatorFactory(WebSocketServerFactory):
         return SimulatorProtocol(self)
 
     def admit(self, path: str, headers: Mapping[str, str]) -> None:
-        """Return for an upgrade that is in order, else raise ConnectionDeny with a status and a JSON body."""
-        refused = self.exchange.faults.next_upgrade()
+        """Return if the upgrade is valid, else raise ConnectionDeny with a status and a JSON body."""
+        refused = self._faults.next_upgrade()
         if refused is not None:
             raise ConnectionDeny(refused, encode({"error": "refused by script"}).decode())
         if path != PATH:
@@ -238,12 +251,12 @@ class SimulatorFactory(WebSocketServerFactory):
                 deferred.callback(None)
 
     def close_all(self) -> Deferred[None]:
-        """Close every socket. Deferred: fires with None when the last is gone."""
+        """Close every socket. The Deferred fires with None when the last is gone."""
         done: Deferred[None] = Deferred()
         if not self.sockets:
             done.callback(None)
             return done
         self._empty.append(done)
         for socket in tuple(self.sockets):
-            socket.leave()
+            socket.go_away()
         return done

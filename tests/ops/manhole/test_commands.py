@@ -112,7 +112,7 @@ class LookingTests(PromptTestCase):
     def test_pending(self) -> None:
         """A table of what is not answered, and how much is left to ask."""
         self.assertEqual(self.lines("pending"), ["no command waits for a reply"])
-        self.pool.session_of(4).muted = True
+        self.pool.session_of(4).go_half_open()
         self.pool.remove([self.ticker])
         self.pool.step(1)
         header, row, left = self.lines("pending")

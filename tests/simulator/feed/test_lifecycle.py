@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.simulator.exchange import Exchange
-from gatherer.simulator.feed.lifecycle import ScriptError
+from gatherer.simulator.feed.lifecycle import LifecycleError
 from tests.simulator.rig import NOW, Client, Replica
 
 
@@ -103,7 +104,7 @@ class LifecycleTests(SynchronousTestCase):
         self.assertEqual([one["type"] for one in other.news()], ["multivariate_market_lifecycle"])
 
     def test_impossible_changes_are_refused(self) -> None:
-        """ScriptError, and nothing changes."""
+        """LifecycleError, and nothing changes."""
         exchange = self.exchange
         for change in (
             lambda: exchange.resume_market(self.ticker),
@@ -113,7 +114,7 @@ class LifecycleTests(SynchronousTestCase):
             lambda: exchange.create_market(ticker='KX"'),
             lambda: exchange.create_market(open_in=5, close_in=5),
         ):
-            self.assertRaises(ScriptError, change)
+            self.assertRaises(LifecycleError, change)
         self.assertEqual(self.status(), "active")
         self.assertEqual(self.client.news(), [])
 
@@ -157,11 +158,12 @@ class TrafficTests(SynchronousTestCase):
         self.assertGreater(sent, 300)
 
     def test_no_data_while_trading_is_paused(self) -> None:
-        """An exchange in maintenance is quiet, and says so."""
+        """An exchange in maintenance sends no data, and its status says that trading is paused."""
         exchange = Exchange(markets=10, now=NOW)
-        exchange.operation.trading_active = False
+        exchange.state.trading_active = False
         self.assertEqual(exchange.emit(100), 0)
-        self.assertFalse(exchange.operation.status()["exchange_index_statuses"][0]["trading_active"])
+        status = msgspec.json.decode(exchange.rest.get("/exchange/status", {}).body)
+        self.assertFalse(status["exchange_index_statuses"][0]["trading_active"])
 
     def test_books_never_cross_or_empty_out(self) -> None:
         """Best yes bid plus best no bid stays under a dollar; counts stay positive."""

@@ -14,7 +14,7 @@ from tests.simulator.rig import NOW, Client
 def get(exchange: Exchange, path: str, **query: str | list[str]) -> tuple[int, Any]:
     """(status, decoded body)."""
     lists = {name: [value] if isinstance(value, str) else value for name, value in query.items()}
-    answer = exchange.catalogue.get(path, lists)
+    answer = exchange.rest.get(path, lists)
     return answer.status, msgspec.json.decode(answer.body)
 
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.errors import ConfigError
 from gatherer.simulator.server.auth import KeyRing, load_public_key
-from gatherer.simulator.server.rate_limit import Buckets, TokenBucket
+from gatherer.simulator.server.rate_limit import AccountBucket, RateLimiter
 from tests.simulator.keys import PrivateKey, ed25519_key, public_pem, rsa_key, sign, signed
 from tests.simulator.rig import NOW
 
@@ -86,17 +86,17 @@ class PublicKeyFileTests(SynchronousTestCase):
 class BucketTests(SynchronousTestCase):
     def test_burst_then_rate(self) -> None:
         """A full bucket of 60 tokens is 6 requests at once, then 20 tokens a second are 2 requests."""
-        bucket = TokenBucket(rate=20, capacity=60)
+        bucket = AccountBucket(rate=20, capacity=60)
         self.assertEqual(sum(bucket.take(0.0) for _ in range(20)), 6)
         self.assertEqual(sum(bucket.take(1.0) for _ in range(20)), 2)
         self.assertEqual(sum(bucket.take(100.0) for _ in range(20)), 6)
 
     def test_clock_that_steps_back_gives_nothing(self) -> None:
         """No tokens for negative time."""
-        bucket = TokenBucket(rate=20, capacity=10)
+        bucket = AccountBucket(rate=20, capacity=10)
         self.assertEqual([bucket.take(5.0), bucket.take(0.0)], [True, False])
 
     def test_accounts_do_not_share(self) -> None:
         """One key's spending does not slow another."""
-        buckets = Buckets(10, 10)
+        buckets = RateLimiter(10, 10)
         self.assertEqual([buckets.take("a", 0), buckets.take("a", 0), buckets.take("b", 0)], [True, False, True])
