@@ -1,8 +1,8 @@
-"""The whole service at rising rates: how many order book changes a second it takes down without losing one.
+"""The whole service at rising rates: how many order book changes a second it captures without losing one.
 
-Run: python -m benchmarks.capture. The service is pinned to one core, its writer threads included; the generator has the
-other. A rate is held when, for so many seconds, the router dropped nothing, and neither the sockets nor the router were
-further behind at the end than they may be. Default settings; segments go to the disk of the temporary folder.
+Run: python -m benchmarks.capture. The service, with its writer threads, is pinned to one core, and the generator to
+the other. A rate is held if the router dropped nothing for a number of seconds, and at the end neither the sockets nor
+the router were too far behind. Settings are the defaults; segments are written to the temporary folder.
 """
 
 import argparse
@@ -34,7 +34,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the counters say at a moment."""
+    """The counters at one moment."""
 
     at: float
     total: float
@@ -59,15 +59,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One rate."""
+    """The result for one rate."""
 
     rate: int
     before: Look
     after: Look
-    told: dict[str, Any]
+    report: dict[str, Any]
     """What the generator says."""
     received: int
-    """Of what it has sent since it was told the rate."""
+    """Of what it has sent since it received the rate."""
     longest: float
 
     @property
@@ -77,11 +77,11 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """Whether this rate can be borne; a generator that did not send it proves nothing."""
-        if self.dropped or self.told["sent"] - self.received > BEHIND * self.rate:
+        """Whether this rate is held. If the generator did not send it, there is no result."""
+        if self.dropped or self.report["sent"] - self.received > BEHIND * self.rate:
             return NOT_HELD
-        if self.told["due"] - self.told["sent"] > BEHIND * self.rate:
-            return NOT_HELD if self.told["waiting"] else "not sent"
+        if self.report["due"] - self.report["sent"] > BEHIND * self.rate:
+            return NOT_HELD if self.report["waiting"] else "not sent"
         return HELD
 
     def cells(self) -> Iterator[str]:
@@ -92,13 +92,13 @@ class Result:
         yield from (f"{reactor / count * 1e6:.2f}", f"{(total - reactor) / count * 1e6:.2f}", f"{total / seconds:.0%}")
         yield f"{(self.after.raw - self.before.raw) / count:.0f}"
         yield f"{(self.after.disk - self.before.disk) / max(1, self.after.written - self.before.written):.1f}"
-        yield from (f"{self.longest * 1e3:.0f} ms", f"{self.told['busy']:.0%}")
+        yield from (f"{self.longest * 1e3:.0f} ms", f"{self.report['busy']:.0%}")
 
 
 async def measure(
-    reactor: Any, generator: Any, options: argparse.Namespace, tell: Callable[[str], None]
+    reactor: Any, generator: Any, options: argparse.Namespace, show: Callable[[str], None]
 ) -> list[Result]:
-    """Start, subscribe, then one rate after the other, until one is not held."""
+    """Start, subscribe, then try one rate after the other until one is not held."""
     from twisted.internet.task import deferLater
 
     results: list[Result] = []
@@ -108,16 +108,16 @@ async def measure(
         await settled(reactor, gatherer, options.markets)
         for rate in options.rates:
             start = gatherer.router.status()["received"]
-            generator.say(("rate", rate))
+            generator.send(("rate", rate))
             await deferLater(reactor, min(WARM_UP, options.seconds))
             turns.longest, before = 0.0, Look.now(gatherer)
             await deferLater(reactor, options.seconds)
             after, longest = Look.now(gatherer), turns.longest
-            generator.say("report")
-            told = generator.hear()
-            results.append(result := Result(rate, before, after, told, after.received - start, longest))
-            tell(", ".join(map("{}: {}".format, COLUMNS, result.cells())))
-            generator.say(("rate", 0))
+            generator.send("report")
+            report = generator.receive()
+            results.append(result := Result(rate, before, after, report, after.received - start, longest))
+            show(", ".join(map("{}: {}".format, COLUMNS, result.cells())))
+            generator.send(("rate", 0))
             await deferLater(reactor, min(WARM_UP, options.seconds))
             if result.verdict == NOT_HELD:
                 break

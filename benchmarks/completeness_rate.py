@@ -34,7 +34,7 @@ def ticker(number: int) -> bytes:
 
 
 def write(directory: Path, lines: int, markets: int) -> tuple[int, int]:
-    """Segments as the router writes them, 100 messages a read; raw and compressed bytes."""
+    """Write segments as the router does, 100 messages a read. Returns raw and compressed bytes."""
     chance, compressor = random.Random(1), zstandard.ZstdCompressor(level=3, write_checksum=True)
     raw = packed = seq = 0
     for number in range(1, lines // PER_SEGMENT + 2):
@@ -63,7 +63,7 @@ def write(directory: Path, lines: int, markets: int) -> tuple[int, int]:
 
 
 def main(lines: int, markets: int) -> None:
-    """Make, judge, tell."""
+    """Write a capture, judge it, print the rate."""
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         raw, packed = write(directory, lines, markets)

@@ -1,4 +1,4 @@
-"""Who runs where: the client that is measured has one core to itself, the load generator another."""
+"""Pins processes: the measured client has one core to itself, and the load generator has another."""
 
 import os
 import platform
@@ -10,14 +10,14 @@ PACKAGES = ("twisted", "autobahn", "msgspec", "picows", "websockets", "aiohttp",
 
 
 def pin(place: int) -> None:
-    """Stay on one core, where there are at least two."""
+    """Stay on one core, if there are at least two."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, {cores[place]})
 
 
 def surroundings() -> str:
-    """Machine and versions, one line: what figures are worth nothing without."""
+    """The machine and the versions in one line, which every figure needs."""
     found = []
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""kalshi-simulator as a child process, told through a pipe what to do."""
+"""kalshi-simulator as a child process, with commands through a pipe."""
 
 import gc
 from time import process_time
@@ -20,7 +20,7 @@ LISTEN_SECONDS = 0.02
 
 
 def serve(pipe: Any, key: bytes, markets: int, rate: float) -> None:
-    """Run until the parent is gone. `key` is the raw public key of the client. It first says its two ports."""
+    """Run until the parent ends. `key` is the raw public key of the client. It first sends its two ports."""
     react(lambda reactor: _open(reactor, pipe, key, markets, rate))
 
 

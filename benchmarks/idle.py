@@ -1,6 +1,6 @@
-"""What it costs to wait: the whole service with 150 connections on which nothing comes but a ping every 10 s.
+"""The cost of waiting: the whole service with 150 connections that receive only a ping every 10 s.
 
-Run: python -m benchmarks.idle. Markets are subscribed and their books here, the pages are served, nobody looks at them.
+Run: python -m benchmarks.idle. All markets are subscribed and have books. The pages are served, but not viewed.
 """
 
 import argparse
@@ -21,13 +21,13 @@ COLUMNS = ("connections", "markets", "pings", "CPU s an hour", "core", "RSS", "l
 
 
 def resident() -> int:
-    """Bytes of memory this process has."""
+    """Bytes of memory of this process."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 def pings(gatherer: Any, since: float) -> int:
-    """How many connections had a ping after that moment."""
+    """How many connections had a ping after this time."""
     return sum((each["last_ping"] or 0.0) > since for each in gatherer.manager.status()["connections"])
 
 

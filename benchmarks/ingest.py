@@ -1,10 +1,10 @@
-"""What a message costs each WebSocket client: as many as it can take, from the same generator, with the same work.
+"""The cost of a message for each WebSocket client, at full speed, from the same generator, with the same work.
 
-Run: python -m benchmarks.ingest; `--quick` for a look while developing. Rounds take the clients in turn, ratios are
-those of one round, and what is printed are medians: other programs of a busy machine are in all of them alike.
+Run: python -m benchmarks.ingest; `--quick` is for development. Each round runs all clients in turn, a ratio compares
+runs of one round, and medians are printed: other programs of a busy machine then disturb all clients alike.
 Clients: autobahn, websockets, aiohttp, picows and gatherer. picows@uvloop keeps to uvloop's own transports;
-gatherer@epoll, gatherer@asyncio and gatherer@uvloop name the reactor; bare is no real client but what is left without a
-framework. Before them all, in each round, a process that only discards shows what the generator can send at most.
+gatherer@epoll, gatherer@asyncio and gatherer@uvloop name the reactor; bare is not a real client, but the work without a
+framework. First in each round, a process that only discards shows the highest rate of the generator.
 """
 
 import argparse
@@ -33,7 +33,7 @@ DEFAULT = ("autobahn", "websockets", "aiohttp", "picows", "picows@uvloop", "gath
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: what every client is put before."""
+    """One row: the same case for every client."""
 
     tls: bool
     connections: int
@@ -47,7 +47,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """How the row reads."""
+        """The name of the row."""
         return f"{'TLS' if self.tls else 'plain'}, {self.connections}, {self.size:,} B"
 
 
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def thousands(self) -> float:
-        """The rate as tables have it."""
+        """The rate for tables."""
         return self.rate / 1000
 
 
@@ -74,7 +74,7 @@ COST, RATE = attrgetter("cost"), attrgetter("thousands")
 
 
 def run(client: str, case: Case, certificates: Path) -> Run:
-    """One process of the client against one of the generator. SystemExit when a message is lost or altered."""
+    """One process of the client against one of the generator. Raises SystemExit if a message is lost or altered."""
     job = Blast(case.connections, case.each, case.size, certificates if case.tls else None)
     account, sent = meet(client, job)
     count = case.each * case.connections
@@ -85,7 +85,7 @@ def run(client: str, case: Case, certificates: Path) -> Run:
 
 
 def check(client: str, case: Case, account: dict[str, Any]) -> None:
-    """Whether the client got exactly what was sent: a comparison of unequal work is none."""
+    """Check that the client received exactly what was sent: only equal work can be compared."""
     count = case.each * case.connections
     wanted = {"messages": count, "bytes": count * case.size, "gaps": 0, "last": [case.each] * case.connections}
     got = {key: account[key] for key in wanted}
@@ -100,13 +100,13 @@ def measure(cases: list[Case], clients: list[str], rounds: int, certificates: Pa
         for turn in range(rounds):
             for client in [DISCARD, *clients]:
                 results[client].append(result := run(client, case, certificates))
-                told = f"{result.cost:6.2f} µs, {result.rate:10,.0f}/s, generator {result.busy:4.0%} busy"
-                print(f"{case.name:22} {turn + 1}/{rounds} {client:16} {told}", flush=True)
+                text = f"{result.cost:6.2f} µs, {result.rate:10,.0f}/s, generator {result.busy:4.0%} busy"
+                print(f"{case.name:22} {turn + 1}/{rounds} {client:16} {text}", flush=True)
         yield case, results
 
 
 def tables(measured: list[tuple[Case, Runs]], clients: list[str]) -> str:
-    """Processor time, rates, and what gatherer is held against. In brackets: as a multiple of picows'."""
+    """Processor time, rates, and the targets of gatherer. In brackets: multiples of picows."""
     first = "transport, connections, size"
     costs = [[case.name, *_cells(runs, clients, COST, "{:.2f}")] for case, runs in measured]
     rates = [
@@ -136,7 +136,7 @@ def _standing(runs: Runs) -> Iterator[str]:
 
 
 def _ratio(runs: Runs, client: str, base: str, key: Callable[[Run], float]) -> float:
-    """The median of the ratios of each round: a round is one stretch of time on a busy machine."""
+    """The median of the ratios of the rounds: within a round the machine is equally busy."""
     return median(key(one) / key(other) for one, other in zip(runs[client], runs[base], strict=True))
 
 
@@ -149,7 +149,7 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def parse(command_line: list[str]) -> argparse.Namespace:
-    """The options. SystemExit for a client nobody knows."""
+    """The options. Raises SystemExit for an unknown client."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", nargs="+", default=list(DEFAULT))
     parser.add_argument("--connections", nargs="+", type=int, default=[1, 20, 150])

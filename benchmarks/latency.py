@@ -1,9 +1,9 @@
-"""What a message costs, and how late it is, when few come at a time: paced, over 150 connections.
+"""The cost and the lateness of a message at a fixed rate, over 150 connections.
 
-Run: python -m benchmarks.latency. Lateness is from the moment before the generator's send to the router's `deliver`
-(of gatherer) or the sink (of the others); both processes read the same monotonic clock. Every tick the generator sends
-what is due, each message by itself, on connections drawn by lot with a fixed seed. Rounds take the clients in turn,
-ratios are those of one round, printed are medians.
+Run: python -m benchmarks.latency. Lateness is the time from just before the send of the generator to `deliver` of the
+router (of gatherer) or to the sink (of the others). Both processes read the same monotonic clock. Every tick the
+generator sends what is due, each message by itself, on random connections from a fixed seed. Each round runs all
+clients in turn, a ratio compares runs of one round, and medians are printed.
 """
 
 import argparse
@@ -48,7 +48,7 @@ COLUMNS = ("CPU per message", "core", "p50", "p99", "p99.9")
 
 
 def run(client: str, job: Paced) -> Paces:
-    """One process of the client against one of the generator. SystemExit when messages are missing."""
+    """One process of the client against one of the generator. Raises SystemExit if messages are missing."""
     account, sent = meet(client, job, timed=True)
     if (account["messages"], account["bytes"], account["gaps"]) != (job.total, job.total * job.size, 0):
         raise SystemExit(f"{client}: {account['messages']} messages of {job.total}, {account['gaps']} gaps")
@@ -59,7 +59,7 @@ def run(client: str, job: Paced) -> Paces:
 
 
 def lateness(sent: dict[str, Any], arrivals: dict[int, list[int]]) -> Iterator[int]:
-    """Of each message, ns. A connection keeps the order, so the numbers need not be looked at."""
+    """The lateness of each message, ns. A connection keeps the order, so the numbers are not needed."""
     queues = {sid: iter(times) for sid, times in arrivals.items()}
     for sid, at in zip(sent["sids"], sent["times"], strict=True):
         yield next(queues[sid]) - at
@@ -76,9 +76,9 @@ def measure(options: argparse.Namespace, clients: list[str], certificates: Path)
             for turn in range(options.repeat):
                 for client in clients:
                     results[client].append(result := run(client, job))
-                    told = ", ".join(map(str.format, FORMATS, astuple(result)))
+                    text = ", ".join(map(str.format, FORMATS, astuple(result)))
                     print(
-                        f"{'TLS' if tls else 'plain'} {rate:6,}/s {turn + 1}/{options.repeat} {client:16} {told}",
+                        f"{'TLS' if tls else 'plain'} {rate:6,}/s {turn + 1}/{options.repeat} {client:16} {text}",
                         flush=True,
                     )
             for client in clients:

@@ -1,7 +1,8 @@
-"""Where the time of a message goes: each part of its way by itself, without a socket.
+"""The cost of each part of the message path by itself, without a socket.
 
-Run: python -m benchmarks.parts. The parts take turns for so many rounds, each is told at its fastest: what other
-programs of a busy machine take is never negative. Messages are order book changes of 260 bytes, in reads of 64 KiB.
+Run: python -m benchmarks.parts. The parts take turns for some rounds, and the fastest round of each is printed,
+because other programs of a busy machine only add time. Messages are order book changes of 260 bytes, in reads of
+64 KiB.
 """
 
 import argparse
@@ -37,7 +38,7 @@ Part = Callable[[], object]
 
 
 class Parts:
-    """Each method prepares a part and gives what is to be timed; every one handles `count` messages."""
+    """Each method prepares a part and returns the function to time, which handles `count` messages."""
 
     def __init__(self, count: int, certificates: Path) -> None:
         self.count = count

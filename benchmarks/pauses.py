@@ -1,9 +1,9 @@
-"""How long the garbage collector holds the reactor up, with every market there can be in memory.
+"""How long the garbage collector blocks the reactor, with the maximum of markets in memory.
 
-Run: python -m benchmarks.pauses. Registry, manager, connections and sessions are the real ones, the exchange is the
-lean stand-in in the same process. Pauses while the markets come in are those that `gc.callbacks` sees; afterwards each
-generation is collected by hand, several times, and the longest told. With `--no-freeze` what was imported is not
-frozen, as it would be without `gc.freeze()` in `gatherer/app/tap.py`.
+Run: python -m benchmarks.pauses. Registry, manager, connections and sessions are the real ones. The exchange is the
+lean stand-in, in the same process. While the markets arrive, `gc.callbacks` measures the pauses. Afterwards each
+generation is collected several times by hand, and the longest pause is printed. With `--no-freeze` the imported code is
+not frozen, as without `gc.freeze()` in `gatherer/app/tap.py`.
 """
 
 import argparse

@@ -1,5 +1,5 @@
-"""The core of kalshi-simulator in a process of its own, at the end of a pipe: its memory and its garbage
-collections are not ours, its time neither."""
+"""The core of kalshi-simulator in its own process, behind a pipe. Its memory, garbage collections and time do not
+count as ours."""
 
 import gc
 import marshal
@@ -14,7 +14,7 @@ Request = tuple[str, int, bytes]
 
 
 class RemoteExchange:
-    """An `Exchange` of so many markets. Every call waits for its answer."""
+    """An `Exchange` with this many markets. Every call waits for its answer."""
 
     def __init__(self, markets: int, now: float) -> None:
         context = get_context("fork")
@@ -25,7 +25,7 @@ class RemoteExchange:
         self._last = 0
 
     def tickers(self, begin: int, count: int) -> list[str]:
-        """So many markets, from the one with the number `begin` on."""
+        """This many markets, from number `begin` on."""
         return [name.decode() for name in self.ask(("tickers", begin, b"%d" % count))]
 
     def open_session(self, send: Callable[[bytes], None]) -> "RemoteSession":

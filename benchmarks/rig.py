@@ -63,16 +63,16 @@ class Rig:
         self.reactor.run_until(lambda: all(c.is_live for c in self.manager.connections()))
 
     def walk(self) -> None:
-        """The registry reads the whole list and tells the manager."""
+        """The registry reads the whole list and passes it to the manager."""
         walked = self.registry.start(self.manager)
         self.reactor.run_until(lambda: walked.called)
 
     def quiet(self) -> None:
-        """Turn until everything wanted is held, and every book has come."""
+        """Run turns until all wanted markets are held and have their books."""
         self.reactor.run_until(self._is_quiet)
 
     def close(self) -> None:
-        """Stop; nothing may be left on the clock."""
+        """Stop. No timer may be left."""
         self.registry.stop()
         self.manager.stopService()
         assert not (left := len(self.reactor.getDelayedCalls())), f"{left} timers left"

@@ -1,4 +1,4 @@
-"""How many messages a second the segment router takes, and what it costs a message.
+"""How many messages a second the segment router takes, and the cost of a message.
 
 Run: python -m benchmarks.router_rate. Everything goes to a temporary directory.
 """
@@ -24,7 +24,7 @@ _MESSAGE = (
 
 
 def make_batches(count: int) -> list[list[RawMessage]]:
-    """Different messages of the usual size, in batches as one socket read brings them."""
+    """Different messages of the usual size, in batches as from one socket read."""
     at = time.time_ns()
     return [
         [
@@ -36,7 +36,7 @@ def make_batches(count: int) -> list[list[RawMessage]]:
 
 
 async def measure(reactor: Any, count: int) -> None:
-    """Deliver as fast as the buffer allows and print what it took."""
+    """Deliver as fast as the buffer allows, and print the time."""
     batches = make_batches(count)
     with tempfile.TemporaryDirectory() as directory:
         router = SegmentRouter(directory, reactor)

@@ -1,9 +1,9 @@
-"""What a market costs, up to 1,080,000 of them: time, memory, and how long the reactor is held.
+"""The cost of a market, up to 1,080,000 of them: time, memory, and how long the reactor is blocked.
 
 Run: python -m benchmarks.scale [SIZE ...]. Two kinds of exchange: `simulator` is the core of kalshi-simulator in
-another process, at the end of a pipe, and each size has a process of its own. `lean` answers and keeps nothing: with
-it single changes are compared, all sizes in one process. No sockets: see benchmarks.sockets for those. The time and
-the memory of the other end are left out.
+another process, behind a pipe, and each size has its own process. `lean` answers and keeps nothing: it compares single
+changes, all sizes in one process. There are no sockets: see benchmarks.sockets. The time and the memory of the other
+end are left out.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from gatherer.core.messages import Change, MarketChange
 
 SIZES = (67_500, 270_000, 1_080_000)
 ROUNDS, PER_ROUND = 20, 200
-"""Single adds and removes: the best of so many rounds is told."""
+"""Single adds and removes: the best of this many rounds is printed."""
 IN_ONE_TURN = 10_000
 
 _EVENT = (
@@ -44,7 +44,7 @@ def tickers(count: int, first: int = 0) -> Iterator[str]:
 
 
 def resident() -> int:
-    """Bytes of memory this process has."""
+    """Bytes of memory of this process."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -78,7 +78,7 @@ class Run:
             self._exchange.close()
 
     def _listed(self) -> Iterator[str]:
-        """A page at a time: what is not our memory shall not be found in it."""
+        """A page at a time, so that foreign memory is not measured as ours."""
         for begin in range(0, self.size, 1000):
             yield from self._exchange.tickers(begin, 1000) if self._exchange is not None else ()
 
@@ -111,14 +111,14 @@ class Run:
         self.result["bytes_market"] = self.result["bytes_total"] - self.result["bytes_ticker"]
 
     def looks(self) -> None:
-        """What a glance at the figures costs: the log and the metrics take one every few seconds."""
+        """The cost of reading the figures: the log and the metrics do it every few seconds."""
         began = perf_counter()
         self.rig.manager.status()
         self.rig.registry.status()
         self.result["status_ms"] = (perf_counter() - began) * 1e3
 
     def reconnect(self) -> None:
-        """One full connection is cut and comes back; the first wait (1 s) is part of the time."""
+        """Cut one full connection until it is back. The time includes the first wait (1 s)."""
         book, reactor = self.rig.books[0], self.rig.reactor
         began, processor = reactor.seconds(), reactor.processor
         reactor.callbacks.reset()
@@ -130,7 +130,7 @@ class Run:
         self.result["reconnect_callback"] = str(reactor.callbacks)
 
     def reconcile(self) -> None:
-        """The registry walks again, and finds nothing new."""
+        """The registry reads the list again and finds no change."""
         registry, reactor = self.rig.registry, self.rig.reactor
         before, processor = registry.status()["last_sync"], reactor.processor
         reactor.turns.reset()
@@ -140,11 +140,11 @@ class Run:
         self.result["reconcile_turn_ms"] = reactor.turns.seconds * 1e3
 
     def choose(self) -> None:
-        """The markets that will go."""
+        """The markets to remove."""
         self._gone = self._random.sample(list(self.rig.registry.active()), ROUNDS * PER_ROUND)
 
     def changes(self, kind: str) -> None:
-        """A round of markets that go or come one by one: the decision alone, then until the exchange has done it."""
+        """A round of markets that close or open one by one: the decision alone, then until the exchange has done it."""
         event = b"determined" if kind == "remove" else b"activated"
         names = [self._gone.pop() if kind == "remove" else next(self._fresh) for _ in range(PER_ROUND)]
         for part, seconds in zip(("_decision_us", "_us"), self._one_by_one(names, event), strict=True):
@@ -178,7 +178,7 @@ class Run:
 
 
 def compare(sizes: list[int]) -> list[dict[str, Any]]:
-    """Changes at all sizes, a round of each in turn: what else goes on in the machine is the same for all."""
+    """Changes at all sizes, a round of each in turn, so that other programs disturb all sizes alike."""
     runs = [Run(size, "lean") for size in sizes]
     for run in runs:
         with alone(run, runs):
@@ -198,7 +198,7 @@ def compare(sizes: list[int]) -> list[dict[str, Any]]:
 
 @contextmanager
 def alone(run: Run, runs: list[Run]) -> Iterator[None]:
-    """The clocks of all others stand still."""
+    """Stop the clocks of all other runs."""
     with ExitStack() as stack:
         for other in runs:
             if other is not run:
@@ -207,7 +207,7 @@ def alone(run: Run, runs: list[Run]) -> Iterator[None]:
 
 
 def measure(sizes: list[int], kind: str) -> list[dict[str, Any]]:
-    """Runs in a process of their own, named while they are under way."""
+    """Runs in their own processes, whose names are printed."""
     print(f"{', '.join(format(size, ',') for size in sizes)} markets, {kind} ...", file=sys.stderr)
     command = [sys.executable, "-m", "benchmarks.scale", "--child", "--exchange", kind, *map(str, sizes)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

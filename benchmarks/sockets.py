@@ -1,6 +1,6 @@
 """100,000 markets over 150 real sockets on loopback, and back to full coverage after 20 of them are cut at once.
 
-Run: python -m benchmarks.sockets. kalshi-simulator has a process of its own; the gatherer is the whole service as
+Run: python -m benchmarks.sockets. kalshi-simulator has its own process; the gatherer is the whole service as
 twistd runs it, with a capture on disk, in a temporary directory.
 """
 
@@ -27,7 +27,7 @@ from gatherer.exchange.auth import Signer
 
 LOOK = 0.1
 """Seconds between two looks at how far it is; each costs 2 ms."""
-PATIENCE = 300.0
+MAX_WAIT = 300.0
 
 
 class Bench:
@@ -40,12 +40,12 @@ class Bench:
         self._turns = turns
 
     async def phase(self, name: str, done: Callable[[dict[str, Any]], bool]) -> None:
-        """Wait until something is so, and tell what it took."""
+        """Wait until a condition holds, and print the time."""
         began, cpu, theirs = perf_counter(), _cpu(), self.ask("cpu")
         self._turns.longest = 0.0
         while not done(self._gatherer.manager.status()):
-            if perf_counter() - began > PATIENCE:
-                raise SystemExit(f"{name}: not within {PATIENCE:.0f} s")
+            if perf_counter() - began > MAX_WAIT:
+                raise SystemExit(f"{name}: not within {MAX_WAIT:.0f} s")
             await deferLater(self._reactor, LOOK)
         seconds = perf_counter() - began
         ours, theirs = _cpu() - cpu, self.ask("cpu") - theirs
@@ -55,7 +55,7 @@ class Bench:
         )
 
     def ask(self, what: str, number: int = 0) -> Any:
-        """Ask the exchange's process something, or have it do something."""
+        """Send a question or a command to the process of the exchange."""
         self._pipe.send((what, number))
         return self._pipe.recv()
 

@@ -42,7 +42,7 @@ _ROW = (
 
 
 class Params(msgspec.Struct, frozen=True, gc=False):
-    """Of a command, what the lean exchange looks at."""
+    """The parameters of a command that the lean exchange reads."""
 
     channels: list[str] = []
     action: str = ""
@@ -64,14 +64,14 @@ class Peer(Protocol):
     """The exchange's end of one socket."""
 
     def receive(self, frame: bytes) -> None:
-        """A command came in."""
+        """A command has arrived."""
 
     def close(self) -> None:
-        """The socket is gone."""
+        """The socket is closed."""
 
 
 class LeanSession:
-    """Answers `ok` and books, and remembers two numbers: what memory a run takes is then the gatherer's own."""
+    """Answers with `ok` and books, and keeps only two numbers, so that the memory of a run is that of the gatherer."""
 
     def __init__(self, send: Callable[[bytes], None]) -> None:
         self._send = send
@@ -165,7 +165,7 @@ class BenchClient:
         return succeed(None)
 
     def lose(self, reason: str) -> None:
-        """The socket is gone; the redial comes after the first wait."""
+        """The socket is closed. The redial comes after the first wait."""
         self._forget()
         self._dialing = self._reactor.callLater(REDIAL, self._dial)
         self._listener.closed(Failure(ConnectionLost(reason)))
@@ -205,7 +205,7 @@ class BenchClient:
         self._listener.received(payloads, int(self._reactor.seconds() * 1e9))
 
     def _answer(self) -> list[bytes]:
-        """Let the exchange act on what was sent, and take one read off what it has to say."""
+        """Let the exchange act on what was sent, and deliver one read of its output."""
         outbox, self._outbox = self._outbox, []
         for payload in outbox:
             if self.session is not None:
@@ -220,7 +220,7 @@ class BenchClient:
 
 @implementer(IExchangeRest)
 class BenchRest:
-    """Pages as the exchange sends them, about 2 kB a row, decoded by our codec; nothing is kept of them."""
+    """Pages as the exchange sends them, about 2 kB a row, decoded by our codec and not kept."""
 
     def __init__(self, tickers: Callable[[], Iterator[str]], reactor: Any) -> None:
         self.errors: dict[str, int] = {}
@@ -271,7 +271,7 @@ class BenchRest:
 
 @implementer(IMessageRouter)
 class NullRouter:
-    """Counts and forgets: the real one's buffers have a fixed size."""
+    """Counts messages and keeps none: the buffers of the real one have a fixed size."""
 
     def __init__(self) -> None:
         self.received = 0

@@ -1,6 +1,6 @@
-"""What the status page costs the reactor, beside 150 connections that are live and hold 300 markets each.
+"""The cost of the status page for the reactor, with 150 live connections of 300 markets each.
 
-Run: python -m benchmarks.status_page. Each figure is the median of 200 in one reactor turn of their own.
+Run: python -m benchmarks.status_page. Each figure is the median of 200 runs, each in its own reactor turn.
 """
 
 import argparse

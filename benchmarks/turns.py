@@ -12,8 +12,8 @@ from twisted.internet.base import ReactorBase
 class TurnReactor(ReactorBase):
     """Twisted's own timed calls, so a turn costs what it costs in the service.
 
-    `seconds()` is Unix time: what our code took so far plus the waits that were jumped over. What runs inside
-    `outside()` (the other end, the building of test data) takes no time at all. Turns and callbacks are
+    `seconds()` is Unix time: the time of our code so far, plus the skipped waits. Code inside `outside()` (the
+    other end, the building of test data) takes no time. Turns and callbacks are
     measured in processor time, so that other programs of a busy machine are not in their lengths.
     """
 
@@ -36,12 +36,12 @@ class TurnReactor(ReactorBase):
 
     @property
     def busy(self) -> float:
-        """Seconds our code has run."""
+        """Seconds that our code has run."""
         return perf_counter() - self._began - self._excluded
 
     @property
     def processor(self) -> float:
-        """Seconds of processor time our code took: what other programs on a busy machine take is not in it."""
+        """Seconds of processor time of our code, without other programs of a busy machine."""
         return thread_time() - self._excluded_processor
 
     def seconds(self) -> float:
@@ -54,7 +54,7 @@ class TurnReactor(ReactorBase):
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """What is done in here is not our service's work."""
+        """The time inside does not count as work of our service."""
         began, processor = perf_counter(), thread_time()
         self._depth += 1
         try:
@@ -74,16 +74,16 @@ class TurnReactor(ReactorBase):
         self.runUntilCurrent()
         self.turns.note(self.processor - before, "turn")
 
-    def run_until(self, condition: Callable[[], bool], most: float = 3600.0) -> None:
-        """Turn until the condition holds; TimeoutError after `most` seconds of the clock."""
-        end = self.seconds() + most
+    def run_until(self, condition: Callable[[], bool], timeout: float = 3600.0) -> None:
+        """Turn until the condition holds; Raises TimeoutError after `timeout` seconds of the clock."""
+        end = self.seconds() + timeout
         while not condition():
             if self.seconds() > end:
-                raise TimeoutError(f"not reached within {most} s")
+                raise TimeoutError(f"not reached within {timeout} s")
             self.turn()
 
     def run_dry(self, within: float = 0.0) -> None:
-        """Turn while something is due, or the next timer is no more than so many seconds away."""
+        """Turn while something is due or the next timer is close enough."""
         while (wait := self.timeout()) is not None and wait <= within:
             self.turn()
 
@@ -98,7 +98,7 @@ class TurnReactor(ReactorBase):
 
 
 class Longest:
-    """The longest of many durations, and what it was."""
+    """The longest of many durations, and its name."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -107,13 +107,13 @@ class Longest:
         self.count = 0
 
     def note(self, seconds: float, name: str) -> None:
-        """One more."""
+        """Add one duration."""
         self.count += 1
         if seconds > self.seconds:
             self.seconds, self.name, self.at = seconds, name, self.count
 
     def reset(self) -> None:
-        """Start anew."""
+        """Start again from nothing."""
         self.seconds, self.name, self.at, self.count = 0.0, "", 0, 0
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How long the turns of a running reactor take: everything between two looks at the sockets. Pongs wait that long."""
+"""How long the turns of a running reactor take: all between two polls of the sockets. A pong waits that long."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ BEAT = 0.005
 
 
 class TimedPoller:
-    """Stands in for what the reactor polls with, and measures what happens between two polls."""
+    """Replaces the poller of the reactor, and measures the time between two polls."""
 
     def __init__(self, poller: Any) -> None:
         self._poller = poller
@@ -38,7 +38,7 @@ class TimedPoller:
 
 
 class LateBeats:
-    """Where nothing polls in Python: a timer is as late as the turn before it was long."""
+    """For reactors that do not poll in Python: a timer is as late as the previous turn was long."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -47,7 +47,7 @@ class LateBeats:
         self._start()
 
     def stop(self) -> None:
-        """Leave no timer."""
+        """Stop, and leave no timer."""
         self._call.cancel()
 
     def _start(self) -> None:
@@ -61,7 +61,7 @@ class LateBeats:
 
 @contextmanager
 def timed_turns(reactor: Any) -> Iterator[TimedPoller | LateBeats]:
-    """Watch a reactor, whichever it is."""
+    """Measure any reactor."""
     loop: Any = getattr(reactor, "_asyncioEventloop", None)
     for owner, name in ((reactor, "_poller"), (loop, "_selector")):
         if owner is not None and hasattr(owner, name):

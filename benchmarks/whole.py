@@ -18,7 +18,7 @@ from benchmarks.load.live import Live
 from benchmarks.load.process import Generator
 from gatherer.config.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 
-PATIENCE = 120.0
+MAX_WAIT = 120.0
 DIAL_RATE = 200.0
 """Dials a second: this exchange does not mind."""
 LOOK = 0.2
@@ -27,7 +27,7 @@ LOOK = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the exchange is, and the authority of its certificate when it has one."""
+    """The address of the exchange, and the authority of its certificate if it has one."""
 
     port: int
     certificates: Path | None = None
@@ -52,7 +52,7 @@ def exchange(markets: int, certificates: Path | None = None) -> Iterator[Generat
 
 
 def build(reactor: Any, place: Place, directory: str, connections: int, web: str = "") -> Any:
-    """The gatherer, not started. All settings that matter are the defaults."""
+    """The gatherer, not started. All relevant settings are the defaults."""
     from gatherer.app.builder import Builder
     from gatherer.exchange.auth import Signer
 
@@ -68,15 +68,15 @@ def build(reactor: Any, place: Place, directory: str, connections: int, web: str
 
 
 async def settled(reactor: Any, gatherer: Any, markets: int) -> None:
-    """Until every market is subscribed and its book is here; then frozen, as twistd gatherer does at its start."""
+    """Wait until every market is subscribed and has its book; then freeze memory, as twistd gatherer does."""
     began = perf_counter()
     while True:
         status = gatherer.manager.status()
         behind = status["owed"] or status["divergence"]
         if status["held"] == markets and status["healthy"] == len(status["connections"]) and not behind:
             break
-        if perf_counter() - began > PATIENCE:
-            raise SystemExit(f"not every market has its book after {PATIENCE:.0f} s: {status['held']} of {markets}")
+        if perf_counter() - began > MAX_WAIT:
+            raise SystemExit(f"not every market has its book after {MAX_WAIT:.0f} s: {status['held']} of {markets}")
         await deferLater(reactor, LOOK)
     gc.collect()
     gc.freeze()

@@ -142,7 +142,7 @@ class TurnReactorTests(SynchronousTestCase):
         reactor = TurnReactor(100.0)
         called: list[float] = []
         reactor.callLater(3600.0, lambda: called.append(reactor.seconds()))
-        reactor.run_until(lambda: bool(called), most=4000.0)
+        reactor.run_until(lambda: bool(called), timeout=4000.0)
         self.assertTrue(3700.0 <= called[0] < 3701.0, called)
 
     def test_work_takes_time(self) -> None:

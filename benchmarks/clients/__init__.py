@@ -1,1 +1,1 @@
-"""The clients that are compared, each with the same work to do for a message."""
+"""The clients that are compared. Each does the same work for a message."""

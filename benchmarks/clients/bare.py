@@ -1,7 +1,7 @@
 """No framework and half a protocol: epoll, the standard library's TLS, our scan of frames, and the work.
 
-It could not live with a real exchange. It shows what is left when everything that can be left out is: a client that is
-much cheaper does less of this in Python.
+It cannot work with a real exchange. It shows the cost without everything that can be left out: a client that is much
+cheaper does less of this in Python.
 """
 
 import select

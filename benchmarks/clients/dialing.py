@@ -1,4 +1,4 @@
-"""A WebSocket with nothing around it: for the client that discards and the one that does the bare minimum."""
+"""A plain WebSocket, for the client that discards and for the one that does the bare minimum."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ _REQUEST = (
 
 
 def dial(task: Task) -> tuple[socket.socket, Callable[[bytes], bytes]]:
-    """Upgraded; with what makes clear bytes of received ones. Blocks."""
+    """An upgraded socket, and the function that decrypts received bytes. Blocks."""
     sock = socket.create_connection(("127.0.0.1", task.port))
     request = _REQUEST % urlsplit(task.url).path.encode()
     if task.ca_file is None:
@@ -33,7 +33,7 @@ def dial(task: Task) -> tuple[socket.socket, Callable[[bytes], bytes]]:
 
 
 def reader_of(tls: ssl.SSLObject, incoming: ssl.MemoryBIO) -> Callable[[bytes], bytes]:
-    """What makes clear bytes of received ones: all the records that are complete."""
+    """A function that decrypts received bytes: all records that are complete."""
     read = tls.read
 
     def unwrap(data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""No client: reads and throws away, without a look at what it is. What the generator can do at most."""
+"""Reads and discards, without a client. It shows the highest rate of the generator."""
 
 import select
 from time import monotonic_ns, process_time
@@ -11,9 +11,9 @@ MOMENT = 0.1
 
 
 def run(task: Task, sink: Sink) -> None:
-    """Upgrade, then discard until the process is ended: with TLS the records are not even decrypted.
+    """Upgrade, then discard until the process ends. TLS records are not decrypted.
 
-    Whenever nothing came for a moment it tells how many bytes there were, and when the last of them came.
+    Whenever nothing arrives for a moment, it reports how many bytes there were, and when the last ones arrived.
     """
     epoll = select.epoll()
     socks = {}
@@ -22,7 +22,7 @@ def run(task: Task, sink: Sink) -> None:
         socks[sock.fileno()] = sock
         epoll.register(sock, select.EPOLLIN)
         sink.opened()
-    buffer, total, told, ended = bytearray(1 << 20), 0, 0, 0
+    buffer, total, reported, ended = bytearray(1 << 20), 0, 0, 0
     cpu = process_time()
     while True:
         ready = epoll.poll(MOMENT)
@@ -30,6 +30,6 @@ def run(task: Task, sink: Sink) -> None:
             total += socks[number].recv_into(buffer)
         if ready:
             ended = monotonic_ns()
-        elif total > told:
-            sink.tell({"bytes": total, "ended": ended, "cpu": process_time() - cpu})
-            told = total
+        elif total > reported:
+            sink.send({"bytes": total, "ended": ended, "cpu": process_time() - cpu})
+            reported = total

@@ -23,12 +23,12 @@ CLIENTS = tuple(name for name in MODULES if name != DISCARD)
 
 
 def is_there(client: str) -> bool:
-    """Whether its packages are installed. KeyError for a client nobody knows."""
+    """Whether its packages are installed. Raises KeyError for an unknown client."""
     return all(find_spec(package) is not None for package in MODULES[client.partition("@")[0]][1])
 
 
 def run(pipe: Any, task: Task) -> None:
-    """The child. Only now its framework is imported: a client has nothing of the others in its process."""
+    """The child. It imports only its own framework."""
     pin(CLIENT)
     module = import_module("benchmarks.clients." + MODULES[task.client.partition("@")[0]][0])
     module.run(task, Sink(task, pipe))
@@ -53,10 +53,10 @@ class Client:
         self._process.join()
         self._pipe.close()
 
-    def hear(self, patience: float) -> Any:
-        """What the child says next: "open" when all its connections are, then its account."""
-        if not self._pipe.poll(patience):
-            raise TimeoutError(f"{self.task.client} says nothing for {patience:.0f} s")
+    def receive(self, timeout: float) -> Any:
+        """The next message of the child: "open" once all its connections are open, then its result."""
+        if not self._pipe.poll(timeout):
+            raise TimeoutError(f"{self.task.client} sent nothing for {timeout:.0f} s")
         try:
             return self._pipe.recv()
         except EOFError:

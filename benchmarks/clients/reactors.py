@@ -6,7 +6,7 @@ from gatherer.daemon.plugin import choose_reactor
 
 
 def install(name: str) -> None:
-    """`epoll`, `asyncio`, `uvloop`, or "" for what `twistd gatherer` runs on. SystemExit for any other."""
+    """`epoll`, `asyncio`, `uvloop`, or "" for the reactor of `twistd gatherer`. Raises SystemExit for any other."""
     if name == "":
         choose_reactor()
         return
@@ -30,6 +30,6 @@ def install(name: str) -> None:
 
 
 def name_of(reactor: Any) -> str:
-    """A reactor, with the loop it stands on if it has one."""
+    """The name of a reactor, with its event loop if it has one."""
     loop = getattr(reactor, "_asyncioEventloop", None)
     return type(reactor).__name__ + ("" if loop is None else f" on {type(loop).__module__}.{type(loop).__name__}")

@@ -10,7 +10,7 @@ from benchmarks.clients.work import Books, Sink, Task
 
 
 class Protocol(WebSocketClientProtocol):
-    """What its documentation shows."""
+    """The protocol that its documentation shows."""
 
     def onOpen(self) -> None:
         """See `WebSocketClientProtocol`."""

@@ -40,7 +40,7 @@ class CountingRouter(NullRouter):
 
 @implementer(IMessageRouter)
 class TimingRouter(CountingRouter):
-    """Notes when each message arrived, too."""
+    """Also notes when each message arrived."""
 
     def deliver(self, batch: list[RawMessage]) -> None:
         """See `IMessageRouter`."""
@@ -79,7 +79,7 @@ def run(task: Task, sink: Sink) -> None:
 
 
 def _manager(task: Task, router: Any, reactor: Any) -> Any:
-    """The pool as the service builds it, all of it order book connections that want no market."""
+    """The pool as the service builds it, with order book connections only, which want no market."""
     from gatherer.app.builder import Builder
     from gatherer.config.settings import ExchangeSettings, PoolSettings, Settings
     from gatherer.exchange.auth import Signer

@@ -1,4 +1,4 @@
-"""websockets on uvloop. Bytes are asked for: its default would decode them to text first."""
+"""websockets on uvloop. It delivers bytes: by default it would first decode them to text."""
 
 import asyncio
 import ssl

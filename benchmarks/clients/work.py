@@ -1,7 +1,7 @@
-"""The work all clients do for a message, and the account they give of it.
+"""The work that all clients do for a message, and the result that they report.
 
-Decode `type`, `id`, `sid` and `seq`, check the number, make a RawMessage, hand it on. gatherer does it in its own
-session; the others with `make_reader`, the same decoder, tracker and value.
+Decode `type`, `id`, `sid` and `seq`, check the number, make a RawMessage, pass it on. gatherer does this in its
+session. The others use `make_reader`, which has the same decoder, tracker and value.
 """
 
 import gc
@@ -21,7 +21,7 @@ BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one client process is to do."""
+    """The task of one client process."""
 
     client: str
     """`name` or `name@variant`."""
@@ -36,17 +36,17 @@ class Task:
 
     @property
     def url(self) -> str:
-        """Where the generator is."""
+        """The URL of the generator."""
         return f"{'ws' if self.ca_file is None else 'wss'}://127.0.0.1:{self.port}/trade-api/ws/v2"
 
     @property
     def variant(self) -> str:
-        """What follows the @."""
+        """The part after the @."""
         return self.client.partition("@")[2]
 
 
 class Sink:
-    """Where the messages end. It ends the process when the last one is there."""
+    """Receives the messages. It ends the process after the last one."""
 
     def __init__(self, task: Task, pipe: Any) -> None:
         self.task = task
@@ -63,37 +63,37 @@ class Sink:
         self._began = 0
 
     def opened(self) -> None:
-        """One more connection is open. With the last of them the account begins."""
+        """One more connection is open. The measurement starts with the last one."""
         self._open += 1
         if self._open == self.task.connections:
             gc.collect()
             gc.freeze()  # as twistd gatherer does
-            self.tell("open")
+            self.send("open")
             self._cpu, self._began = process_time(), monotonic_ns()
 
-    def tell(self, facts: Any) -> None:
-        """Say something to the parent."""
+    def send(self, facts: Any) -> None:
+        """Send something to the parent."""
         self._pipe.send(facts)
 
     def took(self, count: int) -> None:
-        """So many more messages are handed on."""
+        """This many more messages were passed on."""
         self.received += count
         if self.received >= self._expected:
             self.finish()
 
     def flush(self) -> None:
-        """Hand a batch on."""
+        """Pass a batch on."""
         count = len(self.batch)
         self.batch.clear()
         self.took(count)
 
     def finish(self) -> None:
-        """Give account and end: what the event loop would still do is in no figure."""
+        """Report the result and end, so that no figure includes what the event loop would do afterwards."""
         cpu, ended = process_time() - self._cpu, monotonic_ns()
         facts = {"messages": self.received, "cpu": cpu, "began": self._began, "ended": ended, **self.account()}
         if self.task.timed:  # the server numbers the sockets as it accepted them, and says so in the sid
             facts["arrivals"] = dict(zip(facts["sids"], self.arrivals, strict=True))
-        self.tell(facts)
+        self.send(facts)
         os._exit(0)
 
 
@@ -107,7 +107,7 @@ class Books:
         sink.account = self._account
 
     def make_reader(self) -> Callable[[bytes], None]:
-        """What a new connection calls with each message."""
+        """The function that a new connection calls with each message."""
         tracker, total, sink, conn_id = SequenceTracker(), 0, self.sink, len(self._trackers) + 1
         observe, batch, decode, flush = tracker.observe, sink.batch, decode_envelope, sink.flush
         append, arrived = batch.append, sink.arrivals[conn_id - 1].append

@@ -1,1 +1,1 @@
-"""The load generator: a WebSocket server that does next to nothing while the clock runs. No framework in here."""
+"""The load generator: a WebSocket server that does almost nothing while the clock runs. It uses no framework."""

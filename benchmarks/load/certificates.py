@@ -1,4 +1,4 @@
-"""A certificate for loopback from an authority made for this run; the keys are gone with the folder."""
+"""A certificate for loopback from an authority made for this run; the keys are deleted with the folder."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ def make_certificates(folder: Path) -> None:
 
 
 def server_context(folder: Path) -> ssl.SSLContext:
-    """What the generator answers handshakes with: the standard library's defaults."""
+    """The TLS context of the generator, with the defaults of the standard library."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / SERVER)
     return context

@@ -1,6 +1,6 @@
-"""As much of the exchange as a whole gatherer needs: REST lists, acknowledgements, books, heartbeats, then deltas.
+"""The part of the exchange that a whole gatherer needs: REST lists, acknowledgements, books, heartbeats, then deltas.
 
-kalshi-simulator knows the protocol to the letter; this knows how to send several hundred thousand messages a second.
+kalshi-simulator follows the protocol exactly. This module sends several hundred thousand messages a second.
 """
 
 import random
@@ -69,7 +69,7 @@ class Market:
 
 
 def varied(count: int, markets: int = 1000) -> list[bytes]:
-    """Changes as an exchange of so many markets sends them within a moment: for what depends on what they say."""
+    """Changes as an exchange with many markets sends them within a moment, for code that depends on their content."""
     chance = random.Random(1)
     bodies = [body for number in range(markets) for body in Market(number, chance).bodies]
     chosen = enumerate(chance.choices(bodies, k=count), start=1)
@@ -92,7 +92,7 @@ class Book:
 
 
 class Exchange:
-    """Answers whatever a gatherer asks."""
+    """Answers all requests of a gatherer."""
 
     def __init__(self, server: Server, markets: int) -> None:
         self._server = server
@@ -112,18 +112,18 @@ class Exchange:
 
     @property
     def waiting(self) -> int:
-        """Bytes the sockets did not take yet."""
+        """Bytes that the sockets have not taken yet."""
         return sum(len(book.peer.waiting) for book in self._books.values())
 
     def heartbeat(self, now: float) -> None:
-        """A ping to each whose time has come; `now` is of any clock that only rises."""
+        """Send a ping where one is due; `now` is of any monotonic clock."""
         for peer in self._server.open:
             if now >= self._pings.setdefault(peer, now + HEARTBEAT):
                 self._pings[peer] = now + HEARTBEAT
                 self._server.send(peer, peer.layer.wrap(frame(b"heartbeat", PING)))
 
     def deltas(self, count: int) -> None:
-        """So many changes, of markets drawn by lot; sockets that are full get none."""
+        """Send this many changes of random markets; full sockets get none."""
         self._lots = self._lots or [book for book in self._books.values() if book.bodies]
         drawn = Counter(self._chance.choices(self._lots, k=count)) if self._lots else {}
         for book, changes in drawn.items():
@@ -175,7 +175,7 @@ class Exchange:
         return _ROW % (ticker.encode(), ticker.rpartition("-")[0].encode())
 
     def _answer(self, peer: Peer, command: _Command) -> list[bytes]:
-        """What a command brings, as payloads."""
+        """The answers to a command, as payloads."""
         book, params = self._books.get(peer), command.params
         if command.cmd == "subscribe" and params.channels != ["orderbook_delta"]:
             return [_subscribed(command.id, params.channels[0])]

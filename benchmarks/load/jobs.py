@@ -1,4 +1,4 @@
-"""What a generator can be asked to send. Everything is prepared, and encrypted, before the clock starts."""
+"""What a generator can send. Everything is prepared, and encrypted, before the clock starts."""
 
 import random
 from array import array
@@ -13,13 +13,13 @@ from benchmarks.load.messages import frames
 from benchmarks.load.peer import Peer
 from benchmarks.load.server import Server
 
-PATIENCE = 60.0
+MAX_WAIT = 60.0
 """Seconds the clients have to open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blast:
-    """Everything at once: so many messages to each client, as fast as they take it."""
+    """A number of messages to each client, as fast as the clients take them."""
 
     connections: int
     each: int
@@ -33,7 +33,7 @@ class Blast:
         return self.connections * self.each
 
     def run(self, pipe: Any) -> None:
-        """Listen, prepare, wait for the word, send; then stay until the parent is done."""
+        """Listen, prepare, wait for the start, send; then wait until the parent is done."""
         server = open_server(self.certificates, pipe)
         await_clients(server, self.connections)
         stream = frames(self.size, self.each)
@@ -52,7 +52,7 @@ class Blast:
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """So many messages a second, each to a client drawn by lot, for so many seconds."""
+    """A number of messages a second, each to a random client, for a number of seconds."""
 
     connections: int
     rate: int
@@ -68,7 +68,7 @@ class Paced:
         return int(self.rate * self.seconds)
 
     def run(self, pipe: Any) -> None:
-        """As `Blast`; tells of each message whose it was and when it was sent."""
+        """As `Blast`; reports the client and the send time of each message."""
         server = open_server(self.certificates, pipe)
         await_clients(server, self.connections)
         lots = random.Random(1).choices(range(self.connections), k=self.total)
@@ -93,23 +93,23 @@ class Paced:
 
 
 def open_server(certificates: Path | None, pipe: Any) -> Server:
-    """Listen, and tell the parent where."""
+    """Listen, and send the port to the parent."""
     server = Server(None if certificates is None else server_context(certificates))
     pipe.send(server.port)
     return server
 
 
 def await_clients(server: Server, connections: int) -> None:
-    """Until so many upgrades are through and answered."""
-    end = monotonic_ns() + PATIENCE * 1e9
+    """Wait until this many upgrades are answered."""
+    end = monotonic_ns() + MAX_WAIT * 1e9
     while len(server.open) < connections or any(peer.waiting for peer in server.open):
         server.poll(0.1)
         if monotonic_ns() > end:
-            raise TimeoutError(f"{len(server.open)} of {connections} clients after {PATIENCE} s")
+            raise TimeoutError(f"{len(server.open)} of {connections} clients after {MAX_WAIT} s")
 
 
 def encrypt(peer: Peer, stream: list[bytes]) -> bytearray:
-    """One record a frame, as the exchange's servers write them. Nothing else may be sent before it."""
+    """One record a frame, as the servers of the exchange write them. No other record may be sent before these."""
     sealed, wrap = bytearray(), peer.layer.wrap
     for message in stream:
         sealed += wrap(message)
@@ -117,7 +117,7 @@ def encrypt(peer: Peer, stream: list[bytes]) -> bytearray:
 
 
 def linger(server: Server, pipe: Any) -> None:
-    """Keep the sockets until the parent closes its end."""
+    """Keep the sockets open until the parent closes its end."""
     server.listen_to(pipe)
     while not pipe.poll():
         server.poll(1.0)

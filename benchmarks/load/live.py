@@ -1,4 +1,4 @@
-"""The generator as an exchange: what it sends a second is changed while it runs."""
+"""The generator as an exchange. Its rate can change while it runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,14 @@ CATCH_UP = 4
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """An exchange with so many markets. Told ("rate", n) it sends n deltas a second, "report" makes it tell of them."""
+    """An exchange with this many markets. The command ("rate", n) makes it send n deltas a second, "report" asks for
+    its counts."""
 
     markets: int
     certificates: Path | None = None
 
     def run(self, pipe: Any) -> None:
-        """Until the parent closes its end."""
+        """Run until the parent closes its end."""
         server = open_server(self.certificates, pipe)
         exchange = Exchange(server, self.markets)
         rate, began, cpu = 0, monotonic(), process_time()

@@ -1,4 +1,4 @@
-"""What is sent: order book messages as the exchange writes them, of an exact size."""
+"""Order book messages as the exchange writes them, of an exact size."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ _LEVELS = b",".join(b'["0.%02d00","%d.00"]' % (price, price * 37 % 900 + 100) fo
 
 
 def payloads(size: int, count: int, sid: int = 1) -> Iterator[bytes]:
-    """So many messages of exactly `size` bytes, numbered from 1: snapshots where there is room for one."""
+    """This many messages of exactly `size` bytes, numbered from 1: snapshots if the size has room for one."""
     big = size >= SNAPSHOT
     head = _SNAPSHOT_HEAD if big else _DELTA_HEAD
     bodies = [_snapshot(number) if big else _delta(number) for number in range(97)]

@@ -1,4 +1,4 @@
-"""One accepted socket: what comes in is taken apart, what goes out waits here until the socket takes it."""
+"""One accepted socket: parses its input, and keeps its output until the socket takes it."""
 
 import socket
 import ssl
@@ -12,20 +12,20 @@ class Plain:
     """No encryption."""
 
     def unwrap(self, data: bytes) -> bytes:
-        """Received bytes to clear ones."""
+        """Decrypt received bytes."""
         return data
 
     def wrap(self, data: bytes) -> bytes:
-        """Clear bytes to those that are sent; one call is one record."""
+        """Encrypt bytes to send; one call makes one record."""
         return data
 
     def owed(self) -> bytes:
-        """What the layer itself has to send."""
+        """Bytes that TLS itself has to send."""
         return b""
 
 
 class Tls(Plain):
-    """The server's end. After the handshake `wrap` can run ahead of the socket: only the order of records counts."""
+    """TLS of the server. After the handshake `wrap` may run before the socket is ready: only the order matters."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -70,7 +70,7 @@ class Peer:
         self._inbox = bytearray()
 
     def read(self) -> tuple[list[bytes], list[tuple[int, bytes]]] | None:
-        """Heads of HTTP requests and frames that came in; None when the client is gone."""
+        """Heads of HTTP requests and frames that came in; None if the client has closed."""
         try:
             data = self.sock.recv(READ)
         except BlockingIOError:
@@ -97,12 +97,12 @@ class Peer:
         return heads, take_frames(self._inbox) if self.upgraded else []
 
     def put(self, data: bytes | bytearray | memoryview) -> None:
-        """Send bytes that are wrapped already, as soon as the socket takes them."""
+        """Send wrapped bytes as soon as the socket takes them."""
         self.waiting = memoryview(bytes(self.waiting) + data) if self.waiting else memoryview(data)
         self.flush()
 
     def flush(self) -> bool:
-        """Send until the socket takes no more; whether nothing is left. Raises OSError when the client is gone."""
+        """Send until the socket takes no more; whether nothing is left. Raises OSError if the client has closed."""
         waiting, send = self.waiting, self.sock.send
         try:
             while waiting:

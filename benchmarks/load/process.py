@@ -1,4 +1,4 @@
-"""The generator as a child process, at the end of a pipe, on a core of its own when there is one."""
+"""The generator as a child process behind a pipe, on its own core if there is one."""
 
 import contextlib
 from multiprocessing import get_context
@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.cores import GENERATOR, pin
 
-PATIENCE = 60.0
+MAX_WAIT = 60.0
 """Seconds for everything but the measurement itself."""
 
 
@@ -30,7 +30,7 @@ class Generator:
         self._process = context.Process(target=serve, args=(theirs, job), daemon=True)
         self._process.start()
         theirs.close()
-        self.port: int = self.hear()
+        self.port: int = self.receive()
 
     def __enter__(self) -> "Generator":
         return self
@@ -40,17 +40,17 @@ class Generator:
         self._process.join(2)
         self._process.kill()
 
-    def say(self, what: Any) -> None:
-        """Tell the child."""
+    def send(self, what: Any) -> None:
+        """Send something to the child."""
         self._pipe.send(what)
 
-    def hear(self, patience: float = PATIENCE) -> Any:
-        """What the child says next; TimeoutError when it says nothing."""
-        if not self._pipe.poll(patience):
-            raise TimeoutError(f"the load generator says nothing for {patience} s")
+    def receive(self, timeout: float = MAX_WAIT) -> Any:
+        """The next message of the child. Raises TimeoutError if none comes."""
+        if not self._pipe.poll(timeout):
+            raise TimeoutError(f"the load generator sent nothing for {timeout} s")
         return self._pipe.recv()
 
-    def expect(self, word: str, patience: float = PATIENCE) -> None:
-        """Wait until the child says just that."""
-        if (said := self.hear(patience)) != word:
-            raise ValueError(f"the load generator says {said!r}, not {word!r}")
+    def expect(self, word: str, timeout: float = MAX_WAIT) -> None:
+        """Wait for exactly this message of the child."""
+        if (received := self.receive(timeout)) != word:
+            raise ValueError(f"the load generator says {received!r}, not {word!r}")

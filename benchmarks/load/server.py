@@ -12,7 +12,7 @@ IN, OUT = select.EPOLLIN, select.EPOLLOUT
 
 
 class Server:
-    """Accepts, answers handshakes, hands on what clients say."""
+    """Accepts sockets, answers handshakes, passes on what clients send."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._context = context
@@ -26,16 +26,16 @@ class Server:
 
     @property
     def port(self) -> int:
-        """Where it listens, on 127.0.0.1."""
+        """The port on 127.0.0.1."""
         return int(self._listener.getsockname()[1])
 
     @property
     def open(self) -> list[Peer]:
-        """Those whose upgrade is through, in the order they came in."""
+        """The upgraded clients, in the order of their arrival."""
         return [peer for peer in self.peers.values() if peer.upgraded]
 
     def poll(self, timeout: float) -> None:
-        """One round; waits for at most so many seconds."""
+        """One round; waits for at most this many seconds."""
         for number, event in self.epoll.poll(timeout):
             peer = self.peers.get(number)
             if peer is not None:
@@ -44,7 +44,7 @@ class Server:
                 self._accept()
 
     def blast(self) -> None:
-        """Send everything that waits, to all of them at once, as fast as they take it."""
+        """Send all waiting bytes to all clients, as fast as they take them."""
         for number in self.peers:
             self.epoll.modify(number, OUT)
         left = {number for number, peer in self.peers.items() if peer.waiting}
@@ -64,7 +64,7 @@ class Server:
                         self.epoll.modify(number, IN)
 
     def send(self, peer: Peer, data: bytes) -> None:
-        """Send bytes that are wrapped already, the rest of them when the socket takes more."""
+        """Send wrapped bytes, and the rest when the socket takes more."""
         try:
             peer.put(data)
         except OSError:
@@ -73,7 +73,7 @@ class Server:
             self.watch(peer)
 
     def watch(self, peer: Peer) -> None:
-        """Something waits for this socket: go on as soon as it takes more."""
+        """Bytes wait for this socket: continue when it takes more."""
         self.epoll.modify(peer.sock.fileno(), IN | OUT)
 
     def _serve(self, peer: Peer, number: int, event: int) -> None:
@@ -105,5 +105,5 @@ class Server:
         self.peers.pop(number).sock.close()
 
     def listen_to(self, pipe: Any) -> None:
-        """Return from `poll` when the parent says something."""
+        """Return from `poll` when the parent sends something."""
         self.epoll.register(pipe.fileno(), IN)

@@ -1,4 +1,4 @@
-"""As much of HTTP and RFC 6455 as a server needs that only talks to our own clients."""
+"""The part of HTTP and RFC 6455 that a server needs if it has only our own clients."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 def upgrade_answer(request: bytes) -> bytes:
-    """The 101 for a request's head."""
+    """The 101 answer to the head of a request."""
     lines = (line.partition(b":") for line in request.split(b"\r\n"))
     key = next(value.strip() for name, _, value in lines if name.lower() == b"sec-websocket-key")
     accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
@@ -25,7 +25,7 @@ def frame(payload: bytes, opcode: int = TEXT) -> bytes:
 
 
 def header(size: int, opcode: int = TEXT) -> bytes:
-    """What precedes a payload of so many bytes."""
+    """The header of a payload of this many bytes."""
     first = 0x80 | opcode
     if size < 126:
         return bytes((first, size))
@@ -35,7 +35,7 @@ def header(size: int, opcode: int = TEXT) -> bytes:
 
 
 def take_frames(buffer: bytearray) -> list[tuple[int, bytes]]:
-    """Cut the complete frames of a client off the front: opcode and payload, unmasked. No fragments."""
+    """Remove the complete frames of a client from the front: opcode and payload, unmasked. No fragments."""
     found = []
     while len(buffer) >= 6:
         size, at = buffer[1] & 0x7F, 2

@@ -146,7 +146,7 @@ class OrderbookSettings:
         1,
         10_000,
         "the maximum of tickers in one command, to add or to delete",
-        "each added market returns a full book, and the exchange ends a subscription that reads too slowly (error 25)",
+        "each added market returns a full book, and the exchange ends the subscription of a slow reader (error 25)",
         reload=Reload.NEXT,
     )
     command_timeout: float = number(

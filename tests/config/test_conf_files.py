@@ -1,4 +1,4 @@
-"""The settings files and the reference that are shipped say what the code does."""
+"""The shipped settings files and the reference page agree with the code."""
 
 import os
 import tomllib
@@ -21,11 +21,11 @@ class DefaultFileTests(SynchronousTestCase):
     """conf/gatherer.toml."""
 
     def test_it_is_up_to_date(self) -> None:
-        """It is what the descriptions in gatherer/config give; CONTRIBUTING.md has the command that writes it."""
+        """It equals what gatherer/config generates; CONTRIBUTING.md has the command."""
         self.assertEqual(DEFAULT_FILE.read_text(encoding="utf-8"), as_toml())
 
     def test_every_key_with_its_default(self) -> None:
-        """It holds every key of every table, each with its default value, and nothing else."""
+        """It has exactly the keys of all tables, each with its default value."""
         expected: dict[str, dict[str, object]] = {table: {} for table in tables()}
         for key in every_key():
             expected[key.table][key.name] = key.default
@@ -37,7 +37,7 @@ class DefaultFileTests(SynchronousTestCase):
         self.assertEqual(load_settings(str(DEFAULT_FILE), {}), replace(Settings(), router=router))
 
     def test_each_key_is_explained(self) -> None:
-        """Right above each key stands a comment that says what it means and why, in lines that fit a terminal."""
+        """Directly above each key is a comment with its meaning and reason, in lines that fit a terminal."""
         lines = DEFAULT_FILE.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             self.assertTrue(len(line) <= 120, line)
@@ -61,12 +61,12 @@ class DemoFileTests(SynchronousTestCase):
         self.assertEqual(pool.dial_rate, 1.0)
 
     def test_it_has_room_for_all_markets(self) -> None:
-        """68,000 markets have been seen open on demo; no connection takes more than has been tried."""
+        """There is room for the 68,000 markets seen open on demo; no connection carries more than was tried."""
         self.assertTrue(self.settings.pool.orderbook * self.settings.orderbook.markets_per_connection >= 68_000)
         self.assertTrue(self.settings.orderbook.markets_per_connection <= 22_500)
 
     def test_it_names_no_host_of_production(self) -> None:
-        """Nothing meant for demo reaches production, and the captures are kept apart."""
+        """Its URLs are those of demo, and its capture has its own folder."""
         exchange = self.settings.exchange
         self.assertEqual(exchange.websocket_url, "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2")
         self.assertEqual(exchange.rest_url, "https://external-api.demo.kalshi.co/trade-api/v2")
@@ -77,11 +77,11 @@ class ReferenceTests(SynchronousTestCase):
     """docs/settings.md."""
 
     def test_it_is_up_to_date(self) -> None:
-        """It is what the descriptions in gatherer/config give."""
+        """It equals what gatherer/config generates."""
         self.assertEqual(REFERENCE.read_text(encoding="utf-8"), as_markdown())
 
     def test_it_names_every_key(self) -> None:
-        """No key is left out, and none breaks its row."""
+        """It has a row for each key, and no text breaks its row."""
         rows = [line for line in as_markdown().splitlines() if line.startswith("| `")]
         self.assertEqual([row.split("`")[1] for row in rows], [key.name for key in every_key()])
         self.assertEqual({row.count("|") for row in rows}, {7})

@@ -1,4 +1,4 @@
-"""Settings are right or refused, in one line that says what to change."""
+"""Settings are correct, or refused in one line that says what to change."""
 
 import os
 from dataclasses import FrozenInstanceError, fields, replace
@@ -11,16 +11,16 @@ from tests.support.settings_files import KEYS, NUMBERS, ConfigTestCase, other_va
 
 
 class DefaultTests(ConfigTestCase):
-    """What holds when nothing is set."""
+    """The values if nothing is set."""
 
     def test_no_file_gives_the_defaults(self) -> None:
-        """Without a file and variables every key but the capture's folder is what the dataclasses say."""
+        """Without a file and variables all keys have their defaults; the capture folder is absolute."""
         settings = load_settings(None, {"PATH": "/bin", "HOME": "/"})
         capture = os.path.abspath("capture")
         self.assertEqual(settings, replace(Settings(), router=replace(Settings().router, directory=capture)))
 
     def test_the_defaults_are_the_documented_ones(self) -> None:
-        """The figures operators and other parts rely on do not change by accident."""
+        """The values on which operators and other packages rely do not change by accident."""
         settings = Settings()
         pool, books = settings.pool, settings.orderbook
         self.assertEqual(
@@ -34,11 +34,11 @@ class DefaultTests(ConfigTestCase):
         self.assertEqual((settings.web.listen, settings.manhole.listen), ("tcp:9090:interface=127.0.0.1", ""))
 
     def test_values_are_frozen(self) -> None:
-        """Nobody changes a setting behind the back of others."""
+        """A setting cannot be assigned."""
         self.assertRaises(FrozenInstanceError, setattr, Settings().pool, "ticker", 5)
 
     def test_each_default_has_its_type_and_is_within_its_bounds(self) -> None:
-        """A default could be written into the file as it is, and has a meaning and a reason."""
+        """Each default is valid in the file, and each key has a meaning and a reason."""
         for key in KEYS:
             self.assertIs(type(key.default), key.kind, key)
             self.assertTrue(key.spec.meaning and key.spec.reason, key)
@@ -50,16 +50,16 @@ class DefaultTests(ConfigTestCase):
         """Each table of the file is the attribute of that name."""
         self.assertEqual(list(tables()), [each.name for each in fields(Settings) if each.name != "source"])
 
-    def test_source_does_not_tell_settings_apart(self) -> None:
+    def test_source_is_not_compared(self) -> None:
         """The same values from two files are equal."""
         self.assertEqual(replace(Settings(), source="a"), replace(Settings(), source="b"))
 
 
 class FileTests(ConfigTestCase):
-    """What a file may say."""
+    """Values in a file."""
 
     def test_every_key_can_be_set(self) -> None:
-        """Each key of the file arrives in the attribute of its table and name, and nowhere else."""
+        """Each key of the file sets the attribute of its table and name, and no other."""
         for key in KEYS:
             manhole = {"authorized_keys_file": "/k", "host_key_directory": "/h"} if key.table == "manhole" else {}
             content = {**manhole, key.name: other_value(key)}
@@ -73,7 +73,7 @@ class FileTests(ConfigTestCase):
         self.assertEqual((rate, type(rate)), (3.0, float))
 
     def test_paths_start_from_the_working_directory(self) -> None:
-        """A relative path means what it would in a shell, and is absolute afterwards."""
+        """A relative path starts from the working directory, and the result is absolute."""
         settings = self.load('[exchange]\nprivate_key_file = "key.pem"\nca_file = "/etc/ca.pem"\n')
         self.assertEqual(settings.exchange.private_key_file, os.path.abspath("key.pem"))
         self.assertEqual(settings.exchange.ca_file, "/etc/ca.pem")
@@ -84,17 +84,17 @@ class FileTests(ConfigTestCase):
         self.assertEqual(self.load('[router]\ndirectory = "~/c"').router.directory, os.path.expanduser("~/c"))
 
     def test_min_healthy_is_capped(self) -> None:
-        """A plan of four connections never waits for a hundred."""
+        """`min_healthy` is lowered to the size of the plan."""
         text = "[pool]\nticker = 1\ntrade = 1\nlifecycle = 1\norderbook = 1\n"
         self.assertEqual(self.load(text).pool.min_healthy, 4)
         self.assertEqual(self.load(text + "min_healthy = 3").pool.min_healthy, 3)
 
 
-class ComplaintTests(ConfigTestCase):
-    """Each mistake has its own answer."""
+class ErrorTests(ConfigTestCase):
+    """Each mistake has its own error."""
 
     def test_unknown_names(self) -> None:
-        """A wrong table or key is named, and the one probably meant with it."""
+        """The error names a wrong table or key, and the closest known name."""
         for text, expected in {
             "[pol]": "there is no table [pol]; did you mean pool?",
             "[pool]\ndail_rate = 1": '[pool] has no key "dail_rate"; did you mean dial_rate?',
@@ -106,8 +106,8 @@ class ComplaintTests(ConfigTestCase):
         }.items():
             self.assertEqual(self.complaint(text), expected)
 
-    def test_a_source_is_no_table(self) -> None:
-        """What `Settings` holds besides tables cannot be set from outside."""
+    def test_a_source_is_not_a_table(self) -> None:
+        """A field of `Settings` that is not a table cannot be set in a file."""
         self.assertIn("is outside of every table", self.complaint('source = "x"'))
         self.assertIn("there is no table", self.complaint("[source]"))
 
@@ -127,12 +127,12 @@ class ComplaintTests(ConfigTestCase):
             self.assertEqual(self.complaint(text), expected)
 
     def test_long_values_are_cut(self) -> None:
-        """A value that fills a screen is not repeated in full."""
+        """A very long value is not repeated in full."""
         said = self.complaint(f'[log]\nformat = "{"x" * 1000}"')
         self.assertEqual(said, '[log] format must be "text" or "json", not "' + "x" * 59 + '..."')
 
     def test_every_bound_holds(self) -> None:
-        """Each number may be its lowest and highest value and nothing beyond; NaN and infinity are no numbers."""
+        """Each number may have its bounds as values, but nothing beyond, NaN or infinity."""
         for key in NUMBERS:
             low, high = key.spec.low, key.spec.high
             assert low is not None and high is not None
@@ -147,14 +147,14 @@ class ComplaintTests(ConfigTestCase):
                     self.assertEqual(getattr(getattr(settings, key.table), key.name), right)
 
     def test_urls(self) -> None:
-        """Keys and market data leave this machine encrypted or not at all."""
+        """An unencrypted URL is allowed only to this machine."""
         for url in ("ws://kalshi.com/x", "https://kalshi.com/x", "kalshi.com", ""):
             self.assertIn("[exchange] websocket_url", self.complaint(f'[exchange]\nwebsocket_url = "{url}"'))
         for url in ("http://kalshi.com/x", "wss://kalshi.com/x", "ftp://localhost/"):
             self.assertIn("[exchange] rest_url", self.complaint(f'[exchange]\nrest_url = "{url}"'))
 
     def test_endpoints(self) -> None:
-        """An endpoint that cannot be listened on is found before anything starts."""
+        """An endpoint on which Twisted cannot listen is refused before anything starts."""
         for listen in ("9090", "tcp", "tcp:x", "tcp:99999", "carrier-pigeon:1", "ssl:443:privateKey=/none", ":"):
             said = self.complaint(f'[web]\nlisten = "{listen}"')
             self.assertTrue(said.startswith("[web] listen must "), said)
@@ -162,7 +162,7 @@ class ComplaintTests(ConfigTestCase):
         self.assertEqual(self.load('[web]\nlisten = "unix:/run/g"').web.listen, "unix:/run/g")
 
     def test_the_manhole_is_guarded(self) -> None:
-        """It is never open to other machines unless told so, nor without keys."""
+        """The manhole needs keys, and `allow_remote` to be open to other machines."""
         keys = 'authorized_keys_file = "a"\nhost_key_directory = "h"\n'
         for open_to_all in ("tcp:2222", "tcp:2222:interface=0.0.0.0", "tcp6:2222", "tcp:2222:interface=example.org"):
             self.assertIn("this machine only", self.complaint(f'[manhole]\nlisten = "{open_to_all}"\n{keys}'))
@@ -174,21 +174,21 @@ class ComplaintTests(ConfigTestCase):
         self.load(f'[manhole]\nlisten = "tcp:2222"\nallow_remote = true\n{keys}')
 
     def test_keys_together(self) -> None:
-        """Values that contradict each other are refused and both are named."""
+        """Values that contradict each other are refused, and the error names both."""
         said = self.complaint("[reconnect]\ninitial_delay = 400")
         self.assertEqual(said, "[reconnect] initial_delay (400.0 s) must not be above max_delay (300.0 s)")
         self.assertIn("not 0", self.complaint("[pool]\nticker = 0\ntrade = 0\nlifecycle = 0\norderbook = 0"))
         self.assertIn("not 151", self.complaint("[pool]\nticker = 3"))
 
     def test_texts(self) -> None:
-        """A key id that would break an HTTP header is refused without repeating it, and so is a folder of no name."""
+        """A key id that would break an HTTP header is refused and not repeated. An empty folder is refused."""
         said = self.complaint('[exchange]\nkey_id = """\n-----BEGIN x\n-----"""')
         self.assertEqual(said, "[exchange] key_id must be a word of ASCII letters without blanks")
         self.assertIn("[router] directory must name", self.complaint('[router]\ndirectory = ""'))
         self.assertIn("null character", self.complaint('[router]\ndirectory = "a\\u0000b"'))
 
-    def test_files_that_are_none(self) -> None:
-        """What cannot be read, or is no TOML, is named with the place and no traceback."""
+    def test_unreadable_files(self) -> None:
+        """The error for a file that cannot be read, or is not TOML, names the place, without a traceback."""
         self.assertIn("is not valid TOML: Expected", self.complaint("[pool\n"))
         self.assertIn("(at line 2, column 10)", self.complaint("[pool]\nticker = \n"))
         self.assertIn("(at the end, line 3)", self.complaint("[pool]\n\nticker ="))
@@ -209,7 +209,7 @@ class ComplaintTests(ConfigTestCase):
         return self.assertRaises(ConfigError, load_settings, path, {})
 
     def test_missing_credentials(self) -> None:
-        """A real exchange needs a key: the error names what is missing, where, and the variable."""
+        """A real exchange needs an API key. The error names the missing setting, its place and its variable."""
         error = self.assertRaises(ConfigError, self.load("").require_credentials)
         self.assertIn(f"{self.path}: [exchange] key_id is missing", str(error))
         half = self.load('[exchange]\nkey_id = "k"')

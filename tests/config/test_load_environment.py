@@ -1,4 +1,4 @@
-"""Environment variables go over the settings file, and are checked like it."""
+"""Environment variables override the settings file and are checked in the same way."""
 
 import os
 
@@ -8,10 +8,10 @@ from tests.support.settings_files import KEYS, ConfigTestCase, as_variable, othe
 
 
 class EnvironmentTests(ConfigTestCase):
-    """Variables go over the file."""
+    """Variables override the file."""
 
     def test_every_key_can_be_overridden(self) -> None:
-        """Each key has its variable, stronger than the file, and no two keys share one."""
+        """Each key has its own variable, which overrides the file."""
         self.assertEqual(len({key.variable for key in KEYS}), len(KEYS))
         for key in KEYS:
             environ = {key.variable: as_variable(other_value(key))}
@@ -25,7 +25,7 @@ class EnvironmentTests(ConfigTestCase):
             self.assertEqual((found, type(found)), (other_value(key), key.kind), key)
 
     def test_complaints_name_the_variable(self) -> None:
-        """An unknown variable of ours and a wrong value are errors that name the variable, table and key."""
+        """An unknown GATHERER_ variable and a wrong value are errors that name the variable, table and key."""
         for environ, expected in (
             (
                 {"GATHERER_POOL_DAIL_RATE": "1"},
@@ -44,10 +44,10 @@ class EnvironmentTests(ConfigTestCase):
             self.assertEqual(self.complaint("", environ), f"{next(iter(environ))}: {expected}")
 
     def test_paths_start_from_the_working_directory(self) -> None:
-        """A relative path in a variable means what it means to the shell it was typed in."""
+        """A relative path in a variable starts from the working directory, as in a shell."""
         settings = self.load("", {"GATHERER_ROUTER_DIRECTORY": "c", "GATHERER_EXCHANGE_CA_FILE": ""})
         self.assertEqual((settings.router.directory, settings.exchange.ca_file), (os.path.abspath("c"), ""))
 
     def test_other_variables_are_none_of_ours(self) -> None:
-        """Variables of others are not looked at, however they are called."""
+        """Variables without our prefix are ignored."""
         load_settings(None, {"GATHERERX": "1", "gatherer_pool_ticker": "x", "KALSHI": "y"})

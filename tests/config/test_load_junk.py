@@ -1,4 +1,4 @@
-"""Whatever stands in a settings file or a variable, the answer is settings or one line."""
+"""Any settings file and any variable give settings or one line of error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,10 +37,10 @@ def junk_toml(value: Any) -> str:
 
 
 class JunkTests(ConfigTestCase):
-    """Whatever the input is, the answer is settings or one line."""
+    """Any input gives settings or one line of error."""
 
     def outcome(self, text: str | bytes, environ: Mapping[str, str]) -> str:
-        """The line that refuses it, or nothing."""
+        """The line of error, or an empty text."""
         try:
             loaded = self.load(text, environ)
         except ConfigError as error:
@@ -52,7 +52,7 @@ class JunkTests(ConfigTestCase):
 
     @given(DOCUMENTS)
     def test_any_document(self, document: dict[str, Any]) -> None:
-        """TOML of any content never ends in another exception, and what it wrongly holds is never ignored."""
+        """TOML of any content raises no other exception, and a wrong key is never ignored."""
         said = self.outcome(
             "".join(f"{junk_toml(name)} = {junk_toml(value)}\n" for name, value in document.items()), {}
         )
@@ -63,11 +63,11 @@ class JunkTests(ConfigTestCase):
     @given(st.binary(max_size=60) | st.text(max_size=60))
     @example(b"\xef\xbb\xbf[pool]")
     def test_any_bytes(self, content: bytes | str) -> None:
-        """A file of any bytes never ends in another exception."""
+        """A file of any bytes raises no other exception."""
         self.outcome(content if isinstance(content, bytes) else content.encode("utf-8", "replace"), {})
 
     @given(st.sampled_from(KEYS), st.text(max_size=30) | st.floats().map(str) | st.integers().map(str))
     @example(next(key for key in KEYS if key.table == "web"), "ssl:1:certKey=/")
     def test_any_variable(self, key: Key, value: str) -> None:
-        """A variable of any content never ends in another exception."""
+        """A variable of any content raises no other exception."""
         self.outcome("", {key.variable: value})

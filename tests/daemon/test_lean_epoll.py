@@ -1,4 +1,4 @@
-"""Tests for `gatherer.daemon.lean_epoll` and for who installs it."""
+"""Tests for `gatherer.daemon.lean_epoll` and for its installation."""
 
 import select
 import subprocess
@@ -20,7 +20,7 @@ from gatherer.daemon.lean_epoll import LeanEpollReactor
 
 
 class Descriptor:
-    """A selectable on one end of a socket pair that does as it is told."""
+    """A selectable on one end of a socket pair, which acts as a test says."""
 
     def __init__(self, reactor: Any, events: list[Any], name: str, act: Callable[[], Any]) -> None:
         self.ours, self.theirs = socketpair()
@@ -55,8 +55,8 @@ class Descriptor:
         self.theirs.close()
 
 
-def told(make_reactor: Callable[[], Any]) -> list[Any]:
-    """What happens to descriptors that are read, write, fail, are lost, close each other or see an end."""
+def events_of(make_reactor: Callable[[], Any]) -> list[Any]:
+    """The events of descriptors that read, write, fail, lose their peer, close each other or see an end."""
     reactor = make_reactor()
     events: list[Any] = []
     made: dict[str, Descriptor] = {}
@@ -86,13 +86,13 @@ def told(make_reactor: Callable[[], Any]) -> list[Any]:
 
 
 class LeanEpollReactorTests(SynchronousTestCase):
-    """It differs from its base in nothing but cost."""
+    """It behaves as its base class."""
 
     def test_the_same_happens_as_on_its_base(self) -> None:
         """Reads, writes, errors, losses, and a descriptor closed by an event before its own."""
-        lean = told(LeanEpollReactor)
+        lean = events_of(LeanEpollReactor)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
-        self.assertEqual(lean, told(EPollReactor))
+        self.assertEqual(lean, events_of(EPollReactor))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertIn(("fails", "lost", ValueError), lean)
         self.assertEqual(len([event for event in lean if event[0] in ("killer", "victim")]), 1)
@@ -102,7 +102,7 @@ class ChoosingTests(SynchronousTestCase):
     """`twistd gatherer` runs on it."""
 
     def reactor_of(self, *options: str) -> str:
-        """What twistd would run on with these options of its own."""
+        """The reactor of twistd with these options."""
         script = (
             "import sys; from twisted.scripts._twistd_unix import ServerOptions; o = ServerOptions();"
             "o.parseOptions([*sys.argv[1:], 'gatherer', '--demo']); from twisted.internet import reactor;"
@@ -113,10 +113,10 @@ class ChoosingTests(SynchronousTestCase):
         return done.stdout.strip()
 
     def test_it_is_there_before_anything_takes_the_default(self) -> None:
-        """Importing autobahn installs the default reactor, so the choice comes first."""
+        """It is installed before autobahn is imported, which installs the default reactor."""
         self.assertEqual(self.reactor_of(), "LeanEpollReactor")
 
     def test_the_command_line_is_obeyed(self) -> None:
-        """`--reactor` chooses another, or this one by name."""
+        """`--reactor` selects another reactor, or this one by name."""
         self.assertEqual(self.reactor_of("--reactor", "poll"), "PollReactor")
         self.assertEqual(self.reactor_of("--reactor", "lean-epoll"), "LeanEpollReactor")

@@ -31,7 +31,7 @@ reactor.run()
 
 
 class ProcessTests(TestCase):
-    """Each process ends by itself, or the test's time does."""
+    """Each process ends within the time of the test."""
 
     timeout = 90
 
@@ -41,15 +41,15 @@ class ProcessTests(TestCase):
         self.folder = folder.resolve()
 
     async def test_a_thread_that_hangs_does_not_keep_the_process(self) -> None:
-        """With the status it was to have: a thread may be waiting for a name server for half a minute."""
+        """The status is right although a thread still waits, as for a name server."""
         for status in (0, 1):
             run = python(str(self.folder), STUCK % status)
             await run.saw("runs")
             run.transport.signalProcess(signal.SIGTERM)
             self.assertEqual(await run.ended, status, run.output)
 
-    async def test_the_second_signal_hurries(self) -> None:
-        """The first one stops in good order, which may take its time."""
+    async def test_the_second_signal_stops_sooner(self) -> None:
+        """The first signal stops cleanly and may take long; the second one stops sooner."""
         run = python(str(self.folder), SLOW)
         await run.saw("runs")
         run.transport.signalProcess(signal.SIGTERM)
@@ -59,7 +59,7 @@ class ProcessTests(TestCase):
         self.assertEqual(await run.ended, 0, run.output)
 
     async def demo(self, *before: str) -> Run:
-        """A small one, running."""
+        """A small running gatherer."""
         run = twistd(
             str(self.folder), "--demo", "--demo-markets", "100", GATHERER_WEB_LISTEN="", GATHERER_POOL_ORDERBOOK="4",
             before=before,
@@ -67,7 +67,7 @@ class ProcessTests(TestCase):
         return run
 
     async def test_a_state_dump_of_a_running_service(self) -> None:
-        """SIGUSR1: one file, whole, for its owner only; the line in the log names it."""
+        """SIGUSR1 writes one complete file for its owner only, and a log line names it."""
         run = await self.demo()
         await run.saw("complete after")
         run.transport.signalProcess(signal.SIGUSR1)
@@ -82,7 +82,7 @@ class ProcessTests(TestCase):
         self.assertEqual(await run.ended, 0, run.output)
 
     async def test_twistds_own_log_file_does_not_take_the_signal(self) -> None:
-        """With --logfile twistd would have SIGUSR1 rotate that file."""
+        """twistd does not rotate its --logfile on SIGUSR1."""
         run = await self.demo("--logfile", "log")
         log = self.folder / "log"
         await self.until(lambda: log.exists() and "complete after" in log.read_text())

@@ -1,4 +1,4 @@
-"""How the log reads, and what may not be in it."""
+"""The text of the log, its levels and its limits; no secrets in it."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from gatherer.log.throttle import Throttle
 from tests.ops.support import Remembering
 
 PEM = "-----BEGIN {0}-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END {0}-----".format("PRIVATE KEY")
-"""Not a key, but of its form."""
+"""Has the form of a private key, but is not one."""
 
 
 def event(**fields: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class FormatTests(SynchronousTestCase):
         )
 
     def test_tracebacks_are_included(self) -> None:
-        """A failure's traceback is on lines of its own in text, and one field in JSON."""
+        """The traceback of a failure has its own lines in text, and its own field in JSON."""
         broken = event(log_failure=failure())
         text, record = format_text(broken), json.loads(format_json(broken))
         self.assertIn("\n    ", text)
@@ -75,19 +75,19 @@ class FormatTests(SynchronousTestCase):
             self.assertIn("test_observer.py", traceback)
 
     def test_a_line_break_cannot_forge_a_line(self) -> None:
-        """Text from outside cannot look like a second event: its further lines are indented."""
+        """Further lines of a text are indented, so that they cannot look like a second event."""
         for line in format_text(event(slot="x\n2026-11-22T20:44:01.500Z error gatherer: forged\r")).splitlines()[1:]:
             self.assertTrue(line.startswith("    "))
         self.assertEqual(format_json(event(slot="x\ny")).count("\n"), 0)
 
     def test_no_control_character_reaches_a_terminal(self) -> None:
-        """Escape sequences in quoted text are shown, not obeyed."""
+        """Escape sequences in a text are shown as visible characters."""
         line = format_text(event(slot="\x1b[2J\x07\u2028"))
         self.assertTrue(line.isprintable(), line)
         self.assertIn("\\x1b[2J", line)
 
     def test_key_material_never_appears(self) -> None:
-        """Neither a field that is named like a secret nor a PEM block in any field, message or traceback is shown."""
+        """A field with the name of a secret is hidden, and so is a PEM block in any field, message or traceback."""
         try:
             raise ValueError(f"cannot load {PEM}")
         except ValueError:
@@ -102,7 +102,7 @@ class FormatTests(SynchronousTestCase):
             self.assertIn("slot", formatted + " slot")
 
     def test_a_value_that_cannot_be_printed_costs_only_itself(self) -> None:
-        """A field whose `str` raises does not lose the event."""
+        """An event is logged even if `str` of a field raises."""
 
         class Odd:
             def __str__(self) -> str:
@@ -126,7 +126,7 @@ class FormatTests(SynchronousTestCase):
         )
     )
     def test_every_event_is_one_json_line(self, fields: dict[str, Any]) -> None:
-        """Whatever the fields hold, the result is one line of JSON, and text can be encoded."""
+        """Any fields give one line of JSON, and text that can be encoded."""
         line = format_json(event(**fields))
         self.assertEqual(line.encode().count(b"\n"), 0)
         json.loads(line)
@@ -137,7 +137,7 @@ class ObserverTests(SynchronousTestCase):
     """make_observer."""
 
     def logged(self, style: str, level: str) -> list[str]:
-        """The lines that one event of each level gives."""
+        """The lines of one event of each level."""
         stream = io.StringIO()
         log = Logger(namespace="gatherer.test", observer=make_observer(stream, style, LevelControl(level)))
         for each in LogLevel.iterconstants():
@@ -150,13 +150,13 @@ class ObserverTests(SynchronousTestCase):
         verifyObject(ILogObserver, LineObserver(io.StringIO(), format_text))
 
     def test_threshold(self) -> None:
-        """Events below the level are left out, those at it and above are there."""
+        """Events below the level are dropped; the others are logged."""
         self.assertEqual(len(self.logged("text", "debug")), 5)
         self.assertEqual(len(self.logged("json", "warn")), 3)
         self.assertEqual(len(self.logged("json", "critical")), 1)
 
-    def test_what_twisted_tells_of_every_port_is_left_out(self) -> None:
-        """At "info" a start is a few lines; warnings of the same places, and "debug", show everything."""
+    def test_frequent_events_of_twisted_are_dropped(self) -> None:
+        """At "info" Twisted's frequent events are dropped, but not its warnings; "debug" logs everything."""
         for level, expected in (("info", ["w"]), ("debug", ["i", "w"])):
             stream = io.StringIO()
             observer = make_observer(stream, "text", LevelControl(level))
@@ -165,8 +165,8 @@ class ObserverTests(SynchronousTestCase):
             log.warn("w")
             self.assertEqual([line[-1] for line in stream.getvalue().splitlines()], expected)
 
-    def test_nonsense_settings_are_refused(self) -> None:
-        """An unknown format or level is an error that names the key; the level that was stays."""
+    def test_unknown_settings_are_refused(self) -> None:
+        """An unknown format or level is an error that names the key, and the level does not change."""
         error = self.assertRaises(ConfigError, make_observer, io.StringIO(), "xml", LevelControl())
         self.assertIn("[log] format", str(error))
         levels = LevelControl("warn")
@@ -174,7 +174,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual(levels.level, "warn")
 
     def test_the_level_changes_at_once(self) -> None:
-        """What was left out before is written after the change, and the other way round."""
+        """A change of the level holds for the events after it."""
         stream, levels = io.StringIO(), LevelControl("info")
         log = Logger(namespace="gatherer.test", observer=make_observer(stream, "text", levels))
         for level in ("info", "debug", "error"):
@@ -185,7 +185,7 @@ class ObserverTests(SynchronousTestCase):
                          ["i at info", "d at debug", "i at debug"])  # fmt: skip
 
     def test_a_component_can_have_a_level_of_its_own(self) -> None:
-        """What is below it too; a change of the level for all leaves it, and None takes it away."""
+        """A level for a component holds below it too, survives a change of the general level, and None removes it."""
         levels = LevelControl()
         levels.set("debug", "gatherer.exchange")
         levels.set("warn")
@@ -203,7 +203,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual(levels.describe(), "warn")
 
     def test_journal_lines_have_priorities_and_no_time(self) -> None:
-        """Each line, those of a traceback too, begins with the number of its level; JSON keeps its time."""
+        """Each line, also of a traceback, starts with the priority of its level. JSON keeps its time."""
         for style, expected in (("text", "<4>gatherer.pool.manager: slot 7 live"), ("json", '<4>{"time":"2026-11-22T')):
             stream = io.StringIO()
             make_observer(stream, style, LevelControl(), journal=True)(event(log_failure=failure()))
@@ -212,7 +212,7 @@ class ObserverTests(SynchronousTestCase):
             self.assertEqual({line[:3] for line in lines}, {"<4>"})
 
     def test_the_journal_is_known_by_its_file(self) -> None:
-        """The device and inode of $JOURNAL_STREAM; another file, none, or what is no file is not the journal."""
+        """Only the stream with device and inode of $JOURNAL_STREAM is the journal."""
         with tempfile.TemporaryFile("w") as file:
             found = os.fstat(file.fileno())
             self.assertTrue(is_journal(file, f"{found.st_dev}:{found.st_ino}"))
@@ -222,7 +222,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertFalse(is_journal(io.StringIO(), "8:1"))
 
     def test_a_closed_stream_raises_nothing(self) -> None:
-        """A log that cannot be written does not stop who logs."""
+        """A log that cannot be written does not stop the caller."""
         stream = io.StringIO()
         observer = make_observer(stream, "text", LevelControl())
         stream.close()
@@ -230,11 +230,11 @@ class ObserverTests(SynchronousTestCase):
 
 
 class RepeatsTests(SynchronousTestCase):
-    """RepeatsCounted."""
+    """RepeatSuppressor."""
 
     def setUp(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.repeats = RepeatSuppressor(Remembering(self.told))
+        self.written: list[dict[str, Any]] = []
+        self.repeats = RepeatSuppressor(Remembering(self.written))
 
     def say(self, at: float, **fields: Any) -> None:
         """An event `at` seconds."""
@@ -242,34 +242,34 @@ class RepeatsTests(SynchronousTestCase):
 
     def texts(self) -> list[str]:
         """What was written."""
-        return [format_text(each).split(": ", 1)[1] for each in self.told]
+        return [format_text(each).split(": ", 1)[1] for each in self.written]
 
     def test_a_storm_is_a_few_lines_and_a_count(self) -> None:
-        """Of 150 lost sockets the first ten are written; the next line of anything tells the number of the others."""
+        """Of 150 equal lines ten are written. Before the next line of any kind comes the count of the others."""
         for slot in range(150):
             self.say(100.0 + slot / 150, slot=slot)
-        self.assertEqual(len(self.told), MAX_LINES)
+        self.assertEqual(len(self.written), MAX_LINES)
         self.say(100.0 + WINDOW_SECONDS, log_format="the summary")
         self.assertEqual(self.texts()[MAX_LINES:], ["140 more such lines, the last: slot 149 live", "the summary"])
-        self.assertEqual(self.told[MAX_LINES]["log_level"], LogLevel.warn)
+        self.assertEqual(self.written[MAX_LINES]["log_level"], LogLevel.warn)
 
-    def test_what_is_rare_is_left_alone(self) -> None:
-        """A line every two seconds, for an hour, is written every time."""
+    def test_rare_lines_are_written(self) -> None:
+        """A line every two seconds is always written."""
         for number in range(1800):
             self.say(100.0 + 2 * number, slot=number)
         self.assertEqual(self.texts(), [f"slot {number} live" for number in range(1800)])
 
-    def test_a_storm_that_lasts_is_told_every_window(self) -> None:
-        """A minute of 100 lines a second: eleven lines in ten seconds, and every line is accounted for."""
+    def test_a_long_storm_is_reported_every_window(self) -> None:
+        """100 lines a second become eleven lines in ten seconds, and the counts add up."""
         for number in range(6000):
             self.say(100.0 + number / 100, slot=number)
         self.say(200.0, log_format="the summary")
-        counted = sum(each.get("suppressed", 1) for each in self.told)
+        counted = sum(each.get("suppressed", 1) for each in self.written)
         self.assertEqual(counted, 6001)
-        self.assertLess(len(self.told), 80)
+        self.assertLess(len(self.written), 80)
 
-    def test_kinds_and_spared_levels(self) -> None:
-        """Other formats and components are not hidden by a storm, nor is what is critical or debug."""
+    def test_kinds_and_unlimited_levels(self) -> None:
+        """Many lines of one kind do not hide other formats and components, nor levels critical and debug."""
         for slot in range(50):
             self.say(100.0, slot=slot)
         self.say(100.0, log_format="other")
@@ -277,28 +277,28 @@ class RepeatsTests(SynchronousTestCase):
         for _ in range(20):
             self.say(100.0, log_level=LogLevel.critical)
             self.say(100.0, log_level=LogLevel.debug)
-        self.assertEqual(len(self.told), MAX_LINES + 2 + 40)
+        self.assertEqual(len(self.written), MAX_LINES + 2 + 40)
 
     def test_secrets_of_the_last_line_stay_hidden(self) -> None:
-        """The line that counts shows no more than the lines would have."""
+        """The summary line hides the secrets that the lines themselves hide."""
         for _ in range(20):
             self.say(100.0, log_format="key {private_key}", private_key="MC4CAQ")
         self.say(200.0)
-        self.assertNotIn("MC4CAQ", "".join(self.texts()) + "".join(map(format_json, self.told)))
+        self.assertNotIn("MC4CAQ", "".join(self.texts()) + "".join(map(format_json, self.written)))
 
     def test_a_clock_set_back(self) -> None:
-        """An hour back in time, lines are written again at once."""
+        """After the clock was set back an hour, lines are written at once."""
         for slot in range(50):
             self.say(5000.0, slot=slot)
         self.say(1400.0)
-        self.assertEqual(len(self.told), MAX_LINES + 1)
+        self.assertEqual(len(self.written), MAX_LINES + 1)
 
 
 class ThrottleTests(SynchronousTestCase):
     """Throttle."""
 
     def test_once_a_minute_with_the_count(self) -> None:
-        """The first is told; what follows within the minute is counted and told with the next line."""
+        """The first occurrence is logged. Those within the next minute are counted for the next line."""
         throttle = Throttle(clock := Clock())
         self.assertEqual([throttle.note("a"), throttle.note("a"), throttle.note("a")], [1, None, None])
         clock.advance(59.9)
@@ -309,13 +309,13 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(throttle.note("a"), 1)
 
     def test_kinds_are_apart(self) -> None:
-        """One kind of trouble does not hide another."""
+        """One kind does not hide another."""
         throttle = Throttle(Clock())
         throttle.note("a")
         self.assertEqual(throttle.note("b"), 1)
 
     def test_forget(self) -> None:
-        """Trouble that was over and comes back is told at once."""
+        """After `forget`, the next occurrence is logged at once."""
         throttle = Throttle(Clock())
         throttle.note("a")
         throttle.forget("a")
