@@ -31,7 +31,7 @@ class AuthAlarm:
 
 
 def likely_cause(status: int, body: str, skew: float | None) -> str:
-    """What an operator should check first. The exchange's answer says it (bodies: protocol section 1)."""
+    """The likely cause, which an operator should check first (bodies: protocol section 1)."""
     if "timestamp_expired" in body or (skew is not None and abs(skew) > MAX_SKEW):
         by = "" if skew is None else f" by {skew:+.0f} s"
         return f"our clock is off{by}; set it by NTP"

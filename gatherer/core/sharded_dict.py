@@ -13,7 +13,7 @@ class ShardedDict(MutableMapping[str, V]):
 
     A single dict takes 27 ms to double at 700,000 entries and 56 ms at 1.4 million, and tables of the same keys double
     in the same turn. Here each part grows alone, in less than 1 ms. Iteration goes part by part over a copy of the
-    keys, so the mapping may change meanwhile.
+    keys, so the mapping may change during it.
 
     `crc32` chooses the dict, not `hash`. The seed of `hash` would change the order in every process, and each dict
     places its own entries by `hash`.

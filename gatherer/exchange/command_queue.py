@@ -116,7 +116,7 @@ class CommandQueue:
         return 0
 
     def mark_removed(self, tickers: list[str], **facts: Any) -> None:
-        """Mark that markets are not carried here any more, although no acknowledgement says so."""
+        """Mark that markets are not carried here any more, although no acknowledgement confirms it."""
         if tickers:
             self._mark("markets_removed", sid=0, tickers=tickers, **facts)
 
@@ -134,7 +134,7 @@ class CommandQueue:
             if not over:  # an end has its line already
                 self._log.warn("{name}: error without a waiting command: {error}", name=self._name, error=error)
             if terminal and not over:
-                self._owner.restart(f"a late code {body.code} that does not say which subscription is over")
+                self._owner.restart(f"a late code {body.code} that names no subscription")
         return over
 
     def _unsubscribed(self, envelope: Envelope, body: ControlBody) -> int:

@@ -99,7 +99,7 @@ class MarketTable:
         return self._states.take_lookups(limit)
 
     def look_up(self, tickers: Iterable[str]) -> None:
-        """Queue look-ups: one failed, or a state is in doubt. Unknown tickers are ignored."""
+        """Queue look-ups: one failed, or a state is uncertain. Unknown tickers are ignored."""
         self._states.look_up(tickers)
 
     def looked_up(self, ticker: str, row: MarketRow | None, asked_at: float, now: float) -> list[MarketChange]:
@@ -169,7 +169,7 @@ class MarketTable:
     def _activated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
         market = self._markets.find(event.ticker)
         if market is not None and market.status in (CLOSED, FINAL, DOUBTFUL):
-            self._doubt(event, now, changes)
+            self._set_doubtful(event, now, changes)
             return
         emptied = market is not None and market.carried
         if market is not None and market.status == ACTIVE and market.is_copy(event.kind, now, self._grace.pair_window):
@@ -191,7 +191,7 @@ class MarketTable:
         revived = event.close_ts > now
         if market is None or market.status in (FINAL, DOUBTFUL):
             if revived:
-                self._doubt(event, now, changes)
+                self._set_doubtful(event, now, changes)
             return
         market.close_ts = event.close_ts
         status = market.status
@@ -199,7 +199,7 @@ class MarketTable:
             status = ACTIVE if market.open_ts is None or market.open_ts <= now else UNOPENED
         self._note(event, status, now, changes)
 
-    def _doubt(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _set_doubtful(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
         """It may be a late copy from the slower connection, or the market has come back. A look-up decides."""
         self._note(event, DOUBTFUL, now, changes)
 

@@ -123,7 +123,7 @@ class BookPlanner:
         self._undo_unknown(command, now)
         if command.action not in ADDS:
             return [], False
-        self._retries.unsure.difference_update(command.tickers)  # otherwise they would be asked for here for ever
+        self._retries.unsure.difference_update(command.tickers)  # otherwise they would be asked for here forever
         return [t for t in self._wanted if t not in self.held], may_be_held
 
     def sid_over(self, sid: int, now: float) -> list[str]:

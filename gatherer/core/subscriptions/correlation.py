@@ -1,4 +1,4 @@
-"""Who waits for what: replies by command id, and events by key. The only module of core that knows Deferreds."""
+"""Deferreds that wait for a reply (by command id) or an event (by key). No other module of core knows Deferreds."""
 
 from itertools import count
 from typing import Any, Generic, TypeVar

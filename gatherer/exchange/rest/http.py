@@ -36,7 +36,7 @@ NETWORK_ERRORS = (
 
 
 class PooledHTTPClient(HTTPClient):
-    """A treq client that can close its idle connections."""
+    """A treq client that can close its idle connections. `reactor` needs all interfaces of Twisted's `Agent`."""
 
     def __init__(self, reactor: Any, ca_file: str | None, max_connections: int, connect_timeout: float) -> None:
         self._pool = HTTPConnectionPool(reactor, persistent=True)

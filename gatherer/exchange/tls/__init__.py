@@ -1,4 +1,4 @@
-"""TLS between TCP and the WebSocket: whom to trust, the records of one connection, and the transport.
+"""TLS between TCP and the WebSocket: the trusted authorities, the records of one connection, and the transport.
 
 Ciphertext comes from TCP, and the plaintext of one socket read goes up in one call. Nothing here knows what the
 plaintext means. REST uses Twisted's own TLS, and from here only the trusted authorities.

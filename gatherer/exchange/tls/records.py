@@ -23,7 +23,7 @@ from service_identity.hazmat import DNS_ID
 from twisted.internet.ssl import CertificateOptions
 
 from gatherer.errors import TlsError
-from gatherer.exchange.tls.trust import Verifier, identity
+from gatherer.exchange.tls.trust import PlatformTrustAnd, Verifier, identity
 
 MAX_RECORD = 16384
 """Bytes of the largest record's plaintext. A read of this size leaves nothing of a record behind."""
@@ -36,7 +36,7 @@ WANT_READ = 2
 class TlsClient:
     """The parts that all connections to one host share."""
 
-    def __init__(self, host: str, trust: Any) -> None:
+    def __init__(self, host: str, trust: PlatformTrustAnd) -> None:
         """The certificate must be for `host`, a name or an address, and `trust` names the authorities that may sign it.
         Raises ValueError for a host that no certificate can have."""
         self._host = host
@@ -137,7 +137,7 @@ class FastRecords(Records):
     """Reads with OpenSSL's own functions, because every message passes here. Raises AttributeError without them."""
 
     def __init__(self, tls: Any, verifier: Verifier, scratch: bytearray) -> None:
-        """`scratch` is used only during a call and may be shared."""
+        """`scratch` is used only during a call and may be shared. `tls` has private attributes without types."""
         super().__init__(tls, verifier)
         ffi, lib = OpenSSL._util.ffi, OpenSSL._util.lib
         self._ssl, self._into, self._from = tls._ssl, tls._into_ssl, tls._from_ssl

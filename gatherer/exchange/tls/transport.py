@@ -40,15 +40,15 @@ class SecureTransport(Protocol):
     It does not provide `ISSLTransport`, because autobahn would then expect Twisted's class and pyOpenSSL's methods.
     """
 
-    transport: Any
+    transport: Any  # of TCP: an `ITCPTransport` that is also a consumer and a producer
 
     def __init__(self, above: IProtocol, client: TlsClient) -> None:
         self._above = above
         self._tls = client.connection()
         self._state = TlsState.HANDSHAKE
         self._queued: list[bytes] = []
-        self._producer: Any = None
-        self._paused_producer: Any = None
+        self._producer: Any = None  # an `IPushProducer` or an `IPullProducer`
+        self._paused_producer: IPushProducer | None = None
         self._error: TlsError | None = None
         self.disconnecting = False
 
@@ -226,7 +226,7 @@ class SecureFactory(WrappingFactory):
         super().__init__(wrapped)
         self._client = client
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # `WrappingFactory` promises a wrapper of its own
         """TCP is up: wrap a new protocol."""
         above = self.wrappedFactory.buildProtocol(addr)
         return None if above is None else SecureTransport(above, self._client)

@@ -36,7 +36,7 @@ class PlatformTrustAnd(OpenSSLDefaultPaths):
             store.add_cert(certificate.original)
 
 
-def trust_root(ca_file: str | os.PathLike[str] | None) -> Any:
+def trust_root(ca_file: str | os.PathLike[str] | None) -> PlatformTrustAnd:
     """The `trustRoot` for `optionsForClientTLS`. `ca_file` is a PEM file with one certificate or several.
 
     Raises `ConfigError` with the file's name when it cannot be read or has no certificate.

@@ -3,10 +3,9 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IConnector, IDelayedCall, IReactorTCP, IReactorTime
 from twisted.internet.protocol import ClientFactory
 
 from gatherer.core.urls import WEBSOCKET_SCHEMES, check_url
@@ -18,18 +17,18 @@ from gatherer.exchange.tls.trust import trust_root
 
 Dialer = Callable[[ClientFactory], IConnector]
 Signature = Callable[[], Deferred[Headers]]
-"""Asks for the headers of an upgrade that is sent as soon as they are here."""
+"""Asks for the headers of an upgrade, which is sent as soon as they arrive."""
 
-
-SLOWEST = 10.0
-"""Seconds between dials, at most, however often the exchange answers 429."""
+MAX_INTERVAL = 10.0
+"""Seconds between dials, at most, after any number of 429 answers."""
 
 
 class DialPacer:
-    """The one gate that all dials pass, first and repeated: 150 sockets must not knock in the same second.
+    """All dials, first and repeated, pass one pacer: 150 sockets must not dial in the same second.
 
-    Lets dials through one after the other, `rate` a second. An answer 429, 401 or 403 halves the pace
-    of all of them; every upgrade that succeeds brings it half-way back."""
+    It admits one dial after the other, `rate` of them each second. An answer 429, 401 or 403 halves the pace of all
+    dials. Every upgrade that succeeds doubles it, up to `rate`.
+    """
 
     def __init__(self, clock: IReactorTime, rate: float) -> None:
         self._clock = clock
@@ -41,26 +40,26 @@ class DialPacer:
 
     @property
     def interval(self) -> float:
-        """Seconds between two dials at present."""
+        """Seconds between two dials now."""
         return self._interval
 
     def set_rate(self, rate: float) -> None:
-        """So many dials a second from the next one on, whatever the exchange answered so far."""
+        """Admit this many dials a second from the next one on. It forgets earlier refusals."""
         self._fastest = self._interval = 1.0 / rate
 
     def admit(self, dial: Callable[[], object]) -> Callable[[], None]:
-        """Call `dial` when it is its turn. Returns what takes it out of the queue again."""
+        """Call `dial` when its turn comes. Returns a function that takes it out of the queue."""
         self._queue.append(dial)
         self._arm()
         return lambda: self._withdraw(dial)
 
     def slow_down(self) -> None:
-        """The exchange said "too many"."""
-        self._interval = min(SLOWEST, self._interval * 2)
+        """The exchange refused an upgrade."""
+        self._interval = min(MAX_INTERVAL, self._interval * 2)
         self._next_at = max(self._next_at, self._clock.seconds() + self._interval)
 
     def speed_up(self) -> None:
-        """The exchange let one in."""
+        """An upgrade succeeded."""
         self._interval = max(self._fastest, self._interval / 2)
 
     def _withdraw(self, dial: Callable[[], object]) -> None:
@@ -77,7 +76,7 @@ class DialPacer:
     def _turn(self) -> None:
         self._call = None
         now = self._clock.seconds()
-        if now < self._next_at:  # the pace slowed down since the call was made
+        if now < self._next_at:  # the pace has slowed down since the call was scheduled
             return self._arm()
         self._next_at = now + self._interval
         dial = self._queue.popleft()
@@ -87,7 +86,7 @@ class DialPacer:
 
 @dataclass(frozen=True, slots=True)
 class Dialing:
-    """What all clients of a pool share: how to reach the exchange and how to introduce ourselves."""
+    """What all clients of a pool share: how to reach the exchange and how to sign the upgrade."""
 
     url: str
     connect: Dialer
@@ -102,9 +101,9 @@ class Dialing:
     """Whether permessage-deflate is offered."""
 
 
-def make_dialer(reactor: Any, url: str, ca_file: str | None, timeout: float) -> Dialer:
-    """What starts one dial for a factory. Certificate and host name are checked against the system's
-    authorities and those of `ca_file`. Raises `ConfigError` for a URL or file that will not do."""
+def make_dialer(reactor: IReactorTCP, url: str, ca_file: str | None, timeout: float) -> Dialer:
+    """A function that starts one dial for a factory. It checks certificate and host name against the system's
+    authorities and those of `ca_file`. Raises `ConfigError` for an unusable URL or file."""
     parts = check_url(url, WEBSOCKET_SCHEMES, "websocket_url")
     host = parts.hostname or ""
     if parts.scheme == "ws":
@@ -112,7 +111,7 @@ def make_dialer(reactor: Any, url: str, ca_file: str | None, timeout: float) -> 
         return lambda factory: reactor.connectTCP(host, port, factory, timeout=timeout)
     trust = trust_root(ca_file)
     try:
-        client = TlsClient(host.rstrip("."), trust)  # certificates and SNI know no root's dot
+        client = TlsClient(host.rstrip("."), trust)  # certificates and SNI have no final dot
     except ValueError as error:
         raise ConfigError(f"websocket_url {url!r}: no certificate can be for this host: {error}") from None
     port = parts.port or 443

@@ -1,4 +1,4 @@
-"""One WebSocket to the exchange: autobahn's client, with a fast path for what nearly every read brings."""
+"""One WebSocket to the exchange: autobahn's client, with a fast path for the frames of nearly every read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,45 +22,45 @@ CLOSE_TIMEOUT = 2.0
 
 
 class ExchangeProtocol(WebSocketClientProtocol):
-    """Collects the messages of each socket read and hands them over in one call.
+    """Collects the messages of each socket read and passes them on in one call.
 
-    Complete text frames are cut out by `scan`. Everything else (control frames, fragments, compressed or
-    invalid frames) goes to autobahn unchanged and in order, one frame at a time, so that the fast path is
-    back right after it.
+    `scan` cuts out complete text frames. All other frames (control frames, fragments, compressed or invalid frames) go
+    to autobahn unchanged and in order, one at a time, so that the fast path continues right after each.
     """
 
-    # What each read touches lies together: autobahn's own hundred attributes fill many cache lines.
-    __slots__ = ("_limit", "_listener", "_plain", "_tail_missing", "_texts", "_wall")
+    # The attributes of each read lie together in memory: autobahn's own hundred fill many cache lines.
+    __slots__ = ("_at_frame_start", "_limit", "_listener", "_tail_missing", "_texts", "_wall")
 
     _log = Logger()
     log = txaio.make_logger(level="critical")  # type: ignore[attr-defined]
-    """Autobahn's own logger; what it has to say reaches the log once, as the reason of the lost connection."""
+    """Autobahn's own logger. Its errors reach the log once, as the reason of the lost connection."""
 
     def __init__(
-        self, listener: Any, sign: Callable[[], Deferred[Headers]], clock: IReactorTime, wall: Callable[[], int]
-    ) -> None:
+        self, listener: IWebSocketListener, sign: Callable[[], Deferred[Headers]], clock: IReactorTime,
+        wall: Callable[[], int],
+    ) -> None:  # fmt: skip
         super().__init__()
         self._listener = IWebSocketListener(listener)
         self._sign = sign
-        self._signing: Deferred[Any] | None = None
+        self._signing: Deferred[ConnectingRequest] | None = None
         self._clock = clock
         self._wall = wall
         self._limit = 0
-        self._plain = False
-        """Whether the next byte begins a frame of an open connection, and autobahn holds none back."""
+        self._at_frame_start = False
+        """Whether the connection is open, the next byte begins a frame, and autobahn has no bytes of an earlier one."""
         self._texts: list[bytes] = []
         self._tail: list[bytes] = []
         self._tail_missing = 0
         self._closing: IDelayedCall | None = None
         self.error: GathererError | None = None
-        """Why the socket was or will be lost, when we know better than the transport does."""
+        """Why the socket was or will be lost, if the WebSocket knows it better than the transport."""
         self.transport_error: Failure | None = None
-        """What the transport says; the factory itself is told TCP's end of it and would not see that TLS failed."""
+        """The transport's reason. The factory only gets TCP's reason, which does not show that TLS failed."""
 
     # -- autobahn calls these -----------------------------------------------------------------
 
-    def onConnecting(self, transport_details: Any) -> Deferred[ConnectingRequest]:  # type: ignore[override]
-        """Sign now, not when the dial was scheduled: a signature is good for seconds only."""
+    def onConnecting(self, transport_details: object) -> Deferred[ConnectingRequest]:  # type: ignore[override]
+        """Sign now, not when the dial was scheduled: a signature is valid for seconds only."""
         self._signing = self._sign().addCallback(self._request)
         return self._signing
 
@@ -72,7 +72,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         )  # fmt: skip
 
     def processHandshake(self) -> None:
-        """Keep status, body and date of a refusal: autobahn would only report the status."""
+        """Keep status, body and date of a refusal. Autobahn would report only the status."""
         if not is_refusal(self.data):
             super().processHandshake()
             return
@@ -86,9 +86,9 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self._guard(self.factory.opened)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """A message that took the long way, in order with those that did not."""
+        """A message from autobahn. It keeps its place among those of the fast path."""
         if self.wasClean:
-            return  # behind the exchange's close frame there is no data (RFC 6455 section 1.4)
+            return  # after the exchange's close frame there is no data (RFC 6455 section 1.4)
         if not isBinary:
             self._texts.append(payload)
             return
@@ -97,20 +97,20 @@ class ExchangeProtocol(WebSocketClientProtocol):
         self._guard(self._listener.undecodable, payload, "binary", self._wall())
 
     def onPing(self, payload: bytes) -> None:
-        """The exchange's heartbeat; an unanswered one ends the connection (protocol section 2)."""
+        """The exchange's heartbeat. An unanswered ping ends the connection (protocol section 2)."""
         super().onPing(payload)
         self._guard(self._listener.pinged)
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
-        """Remember why, for the factory, which hears of the lost socket right after."""
+        """Keep the reason for the factory, which is called right after."""
         if self._closing is not None and self._closing.active():
             self._closing.cancel()
         if self.error is None:
             self.error = self._why()
 
     def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
-        """Whoever starts the closing handshake, it must end."""
-        self._plain = False
+        """Bound the closing handshake in time, whichever side started it."""
+        self._at_frame_start = False
         super().sendCloseFrame(*args, **kwargs)
         if self._closing is None:
             self._closing = self._clock.callLater(CLOSE_TIMEOUT, self.cut, None)
@@ -118,13 +118,13 @@ class ExchangeProtocol(WebSocketClientProtocol):
     # -- bytes --------------------------------------------------------------------------------
 
     def dataReceived(self, data: bytes) -> None:
-        """One socket read: at most one call of the listener for all its text messages."""
-        if self._plain:
+        """One socket read makes at most one call of the listener, with all its text messages."""
+        if self._at_frame_start:
             taken = scan(data, self._limit, self._texts)
             if taken < len(data):
-                self._take_the_long_way(data[taken:])
+                self._consume_any(data[taken:])
         else:
-            self._take_the_long_way(data)
+            self._consume_any(data)
         texts = self._texts
         if texts:
             self._flush(texts)
@@ -139,19 +139,19 @@ class ExchangeProtocol(WebSocketClientProtocol):
         super().connectionLost(reason)
 
     def dropConnection(self, abort: bool = False) -> None:
-        """What still comes in is autobahn's to throw away."""
-        self._plain = False
+        """Autobahn drops the bytes that still arrive."""
+        self._at_frame_start = False
         super().dropConnection(abort)
 
     def cut(self, error: GathererError | None) -> None:
         """Drop the socket without a closing handshake."""
         self.error = self.error or error
         self.dropConnection(abort=True)
-        transport: Any = self.transport
-        transport.abortConnection()  # again: autobahn does nothing once it believes the socket closed
+        transport: Any = self.transport  # autobahn gives it no type
+        transport.abortConnection()  # once more: autobahn does nothing if it thinks that the socket is closed
 
     def _why(self) -> GathererError | None:
-        """What the WebSocket knows of its end; None when only the transport can tell."""
+        """What the WebSocket knows of its end. None when only the transport knows."""
         if self.localCloseCode not in (None, 1000, self.remoteCloseCode):
             return RemoteProtocolError(f"we closed with code {self.localCloseCode}: {self.localCloseReason}")
         if self.remoteCloseCode is not None:
@@ -160,18 +160,18 @@ class ExchangeProtocol(WebSocketClientProtocol):
             )
         return RemoteProtocolError(self.wasNotCleanReason) if self.droppedByMe and self.wasNotCleanReason else None
 
-    def _take_the_long_way(self, data: bytes) -> None:
-        if self.state == self.STATE_OPEN or self._tail_missing:  # we may close while the rest of a frame is to come
-            self._consume(data)
+    def _consume_any(self, data: bytes) -> None:
+        if self.state == self.STATE_OPEN or self._tail_missing:  # we may close in the middle of a frame
+            self._consume_open(data)
         else:
             self._dataReceived(data)
-        self._plain = self.state == self.STATE_OPEN and not self._is_mid_frame()
+        self._at_frame_start = self.state == self.STATE_OPEN and not self._is_mid_frame()
 
     def _is_mid_frame(self) -> bool:
         inside = self.current_frame is not None or self.inside_message
         return bool(inside or self._tail_missing or self.data)
 
-    def _consume(self, data: bytes) -> None:
+    def _consume_open(self, data: bytes) -> None:
         if self._tail_missing:
             self._tail.append(data)
             self._tail_missing -= len(data)
@@ -184,22 +184,22 @@ class ExchangeProtocol(WebSocketClientProtocol):
             self._dataReceived(data)
 
     def _step(self, data: bytes) -> bytes:
-        """Take what can be taken from the front; return the rest, b"" when nothing is left to do."""
+        """Consume frames from the front. Returns the rest, or b"" when nothing is left to do."""
         if self.current_frame is not None or self.inside_message:
-            return self._hand_over(data)
-        if self.data:  # autobahn holds the beginning of a frame's header: take it back
+            return self._give_autobahn(data)
+        if self.data:  # autobahn has the beginning of a frame's header: take it back
             data, self.data = self.data + data, b""
         taken = scan(data, self._limit, self._texts)
         rest = data[taken:] if taken else data
         size = text_frame_size(rest, self._limit)
         if size <= len(rest):
-            return self._hand_over(rest) if rest else b""
-        # Joining once when the frame is complete, not at every read: 64 MiB come in 1,000 reads.
+            return self._give_autobahn(rest) if rest else b""
+        # The pieces are joined once, when the frame is complete: 64 MiB come in 1,000 reads.
         self._tail, self._tail_missing = [rest], size - len(rest)
         return b""
 
-    def _hand_over(self, data: bytes) -> bytes:
-        """Give autobahn the bytes up to the end of the frame it is at."""
+    def _give_autobahn(self, data: bytes) -> bytes:
+        """Give autobahn the bytes up to the end of its current frame."""
         if self.current_frame is not None:
             size = self.current_frame.length - self.current_frame_masker.pointer()
         else:
@@ -216,7 +216,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
             self._listener_failed("received")
 
     def _guard(self, call: Callable[..., object], *args: Any) -> None:
-        """An exception that escaped here would break autobahn's parser or vanish in one of its futures."""
+        """Catch every exception: it would break autobahn's parser or vanish in one of its futures."""
         try:
             call(*args)
         except Exception:

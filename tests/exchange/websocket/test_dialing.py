@@ -3,7 +3,7 @@
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.exchange.websocket.dialing import SLOWEST, DialPacer
+from gatherer.exchange.websocket.dialing import MAX_INTERVAL, DialPacer
 
 
 class DialPacerTests(SynchronousTestCase):
@@ -37,7 +37,7 @@ class DialPacerTests(SynchronousTestCase):
         self.assertEqual(self.dialled, [0.0, 0.25, 0.5])
         for _ in range(20):
             self.pacer.slow_down()
-        self.assertEqual(self.pacer.interval, SLOWEST)
+        self.assertEqual(self.pacer.interval, MAX_INTERVAL)
         for _ in range(20):
             self.pacer.speed_up()
         self.assertEqual(self.pacer.interval, 0.1)
