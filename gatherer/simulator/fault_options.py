@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from gatherer.errors import ConfigError
 from gatherer.simulator.feed.faults import Faults, garbage_frame
 from gatherer.simulator.feed.wire import ERRORS, TERMINAL
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class _ValuePart:
     """One part of a value: the parameter of the method, and how to make it from text."""
 
     name: str
-    make: Callable[[str], Any]
+    make: Callable[[str], int | float | str]
     meaning: str
 
 
@@ -114,7 +116,7 @@ def parse_fault(text: str) -> TimedFault:
     return TimedFault(lambda faults: getattr(faults, name)(**arguments), after, every)
 
 
-def _part(text: str, name: str, make: Callable[[str], Any], part: str, meaning: str) -> Any:
+def _part(text: str, name: str, make: Callable[[str], Value], part: str, meaning: str) -> Value:
     try:
         return make(part)
     except ValueError:

@@ -2,19 +2,23 @@
 
 from collections.abc import Callable
 from textwrap import wrap
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 from twisted.python.usage import Options, UsageError
 
 from gatherer.errors import ConfigError
 from gatherer.simulator.fault_options import FAULTS, TimedFault, parse_fault, usage
 
+Number = TypeVar("Number", int, float)
+Row = list[object]
+"""The row of an option, as usage.Options wants it: names, default, meaning, coercer."""
 
-def _number(name: str, make: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:
+
+def _number(name: str, make: Callable[[str], Number], least: float, most: float) -> Callable[[str], Number]:
     """Converts a number between two bounds. The error names the option; the one of usage.Options does not."""
     kind = "a whole number" if make is int else "a number"
 
-    def coerce(text: str) -> Any:
+    def coerce(text: str) -> Number:
         try:
             number = make(text)
         except ValueError:
@@ -26,11 +30,11 @@ def _number(name: str, make: Callable[[str], Any], least: float, most: float) ->
     return coerce
 
 
-def _whole(name: str, default: int, meaning: str, least: int, most: int = 10**12) -> list[Any]:
+def _whole(name: str, default: int, meaning: str, least: int, most: int = 10**12) -> Row:
     return [name, None, default, meaning, _number(name, int, least, most)]
 
 
-def _real(name: str, default: float | None, meaning: str, least: float, most: float = 1e9) -> list[Any]:
+def _real(name: str, default: float | None, meaning: str, least: float, most: float = 1e9) -> Row:
     return [name, None, default, meaning, _number(name, float, least, most)]
 
 
@@ -43,7 +47,7 @@ class SimulatorOptions(Options):
         "--fault can be given any number of times, as NAME=VALUE (at the start), NAME=VALUE@SECONDS (that long after "
         "it) or NAME=VALUE@every:SECONDS. Faults: " + ", ".join(usage(name) for name in FAULTS) + "."
     )
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[list[Row]] = [
         ["websocket", None, "tcp:8765:interface=127.0.0.1", "endpoint the WebSocket listens on"],
         ["rest", None, "tcp:8766:interface=127.0.0.1", "endpoint the REST interface listens on"],
         ["key-id", None, None, "id of the API key that clients sign with (required)"],
@@ -62,7 +66,7 @@ class SimulatorOptions(Options):
         _real("rest-tokens", 200.0, "REST tokens per second and key; a request costs 10", 0.001),
         _real("rest-burst", None, "most REST tokens saved up (default: three seconds' worth)", 10),
     ]
-    optFlags: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[Row]] = [
         ["rest-auth", None, "refuse REST requests that are not signed"],
         ["compression", None, "grant permessage-deflate to clients that offer it"],
     ]
@@ -78,7 +82,7 @@ class SimulatorOptions(Options):
         except ConfigError as error:
             raise UsageError(str(error)) from error
 
-    def parseOptions(self, options: Any = None) -> None:
+    def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse. Removes the preamble that usage.Options puts before our errors."""
         try:
             super().parseOptions(options)

@@ -99,7 +99,7 @@ class SimulatorService(MultiService):
                 waiter.callback(self._outcome)
 
     async def _start(self) -> tuple[int, int]:
-        factories: tuple[Any, Any] = (self._factory, self._site)
+        factories: tuple[Any, Any] = (self._factory, self._site)  # autobahn and Twisted share no type here
         numbers = []
         for endpoint, factory in zip(self._endpoints, factories, strict=True):
             try:

@@ -1,6 +1,7 @@
 """`twistd kalshi-simulator`: puts the parts together. Only this module of the package imports the reactor."""
 
 import gc
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IService
@@ -18,6 +19,8 @@ from gatherer.simulator.server.auth import load_public_key
 from gatherer.simulator.service import SimulatorService
 
 PROGRAM = "kalshi-simulator"
+Reactor = Any
+"""No single interface has all that is used: time, endpoints, `running`."""
 
 
 class ProgramOptions(OneLineUsageErrors, SimulatorOptions):
@@ -33,7 +36,7 @@ Options = ProgramOptions
 class Simulator(Program):
     """The simulator as a program. It ends if it cannot listen."""
 
-    def __init__(self, simulator: SimulatorService, reactor: Any, options: Any) -> None:
+    def __init__(self, simulator: SimulatorService, reactor: Reactor, options: Mapping[str, object]) -> None:
         super().__init__(PROGRAM, options)
         self._simulator = simulator
         self._reactor = reactor
@@ -53,14 +56,14 @@ class Simulator(Program):
             fail(self._reactor)  # the service has logged why
 
 
-def _endpoint(options: SimulatorOptions, name: str, reactor: Any) -> IStreamServerEndpoint:
+def _endpoint(options: SimulatorOptions, name: str, reactor: Reactor) -> IStreamServerEndpoint:
     try:
         return serverFromString(reactor, options[name])
     except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(f"--{name}: {options[name]!r} is not an endpoint: {error}") from error
 
 
-def build(options: SimulatorOptions, reactor: Any) -> SimulatorService:
+def build(options: SimulatorOptions, reactor: Reactor) -> SimulatorService:
     """All parts of the simulator. Raises ConfigError for an unusable key file or endpoint."""
     websocket, rest = (_endpoint(options, name, reactor) for name in ("websocket", "rest"))
     keys = {options["key-id"]: load_public_key(options["public-key"])}

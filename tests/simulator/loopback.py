@@ -21,7 +21,7 @@ PATH = "/trade-api/ws/v2"
 
 
 class SocketClient(WebSocketClientProtocol):
-    """Collects what comes; hands out a Deferred to who waits for more."""
+    """Collects messages. `until` waits for more."""
 
     transport: Any
 
@@ -45,24 +45,24 @@ class SocketClient(WebSocketClientProtocol):
         self.opened.callback(None)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        """One more."""
+        """Keep the message."""
         (self.binary if isBinary else self.messages).append(payload)
         self._look()
 
     def onPing(self, payload: bytes) -> None:
-        """Alive, if it likes."""
+        """Answer, if `answers_pings`."""
         self.pings.append(payload)
         if self.answers_pings:
             super().onPing(payload)
         self._look()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Gone; `lost` fires with the close code or None, and why."""
+        """The socket is gone: `lost` fires with the close code or None, and the reason."""
         super().connectionLost(reason)
         self.lost.callback((self.remoteCloseCode, self.wasNotCleanReason))
 
     def until(self, condition: Callable[[], bool]) -> Deferred[None]:
-        """Fires when it holds."""
+        """Fires when the condition is true."""
         waiter: Deferred[None] = Deferred()
         self._waiting.append((condition, waiter))
         self._look()
@@ -109,7 +109,7 @@ class LoopbackCase(TestCase):
         self.websocket_port, self.rest_port = ports
 
     def tearDown(self) -> Any:
-        """Stop; nothing may be left, neither socket nor timer."""
+        """Stop. No socket and no timer may be left."""
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

@@ -1,4 +1,4 @@
-"""A client without a socket: what tests of the pure exchange hold in their hand."""
+"""A client without a socket, for tests of the pure exchange."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NOW = 1_792_072_800.0
 
 
 class Client:
-    """Speaks to a session and remembers every message, decoded."""
+    """Sends commands to a session and keeps every message."""
 
     def __init__(self, exchange: Exchange, **sockets: Any) -> None:
         self.raw: list[bytes] = []
@@ -21,19 +21,19 @@ class Client:
         self._id = 0
 
     def ask(self, cmd: str, **params: Any) -> list[Any]:
-        """Send a command with the next id; returns what came at once."""
+        """Send a command with the next id; returns the messages that came at once."""
         self._id += 1
         return self.say({"id": self._id, "cmd": cmd, "params": params})
 
     def say(self, command: Any) -> list[Any]:
-        """Send anything, encoded unless it is bytes; returns what came at once."""
+        """Send anything, encoded unless it is bytes; returns the messages that came at once."""
         self.session.receive(command if isinstance(command, bytes) else msgspec.json.encode(command))
-        return self.news()
+        return self.fresh()
 
-    def news(self) -> list[Any]:
-        """The messages that came since the last look."""
-        fresh, self._read = self.raw[self._read :], len(self.raw)
-        return [msgspec.json.decode(payload) for payload in fresh]
+    def fresh(self) -> list[Any]:
+        """The messages since the last call."""
+        new, self._read = self.raw[self._read :], len(self.raw)
+        return [msgspec.json.decode(payload) for payload in new]
 
     def books(self, *tickers: str, **options: Any) -> list[Any]:
         """Subscribe to order books."""
@@ -45,7 +45,7 @@ class Client:
 
 
 def kinds(messages: list[Any]) -> list[str]:
-    """What the messages are."""
+    """The types of the messages."""
     return [message["type"] for message in messages]
 
 
@@ -68,13 +68,13 @@ def hundredths(count: str) -> int:
 
 
 class Replica:
-    """The books a client has, from snapshots and deltas and nothing else."""
+    """The books of a client, built from snapshots and deltas only."""
 
     def __init__(self) -> None:
         self.books: dict[str, dict[str, dict[int, int]]] = {}
 
     def apply(self, message: Any) -> None:
-        """Take in one message; what is no order book is left alone."""
+        """Apply one message. Ignores messages that are not about an order book."""
         body = message.get("msg")
         if message["type"] == "orderbook_snapshot":
             sides = {side: body.get(f"{side}_dollars_fp", []) for side in ("yes", "no")}

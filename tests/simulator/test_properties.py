@@ -1,4 +1,4 @@
-"""What holds whatever clients do and whatever happens to markets."""
+"""What is true for any commands and any changes of markets."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ COMMANDS = st.one_of(
 
 
 class Play:
-    """A client and an exchange that do as they are told."""
+    """A client and an exchange that carry out random steps."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -72,11 +72,11 @@ class Play:
         return [self.tickers[place] for place in places]
 
     def messages(self) -> list[Any]:
-        """Everything the client got, when all that was owed has come."""
+        """All messages of the client, after the queued snapshots have come."""
         self.clock.pump([0] * 10)
         assert not self.clock.getDelayedCalls()
         self.client._read = 0
-        return self.client.news()
+        return self.client.fresh()
 
 
 class AnyOrderTests(SynchronousTestCase):
@@ -141,7 +141,7 @@ class AnyOrderTests(SynchronousTestCase):
         self.assertEqual(len(client.ask("list_subscriptions")), 1)
 
     def test_same_seed_same_bytes(self) -> None:
-        """Two exchanges told the same do the same, byte for byte."""
+        """Two exchanges with the same seed and calls send the same bytes."""
 
         def story(seed: int) -> list[bytes]:
             exchange = Exchange(markets=40, seed=seed, now=NOW, churn=5.0)

@@ -1,4 +1,4 @@
-"""The service without sockets: both listeners or none, time from the clock it is given."""
+"""The service without sockets: it listens on both endpoints or none, and takes the time from its clock."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ from tests.simulator.rig import NOW, Client
 
 @implementer(IListeningPort)
 class FakePort:
-    """Listens to nobody."""
+    """Does not listen."""
 
     def __init__(self) -> None:
         self.open = True
 
     def startListening(self) -> None:
-        """It does already."""
+        """Nothing to do."""
 
     def stopListening(self) -> Deferred[None]:
         """Done at once."""
@@ -33,19 +33,19 @@ class FakePort:
         return succeed(None)
 
     def getHost(self) -> UNIXAddress:
-        """Nowhere."""
+        """A made-up address."""
         return UNIXAddress(None)
 
 
 @implementer(IStreamServerEndpoint)
 class FakeEndpoint:
-    """Fires with a port, or fails, or leaves one waiting."""
+    """Fires with a port, fails, or does not fire."""
 
     def __init__(self, outcome: Deferred[Any]) -> None:
         self._outcome = outcome
 
     def listen(self, protocolFactory: Any) -> Deferred[Any]:
-        """As it was told."""
+        """The outcome that the test chose."""
         return self._outcome
 
 
@@ -62,12 +62,12 @@ class ServiceTests(SynchronousTestCase):
         return SimulatorService(self.clock, self.exchange, websocket, rest, {}, **settings)
 
     def test_fakes_are_faithful(self) -> None:
-        """They provide what they stand for."""
+        """They provide the interfaces that they replace."""
         verifyObject(IListeningPort, FakePort())
         verifyObject(IStreamServerEndpoint, FakeEndpoint(succeed(None)))
 
     def test_start_and_stop_leave_nothing(self) -> None:
-        """Ports closed, no timer; who asks late is told as well."""
+        """Ports are closed and no timer is left. when_listening also fires for late callers."""
         service = self.service(rate=5.0, faults=[parse_fault("cut=1@60"), parse_fault("cut=1@every:60")])
         early = service.when_listening()
         service.startService()
@@ -77,7 +77,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(([port.open for port in self.ports], self.clock.getDelayedCalls()), ([False, False], []))
 
     def test_second_listener_fails_first_is_closed(self) -> None:
-        """Nothing is half started, and the error is told."""
+        """No port stays open, and the error is logged."""
         service = self.service([succeed(self.ports[0]), fail(GathererError("port in use"))])
         service.startService()
         self.assertEqual(str(self.failureResultOf(service.when_listening()).value), "port in use")
@@ -94,7 +94,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(([port.open for port in self.ports], self.clock.getDelayedCalls()), ([False, False], []))
 
     def test_rate_is_kept_whatever_the_ticks(self) -> None:
-        """150 events a second over uneven ticks; after a stall of a minute only a second is made up for."""
+        """150 events a second over uneven ticks; after a delay of a minute only a second is made up for."""
         counted: list[int] = []
         self.exchange.emit = lambda count: counted.append(count) or 0  # type: ignore[method-assign, func-returns-value]
         service = self.service(rate=150.0)
@@ -118,7 +118,7 @@ class ServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
 
     def test_timed_faults(self) -> None:
-        """Once after 2 s; again and again every 3 s."""
+        """Once after 2 s; repeated every 3 s."""
         service = self.service(faults=[parse_fault("cut=1@2"), parse_fault("cut=2@every:3")])
         for _ in range(9):
             Client(self.exchange)

@@ -1,6 +1,6 @@
 """The markets of the simulated exchange, their order books, and whether the exchange is open.
 
-Pure: no message, session or clock lives here. `feed` changes the markets and tells clients; `rest` only reads them.
+Pure: no message, session or clock lives here. `feed` changes the markets and informs clients; `rest` only reads them.
 """
 
 from gatherer.simulator.markets.book import Book

@@ -3,6 +3,6 @@
 Pure. It reads the markets and changes nothing; signatures, rate limits and sockets belong to `server`.
 """
 
-from gatherer.simulator.rest.api import RestAnswer, RestApi
+from gatherer.simulator.rest.api import RestApi, SimulatedAnswer
 
-__all__ = ["RestAnswer", "RestApi"]
+__all__ = ["RestApi", "SimulatedAnswer"]

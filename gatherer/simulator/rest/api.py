@@ -18,19 +18,19 @@ MAX_BOOKS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class RestAnswer:
+class SimulatedAnswer:
     """An HTTP status and a JSON body."""
 
     status: int
     body: bytes
 
 
-def answer(content: object, status: int = 200) -> RestAnswer:
+def answer(content: object, status: int = 200) -> SimulatedAnswer:
     """Encode an answer."""
-    return RestAnswer(status, encode(content))
+    return SimulatedAnswer(status, encode(content))
 
 
-def failure(status: int, code: str, message: str, details: str = "") -> RestAnswer:
+def failure(status: int, code: str, message: str, details: str = "") -> SimulatedAnswer:
     """An error in the exchange's JSON form."""
     facts = {"code": code, "message": message, "details": details, "service": "simulator"}
     return answer({"error": {key: value for key, value in facts.items() if value}}, status)
@@ -43,14 +43,14 @@ class RestApi:
         self._listing = listing
         self._publisher = publisher
         self._state = state
-        self._fixed: dict[str, Callable[[Query], RestAnswer]] = {
+        self._fixed: dict[str, Callable[[Query], SimulatedAnswer]] = {
             "/exchange/status": lambda query: answer(self._state.status()),
             "/exchange/schedule": lambda query: answer(schedule()),
             "/markets": self._markets,
             "/markets/orderbooks": self._orderbooks,
         }
 
-    def get(self, path: str, query: Mapping[str, Sequence[str]]) -> RestAnswer:
+    def get(self, path: str, query: Mapping[str, Sequence[str]]) -> SimulatedAnswer:
         """The answer to a GET of a path below `/trade-api/v2`. `query` maps each parameter to its values."""
         try:
             found = self._fixed.get(path)
@@ -58,7 +58,7 @@ class RestApi:
         except BadQuery as error:
             return failure(400, "bad_request", "bad request", str(error))
 
-    def _one_market(self, parts: list[str], query: Query) -> RestAnswer:
+    def _one_market(self, parts: list[str], query: Query) -> SimulatedAnswer:
         if parts[0] != "markets" or not (len(parts) == 2 or (len(parts) == 3 and parts[2] == "orderbook")):
             return failure(404, "not_found", "not found", "no such endpoint")
         market = self._listing.get(parts[1])
@@ -72,7 +72,7 @@ class RestApi:
     def _row(self, market: SimulatedMarket) -> Json:
         return market_row(market, self._publisher.book(market))
 
-    def _markets(self, query: Query) -> RestAnswer:
+    def _markets(self, query: Query) -> SimulatedAnswer:
         limit = integer(query, "limit", 100, 1, 1000)
         cursor = read_cursor(query)
         candidates, wanted = market_filter(query, self._listing)
@@ -81,7 +81,7 @@ class RestApi:
         next_cursor = write_cursor(page.pop().index) if len(page) > limit else ""
         return answer({"markets": [self._row(market) for market in page], "cursor": next_cursor})
 
-    def _orderbooks(self, query: Query) -> RestAnswer:
+    def _orderbooks(self, query: Query) -> SimulatedAnswer:
         tickers = list(query.get("tickers", ()))
         if not 1 <= len(tickers) <= MAX_BOOKS:
             raise BadQuery(f"tickers: needs 1 to {MAX_BOOKS} of them, each as its own parameter")

@@ -11,7 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from gatherer.simulator.feed.faults import Faults
-from gatherer.simulator.rest.api import PREFIX, RestAnswer, RestApi, answer, failure
+from gatherer.simulator.rest.api import PREFIX, RestApi, SimulatedAnswer, answer, failure
 from gatherer.simulator.server.auth import KEY, KeyRing
 from gatherer.simulator.server.rate_limit import REQUEST_COST, RateLimiter
 
@@ -57,7 +57,7 @@ class RestResource(Resource):
             request.finish()
         return int(NOT_DONE_YET)
 
-    def _answer(self, request: Request) -> RestAnswer:
+    def _answer(self, request: Request) -> SimulatedAnswer:
         scripted = self._faults.next_rest_status()
         if scripted is not None:
             return _failed(scripted)
@@ -66,7 +66,7 @@ class RestResource(Resource):
         if self._must_sign or self._keys.is_signed(headers):
             refused = self._keys.refuse(headers, request.method.decode("latin-1"), path, self._clock.seconds())
             if refused is not None:
-                return RestAnswer(401, refused)
+                return SimulatedAnswer(401, refused)
         if not self._limiter.take(headers.get(KEY, ""), self._clock.seconds()):
             return _failed(429)
         if request.method not in (b"GET", b"HEAD"):
@@ -75,7 +75,7 @@ class RestResource(Resource):
             return failure(404, "not_found", "not found", f"every path begins with {PREFIX}/")
         return self._look_up(path.removeprefix(PREFIX), request)
 
-    def _look_up(self, path: str, request: Request) -> RestAnswer:
+    def _look_up(self, path: str, request: Request) -> SimulatedAnswer:
         if path == "/account/limits":
             return answer(self._limiter.limits())
         if path == "/account/endpoint_costs":
@@ -84,7 +84,7 @@ class RestResource(Resource):
         return self._api.get(path, parse_qs(query, max_num_fields=1_000))
 
 
-def _failed(status: int) -> RestAnswer:
+def _failed(status: int) -> SimulatedAnswer:
     """A scripted error, or the answer to too many requests."""
     if status == 429:
         return answer({"error": "too many requests"}, 429)

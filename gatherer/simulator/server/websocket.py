@@ -179,7 +179,7 @@ def compressor(extensions: Sequence[Any]) -> Callable[[bytes, int], bytes]:
     """The function that makes frames. `extensions` is empty or holds permessage-deflate."""
     if not extensions:
         return frame
-    deflate = extensions[0]
+    deflate = extensions[0]  # autobahn has no type for an extension in use
 
     def pack(payload: bytes, opcode: int) -> bytes:
         deflate.start_compress_message()
@@ -188,7 +188,7 @@ def compressor(extensions: Sequence[Any]) -> Callable[[bytes, int], bytes]:
     return pack
 
 
-def grant(offers: Sequence[Any]) -> PerMessageDeflateOfferAccept | None:
+def grant(offers: Sequence[object]) -> PerMessageDeflateOfferAccept | None:
     """Accept the first offer of permessage-deflate as it is."""
     for offer in offers:
         if isinstance(offer, PerMessageDeflateOffer):

@@ -1,4 +1,4 @@
-"""Everything that can be made to go wrong, and nothing else that does."""
+"""Every scripted fault, and that nothing else fails."""
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -32,33 +32,33 @@ class SocketFaultTests(SynchronousTestCase):
         self.faults.cut(count=5)
         self.assertEqual((sorted(self.cuts), self.exchange.sessions), ([1, 2, 3], {}))
 
-    def test_half_open_socket_hears_and_says_nothing(self) -> None:
-        """No reply, no data, no on_sent; the subscription is still the exchange's."""
+    def test_half_open_socket_neither_hears_nor_sends(self) -> None:
+        """No reply, no data, no on_sent; the exchange keeps the subscription."""
         self.client.books(self.a)
         sent: list[int] = []
         self.exchange.on_sent = lambda session, payload: sent.append(session)
         self.faults.half_open(session=1)
         self.assertEqual(self.client.books(self.b), [])
         self.exchange.emit(50)
-        self.assertEqual((self.client.news(), sent), ([], []))
+        self.assertEqual((self.client.fresh(), sent), ([], []))
         self.assertEqual(self.exchange.subscribed(), {self.a: [1]})
 
-    def test_a_frozen_feed_says_nothing_of_what_happens(self) -> None:
+    def test_a_frozen_feed_sends_no_data(self) -> None:
         """No delta, trade, ticker or event for so long, but replies and books; then it goes on with the next number."""
         self.client.books(self.a)
         self.client.ask("subscribe", channels=["trade", "ticker", "market_lifecycle_v2"])
         self.faults.freeze(60.0)
         self.assertEqual(self.exchange.emit(50), 0)
         self.exchange.create_market()
-        self.assertEqual(self.client.news(), [])
+        self.assertEqual(self.client.fresh(), [])
         self.assertEqual(
             [(one["type"], one["seq"]) for one in self.client.update("add_markets", self.b)],
             [("ok", 2), ("orderbook_snapshot", 3)],
         )
         self.exchange.advance(NOW + 60.0)
-        self.client.news()
+        self.client.fresh()
         self.assertGreater(self.exchange.emit(50), 0)
-        news = self.client.news()
+        news = self.client.fresh()
         self.assertEqual({one["type"] for one in news}, {"orderbook_delta", "trade", "ticker"})
         self.assertEqual(next(one["seq"] for one in news if one["type"] == "orderbook_delta"), 4)
 
@@ -68,11 +68,11 @@ class SocketFaultTests(SynchronousTestCase):
             client.ask("subscribe", channels=["ticker"])
         self.faults.freeze(60.0, session=2)
         self.exchange.emit(50)
-        self.assertEqual([bool(client.news()) for client in self.clients], [True, False, True])
+        self.assertEqual([bool(client.fresh()) for client in self.clients], [True, False, True])
         self.faults.freeze(60.0, count=3)
         self.assertEqual(self.exchange.emit(50), 0)
 
-    def test_lost_reply_means_done_all_the_same(self) -> None:
+    def test_a_command_takes_effect_although_its_reply_is_lost(self) -> None:
         """The command takes effect, its data comes, only the answer is missing; the next one is answered."""
         self.faults.lose_replies(times=2)
         self.assertEqual(kinds(self.client.books(self.a)), ["orderbook_snapshot"])
@@ -88,9 +88,9 @@ class SocketFaultTests(SynchronousTestCase):
         self.faults.late_replies(times=1, seconds=7.5)
         self.assertEqual([one["seq"] for one in self.client.update("add_markets", self.b)], [2])
         self.clock.advance(7.4)
-        self.assertEqual(self.client.news(), [])
+        self.assertEqual(self.client.fresh(), [])
         self.clock.advance(0.2)
-        self.assertEqual([(one["type"], one["seq"]) for one in self.client.news()], [("ok", 3)])
+        self.assertEqual([(one["type"], one["seq"]) for one in self.client.fresh()], [("ok", 3)])
 
     def test_late_replies_are_forgotten_with_the_exchange(self) -> None:
         """cancel_delayed leaves no timer."""
@@ -109,8 +109,8 @@ class SocketFaultTests(SynchronousTestCase):
         self.assertEqual(self.exchange.subscribed(), {self.a: [1]})
         self.assertEqual(codes(self.client.update("add_markets", self.b)), [])
 
-    def test_error_that_was_carried_out_all_the_same(self) -> None:
-        """18 leaves in doubt: with `applied` the market is held."""
+    def test_error_after_the_command_took_effect(self) -> None:
+        """Code 18 leaves the result unknown. With `applied` the market is held."""
         self.client.books(self.a)
         self.faults.error(18, applied=True)
         self.assertEqual(codes(self.client.update("add_markets", self.b)), [18])
@@ -124,24 +124,24 @@ class SocketFaultTests(SynchronousTestCase):
         self.assertEqual(self.exchange.subscribed(), {})
         self.assertEqual(self.client.books(self.a)[0]["msg"]["sid"], 2)
 
-    def test_terminal_error_nobody_asked_for(self) -> None:
+    def test_terminal_error_without_a_command(self) -> None:
         """No id, the sid and its next number; other channels of the socket live on."""
         self.client.ask("subscribe", channels=["trade"])
         self.client.books(self.a)
         self.faults.terminate(25, session=1)
         self.assertEqual(
-            self.client.news(),
+            self.client.fresh(),
             [{"type": "error", "sid": 2, "seq": 2, "msg": {"code": 25, "msg": "Subscription buffer overflow"}}],
         )
         self.assertEqual(self.client.ask("list_subscriptions")[0]["msg"], [{"channel": "trade", "sid": 1}])
         self.assertRaises(ValueError, self.faults.terminate, 26)
 
-    def test_unsubscribed_nobody_asked_for(self) -> None:
+    def test_unsubscribed_without_a_command(self) -> None:
         """No id, the sid, a number; only sessions that have the channel are drawn."""
         self.client.books(self.a)
         self.faults.unsubscribed(count=3)
-        self.assertEqual(self.client.news(), [{"type": "unsubscribed", "sid": 1, "seq": 2}])
-        self.assertEqual([other.news() for other in self.clients[1:]], [[], []])
+        self.assertEqual(self.client.fresh(), [{"type": "unsubscribed", "sid": 1, "seq": 2}])
+        self.assertEqual([other.fresh() for other in self.clients[1:]], [[], []])
 
     def test_skipped_numbers(self) -> None:
         """The next two messages each skip three; then all is in order again."""
@@ -177,7 +177,7 @@ class SocketFaultTests(SynchronousTestCase):
         self.client.books(self.a)
         self.client.session.overflow()
         self.clients[1].session.overflow()
-        self.assertEqual((codes(self.client.news()), self.cuts), ([25], [2]))
+        self.assertEqual((codes(self.client.fresh()), self.cuts), ([25], [2]))
 
 
 class FaultTextTests(SynchronousTestCase):

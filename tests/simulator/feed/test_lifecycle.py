@@ -1,4 +1,4 @@
-"""Lifecycle: what is told and what is not (protocol section 7)."""
+"""Lifecycle changes, with and without a message (protocol section 7)."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from gatherer.simulator.feed.lifecycle import LifecycleError
 from tests.simulator.rig import NOW, Client, Replica
 
 
-def told(messages: list[Any]) -> list[str]:
-    """Event types, or the message type of what is no market's."""
+def event_types(messages: list[Any]) -> list[str]:
+    """The event types; for messages about no market the message type."""
     return [message["msg"].get("event_type", message["type"]) for message in messages]
 
 
@@ -26,15 +26,15 @@ class LifecycleTests(SynchronousTestCase):
         return self.exchange.market(ticker or self.ticker).status
 
     def test_opening_and_closing_at_their_time_say_nothing(self) -> None:
-        """Only time passes: created, then silence through open and close."""
+        """As time passes, `created` comes and then nothing: not for the opening, not for the close."""
         ticker = self.exchange.create_market(open_in=60, close_in=120)
-        self.assertEqual(told(self.client.news()), ["created", "event_lifecycle"])
+        self.assertEqual(event_types(self.client.fresh()), ["created", "event_lifecycle"])
         found = []
         for second in (59, 60, 119, 120):
             self.exchange.advance(NOW + second)
             found.append(self.status(ticker))
         self.assertEqual(found, ["initialized", "active", "active", "closed"])
-        self.assertEqual(self.client.news(), [])
+        self.assertEqual(self.client.fresh(), [])
 
     def test_unopened_markets_open_by_themselves(self) -> None:
         """Within six hours all of them trade."""
@@ -47,10 +47,10 @@ class LifecycleTests(SynchronousTestCase):
         replica, reader = Replica(), Client(self.exchange)
         messages = reader.books(self.ticker)
         self.exchange.pause_market(self.ticker)
-        self.assertEqual((told(self.client.news()), self.status()), (["deactivated"], "inactive"))
+        self.assertEqual((event_types(self.client.fresh()), self.status()), (["deactivated"], "inactive"))
         self.exchange.resume_market(self.ticker)
-        self.assertEqual((told(self.client.news()), self.status()), (["activated"], "active"))
-        for message in messages + reader.news():
+        self.assertEqual((event_types(self.client.fresh()), self.status()), (["activated"], "active"))
+        for message in messages + reader.fresh():
             replica.apply(message)
         self.assertEqual(replica.book(self.ticker), ({}, {}))
 
@@ -59,22 +59,24 @@ class LifecycleTests(SynchronousTestCase):
         reader = Client(self.exchange)
         reader.books(self.ticker)
         self.exchange.pause_market(self.ticker)
-        reader.news()
+        reader.fresh()
         self.exchange.emit(300)
-        self.assertEqual(reader.news(), [])
+        self.assertEqual(reader.fresh(), [])
 
     def test_close_can_move_both_ways_and_reopen(self) -> None:
         """close_date_updated; a closed market moved into the future is activated after it."""
         self.exchange.move_close(self.ticker, NOW + 30)
         self.exchange.advance(NOW + 30)
-        self.assertEqual((told(self.client.news()), self.status()), (["close_date_updated"], "closed"))
+        self.assertEqual((event_types(self.client.fresh()), self.status()), (["close_date_updated"], "closed"))
         self.exchange.move_close(self.ticker, NOW + 90)
-        self.assertEqual((told(self.client.news()), self.status()), (["close_date_updated", "activated"], "active"))
+        self.assertEqual(
+            (event_types(self.client.fresh()), self.status()), (["close_date_updated", "activated"], "active")
+        )
         self.exchange.advance(NOW + 90)
         self.assertEqual(self.status(), "closed")
 
     def test_old_close_time_is_forgotten(self) -> None:
-        """A market whose close was put off is still open at the old time."""
+        """A market whose close was moved later is still open at the old time."""
         ticker = self.exchange.create_market(close_in=60)
         self.exchange.move_close(ticker, NOW + 600)
         self.exchange.advance(NOW + 60)
@@ -84,24 +86,24 @@ class LifecycleTests(SynchronousTestCase):
         """close_date_updated, determined, settled; the result is in the row."""
         self.exchange.determine_market(self.ticker, "yes")
         self.exchange.settle_market(self.ticker)
-        messages = self.client.news()
-        self.assertEqual(told(messages), ["close_date_updated", "determined", "settled"])
+        messages = self.client.fresh()
+        self.assertEqual(event_types(messages), ["close_date_updated", "determined", "settled"])
         self.assertEqual(messages[1]["msg"]["settlement_value"], "1.0000")
         self.assertEqual(self.status(), "finalized")
 
     def test_settled_without_determined(self) -> None:
-        """It works, and says only `settled`."""
+        """It works, and sends only `settled`."""
         self.exchange.settle_market(self.ticker)
-        self.assertEqual(told(self.client.news()), ["settled"])
+        self.assertEqual(event_types(self.client.fresh()), ["settled"])
 
     def test_combinations_have_their_own_channel(self) -> None:
-        """KXMVE markets are told on multivariate_market_lifecycle only."""
+        """Messages about KXMVE markets go to multivariate_market_lifecycle only."""
         other = Client(self.exchange)
         other.ask("subscribe", channels=["multivariate_market_lifecycle"])
         ticker = self.exchange.create_market(multivariate=True)
         self.assertTrue(ticker.startswith("KXMVE"))
-        self.assertEqual(self.client.news(), [])
-        self.assertEqual([one["type"] for one in other.news()], ["multivariate_market_lifecycle"])
+        self.assertEqual(self.client.fresh(), [])
+        self.assertEqual([one["type"] for one in other.fresh()], ["multivariate_market_lifecycle"])
 
     def test_impossible_changes_are_refused(self) -> None:
         """LifecycleError, and nothing changes."""
@@ -116,14 +118,14 @@ class LifecycleTests(SynchronousTestCase):
         ):
             self.assertRaises(LifecycleError, change)
         self.assertEqual(self.status(), "active")
-        self.assertEqual(self.client.news(), [])
+        self.assertEqual(self.client.fresh(), [])
 
     def test_open_market_now(self) -> None:
-        """open_market needs no time to pass and says nothing."""
+        """open_market opens at once and sends nothing."""
         ticker = self.exchange.create_market(open_in=600, ticker="KXOWN-26OCT31-X", event_ticker="KXOWN-26OCT31")
-        self.client.news()
+        self.client.fresh()
         self.exchange.open_market(ticker)
-        self.assertEqual((self.status(ticker), self.client.news()), ("active", []))
+        self.assertEqual((self.status(ticker), self.client.fresh()), ("active", []))
 
     def test_churn_happens_at_its_rate(self) -> None:
         """About that many changes a second, of every kind, and no error on the way."""
@@ -132,7 +134,7 @@ class LifecycleTests(SynchronousTestCase):
         client.ask("subscribe", channels=["market_lifecycle_v2"])
         for second in range(1, 61):
             exchange.advance(NOW + second)
-        kinds = told(client.news())
+        kinds = event_types(client.fresh())
         self.assertEqual(
             set(kinds),
             {"created", "event_lifecycle", "deactivated", "activated", "close_date_updated", "determined", "settled"},

@@ -50,7 +50,7 @@ class SubscribeTests(SynchronousTestCase):
         )
 
     def test_settled_and_unknown_tickers_are_accepted_in_silence(self) -> None:
-        """Acknowledged, listed, and never a book."""
+        """They are acknowledged and listed, and never get a book."""
         self.exchange.settle_market(self.a)
         self.assertEqual(kinds(self.client.books(self.a, "KXNONE-1", self.b)), ["subscribed", "orderbook_snapshot"])
         self.assertEqual(
@@ -63,7 +63,7 @@ class SubscribeTests(SynchronousTestCase):
         self.assertEqual(sorted(self.client.books(fresh)[1]["msg"]), ["market_id", "market_ticker"])
 
     def test_yes_prices_mirror_the_no_side(self) -> None:
-        """With use_yes_price a no bid at p is told as a dollar less p, in books and in deltas."""
+        """With use_yes_price a no bid at p is sent as a dollar minus p, in books and in deltas."""
         plain, mirrored = Client(self.exchange), Client(self.exchange)
         ticker = next(t for t in self.exchange.active_tickers() if self.exchange.book(t)[1])
         one, other = plain.books(ticker)[1]["msg"], mirrored.books(ticker, use_yes_price=True)[1]["msg"]
@@ -71,7 +71,7 @@ class SubscribeTests(SynchronousTestCase):
             sorted(f"{1 - float(p):.4f}" for p, _ in one["no_dollars_fp"]), [p for p, _ in other["no_dollars_fp"]]
         )
         self.exchange.pause_market(ticker)
-        pairs = zip(plain.news(), mirrored.news(), strict=True)
+        pairs = zip(plain.fresh(), mirrored.fresh(), strict=True)
         for mine, theirs in ((one["msg"], other["msg"]) for one, other in pairs if one["msg"]["side"] == "no"):
             self.assertEqual(f"{1 - float(mine['price_dollars']):.4f}", theirs["price_dollars"])
 
@@ -88,21 +88,21 @@ class SubscribeTests(SynchronousTestCase):
         some.ask("subscribe", channels=["trade"], market_tickers=[self.a])
         every.ask("subscribe", channels=["trade"])
         self.exchange.emit(2_000)
-        self.assertEqual({one["msg"]["market_ticker"] for one in some.news()}, {self.a})
-        self.assertGreater(len({one["msg"]["market_ticker"] for one in every.news()}), 20)
+        self.assertEqual({one["msg"]["market_ticker"] for one in some.fresh()}, {self.a})
+        self.assertGreater(len({one["msg"]["market_ticker"] for one in every.fresh()}), 20)
 
     def test_big_batch_comes_in_chunks(self) -> None:
-        """Books beyond a chunk come in later turns, numbered on, each market once."""
+        """Books beyond a chunk come in later reactor turns, with the next numbers, each market once."""
         clock = Clock()
         exchange = Exchange(markets=25, now=NOW, clock=clock, limits=Limits(snapshots_per_turn=10))
         client = Client(exchange)
         self.assertEqual(len(client.books(*exchange.active_tickers()[:25])), 11)
         clock.pump([0, 0, 0])
-        self.assertEqual([one["seq"] for one in client.news()], list(range(11, 26)))
+        self.assertEqual([one["seq"] for one in client.fresh()], list(range(11, 26)))
         self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_market_deleted_and_added_again_while_owed_sends_one_book(self) -> None:
-        """What is still to be written is looked at again when its turn comes."""
+        """A queued snapshot is checked again before it is sent."""
         clock = Clock()
         exchange = Exchange(markets=10, now=NOW, clock=clock, limits=Limits(snapshots_per_turn=1))
         client = Client(exchange)
@@ -111,7 +111,7 @@ class SubscribeTests(SynchronousTestCase):
         client.update("delete_markets", second, third)
         client.update("add_markets", second)
         clock.pump([0] * 6)
-        told = [one["msg"]["market_ticker"] for one in client.news() if one["type"] == "orderbook_snapshot"]
+        told = [one["msg"]["market_ticker"] for one in client.fresh() if one["type"] == "orderbook_snapshot"]
         self.assertEqual(told, [second])
 
     def test_crowded_socket_gets_no_more_books(self) -> None:
@@ -121,10 +121,10 @@ class SubscribeTests(SynchronousTestCase):
         client = Client(exchange, crowded=lambda: full[0])
         client.books(*exchange.active_tickers()[:3])
         clock.pump([0.02] * 3)
-        self.assertEqual(client.news(), [])
+        self.assertEqual(client.fresh(), [])
         full[0] = False
         clock.advance(0.02)
-        self.assertEqual(len(client.news()), 3)
+        self.assertEqual(len(client.fresh()), 3)
 
 
 class UpdateTests(SynchronousTestCase):
@@ -149,10 +149,10 @@ class UpdateTests(SynchronousTestCase):
     def test_deleted_market_is_silent(self) -> None:
         """After `delete_markets` not one delta of it comes."""
         self.client.update("add_markets", self.b)
-        self.client.news()
+        self.client.fresh()
         self.assertEqual(self.client.update("delete_markets", self.a)[0]["msg"]["market_tickers"], [self.b])
         self.exchange.emit(500)
-        self.assertEqual({one["msg"]["market_ticker"] for one in self.client.news()}, {self.b})
+        self.assertEqual({one["msg"]["market_ticker"] for one in self.client.fresh()}, {self.b})
 
     def test_the_other_markets_go_on_after_a_deletion(self) -> None:
         """Of three, one is deleted: deltas keep coming to both that are left, whichever it was."""
@@ -160,7 +160,7 @@ class UpdateTests(SynchronousTestCase):
             self.client.update("add_markets", self.a, self.b, self.c)
             self.client.update("delete_markets", gone)
             self.exchange.emit(200)
-            deltas = [one["msg"]["market_ticker"] for one in self.client.news()]
+            deltas = [one["msg"]["market_ticker"] for one in self.client.fresh()]
             self.assertEqual(set(deltas), {self.a, self.b, self.c} - {gone})
             self.assertGreater(min(map(deltas.count, set(deltas))), 40)
 
@@ -268,7 +268,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(self.client.update("add_markets", self.tickers[1])[0]["seq"], 3)
 
     def test_get_snapshot_off_the_books_is_13(self) -> None:
-        """On a sid that is no order book, with that sid and a number."""
+        """On a sid of another channel, with that sid and a seq."""
         self.client.ask("subscribe", channels=["trade"])
         (error,) = self.client.ask(
             "update_subscription", sids=[2], action="get_snapshot", market_tickers=[self.tickers[0]]
@@ -305,7 +305,7 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual(codes(client.books(self.tickers[0])), [])
 
     def test_private_channels_subscribe_and_stay_quiet(self) -> None:
-        """A client that also wants its fills is not turned away."""
+        """A client that also wants its fills is accepted."""
         self.assertEqual(kinds(self.client.ask("subscribe", channels=["fill", "user_orders"])), ["subscribed"] * 2)
 
     def test_trades_by_market_id(self) -> None:

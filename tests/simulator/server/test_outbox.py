@@ -41,7 +41,7 @@ class OutboxTests(SynchronousTestCase):
         outbox.flush()
         self.assertEqual(transport.value(), written)
 
-    def test_overflow_is_told_once_until_it_recovers(self) -> None:
+    def test_overflow_is_reported_once_until_it_recovers(self) -> None:
         """Passing the limit calls once; after draining it can happen again."""
         for _ in range(2):
             self.outbox.pauseProducing()

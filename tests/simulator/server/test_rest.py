@@ -82,7 +82,7 @@ class RestTests(RestCase):
 
     @coroutine
     async def test_scripted_failures(self) -> None:
-        """503 and 429 as often as told, then all is well."""
+        """503 and 429 as many times as scripted, then normal answers."""
         self.exchange.faults.rest_status(503)
         self.exchange.faults.rest_status(429)
         found = [await self.fetch(f"{BASE}/exchange/status") for _ in range(3)]

@@ -33,11 +33,11 @@ class Raw(Protocol):
         self.done: Deferred[bytes] = Deferred()
 
     def dataReceived(self, data: bytes) -> None:
-        """More of it."""
+        """Keep the bytes."""
         self.data += data
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """All of it."""
+        """Fire with all bytes."""
         self.done.callback(self.data)
 
 
@@ -91,7 +91,7 @@ class HandshakeTests(LoopbackCase):
 class HeartbeatTests(LoopbackCase):
     @coroutine
     async def test_ping_every_ten_seconds(self) -> None:
-        """With payload `heartbeat`; a client that answers stays for good."""
+        """With payload `heartbeat`. A client that answers stays connected."""
         client = await self.connect()
         for count in range(1, 6):
             self.clock.advance(10)
@@ -115,7 +115,7 @@ class HeartbeatTests(LoopbackCase):
 
     @coroutine
     async def test_half_open_socket_does_not_even_ping(self) -> None:
-        """It stays open, silent, for any time; the others go on."""
+        """It stays open and silent; the others go on."""
         dead, alive = await self.connect(), await self.connect()
         self.exchange.faults.half_open(session=1)
         for count in range(1, 5):
@@ -187,7 +187,7 @@ class DataTests(LoopbackCase):
         self.assertEqual(msgspec.json.decode(client.messages[0])["msg"]["code"], 1)
 
     @coroutine
-    async def test_stop_says_goodbye(self) -> None:
+    async def test_stop_sends_a_close_frame(self) -> None:
         """A client that is connected when the exchange stops gets close code 1001."""
         client = await self.connect()
         await self.service.stopService()
@@ -200,8 +200,8 @@ class SlowReaderTests(LoopbackCase):
     SETTINGS: ClassVar[dict[str, Any]] = {"buffer_bytes": 200_000}
 
     @coroutine
-    async def test_slow_reader_gets_25_and_is_not_fed_for_ever(self) -> None:
-        """A client that stops reading loses its books by error 25; what waits for it stays bounded."""
+    async def test_slow_reader_gets_25_and_its_buffer_is_bounded(self) -> None:
+        """A client that stops reading loses its books by error 25, and the bytes that wait for it stay bounded."""
         client = await self.connect()
         tickers = self.exchange.active_tickers()
         params = {"channels": ["orderbook_delta"], "market_tickers": tickers}
