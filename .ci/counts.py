@@ -1,6 +1,6 @@
-"""Say how many tests ran, from a log of tox: one line per environment, then the sum. Fails when no test ran.
+"""Say how many tests ran, from a log of tox: one line per environment, then the sum. It fails when no test ran.
 
-Usage: counts.py LOG. Understands the closing lines of trial's text reporter and of pytest.
+Usage: counts.py LOG. It reads the closing lines of trial's text reporter and of pytest.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Prepare a folder to run the tests in, from which the installed gatherer is imported and not the checkout's.
 
-Usage: stage.py CHECKOUT FOLDER. The folder gets links to all the tests may look at, but not to the packages.
+Usage: stage.py CHECKOUT FOLDER. The folder gets links to everything that the tests read, but not to the packages.
 """
 
 import sys
@@ -20,7 +20,7 @@ STAGED = (
 
 
 def stage(checkout: Path, folder: Path) -> None:
-    """Link what is staged, replacing the links of an earlier run."""
+    """Link what is staged. Replace the links of an earlier run."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in STAGED:
         link = folder / name
@@ -30,7 +30,7 @@ def stage(checkout: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Stage, then make sure of the very thing this is for."""
+    """Stage, then check that the installed package is imported."""
     checkout, folder = (Path(argument).resolve() for argument in sys.argv[1:])
     stage(checkout, folder)
     import gatherer

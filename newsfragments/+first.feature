@@ -1,1 +1,1 @@
-`twistd gatherer` captures every message of the exchange over 150 WebSocket connections into zstd-compressed JSON lines. All settings have defaults except the API key; a wrong one is refused in one line that names the file, the table and the key.
+`twistd gatherer` captures every message of the exchange over 150 WebSocket connections into zstd-compressed JSON lines. All settings have defaults except the API key. A wrong setting costs one line with the file, the table and the key.
