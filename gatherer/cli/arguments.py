@@ -10,6 +10,7 @@ from gatherer.errors import GathererError
 DONE, HOLES, BAD_INPUT = 0, 1, 2
 """Exit statuses: done or complete; done, and there are holes; bad input."""
 TIME_HELP = "ISO-8601 (UTC if it names no zone) or Unix seconds"
+MAX_SECONDS = 10**12
 _LATEST_NS = 253_402_300_799_000_000_000
 
 
@@ -53,9 +54,11 @@ def add_json(parser: ArgumentParser) -> None:
 def unix_ns(text: str) -> int:
     """A time of the command line in Unix ns: ISO-8601, UTC if it names no zone, or Unix seconds."""
     try:
-        at = int(Decimal(text) * 1_000_000_000)
-    except (InvalidOperation, ValueError, OverflowError):
+        seconds = Decimal(text)
+    except InvalidOperation:
         at = _iso_ns(text)
+    else:  # the size is checked first: 1e999999999 as an int takes all memory
+        at = int(seconds * 1_000_000_000) if seconds.is_finite() and -1 < seconds < MAX_SECONDS else -1
     if not 0 <= at <= _LATEST_NS:
         raise ArgumentTypeError(f"{text!r} is not a time between 1970 and 9999 (seconds, not milliseconds?)")
     return at

@@ -40,7 +40,7 @@ def as_markdown() -> str:
     return "\n".join([MARKDOWN_HEAD, *(_markdown_table(table, cls) for table, cls in tables().items())])
 
 
-def toml_value(value: Any) -> str:
+def toml_value(value: object) -> str:
     """A default as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"

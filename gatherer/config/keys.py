@@ -1,4 +1,8 @@
-"""How a key is declared: a dataclass field has its type and default, and a `Spec` in its metadata has the rest."""
+"""How a key is declared: a dataclass field has its type and default, and a `Spec` in its metadata has the rest.
+
+`number`, `text` and `switch` return Any, as `dataclasses.field` does for type checkers: a field of any type takes it.
+The dataclass of a table is Any as well, because there is no public type for "a dataclass".
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields

@@ -5,7 +5,7 @@ table, the key, and what was expected. Long values are never repeated in full, a
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -26,7 +26,7 @@ MAX_BYTES = 1_000_000
 class Given:
     """A value, and where it was set."""
 
-    value: Any
+    value: object
     where: str
 
 
@@ -58,7 +58,7 @@ def _load(path: str | None, environ: Mapping[str, str]) -> Settings:
     return replace(settings, pool=replace(pool, min_healthy=min(pool.min_healthy, pool.connections)))
 
 
-def _parse(path: str) -> dict[str, Any]:
+def _parse(path: str) -> dict[str, object]:
     """The TOML of a file. Raises `ConfigError` for anything else."""
     try:
         with open(path, "rb") as file:
@@ -80,7 +80,7 @@ def _parse(path: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not valid TOML: {cause}") from None
 
 
-def _from_file(document: Mapping[str, Any], path: str) -> dict[tuple[str, str], Given]:
+def _from_file(document: Mapping[str, object], path: str) -> dict[tuple[str, str], Given]:
     known = {(key.table, key.name) for key in every_key()}
     given: dict[tuple[str, str], Given] = {}
     for table, content in document.items():
@@ -107,7 +107,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, str], Given
     return given
 
 
-def _unknown_table(table: str, content: Any) -> str:
+def _unknown_table(table: str, content: object) -> str:
     if isinstance(content, dict):
         return f"there is no table [{one_line(table)}]{_closest(table, tables())}"
     return f"key {shown(table)} is outside of every table{_hint(table, '')}"
@@ -125,6 +125,6 @@ def _keys_named(name: str) -> Iterator[Key]:
     return (key for key in every_key() if key.name == name)
 
 
-def _closest(name: str, known: Mapping[str, Any]) -> str:
+def _closest(name: str, known: Collection[str]) -> str:
     close = get_close_matches(name, known, 1, 0.75)
     return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(known)}" if len(known) < 20 else ""

@@ -2,7 +2,6 @@
 
 import math
 import os
-from typing import Any
 
 from gatherer.config.endpoints import require_local, server_endpoint
 from gatherer.config.exchange_tables import MAX_CONNECTIONS
@@ -16,7 +15,7 @@ MAX_SHOWN = 60
 """Characters of a wrong value in an error text."""
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as an error text repeats it: short, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -28,7 +27,7 @@ def shown(value: Any) -> str:
     return one_line(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + '..."')
 
 
-def from_text(key: Key, text: str, where: str) -> Any:
+def from_text(key: Key, text: str, where: str) -> str | bool | int | float:
     """The value of an environment variable in the type of its key."""
     if key.kind is str:
         return text
@@ -43,7 +42,7 @@ def from_text(key: Key, text: str, where: str) -> Any:
         raise ConfigError(f"{where} {_wanted(key)}, not {shown(text)}") from None
 
 
-def checked(key: Key, value: Any, where: str) -> Any:
+def checked(key: Key, value: object, where: str) -> str | bool | int | float:
     """The checked value. Paths become absolute, from the working directory."""
     if key.kind is bool:
         if not isinstance(value, bool):
@@ -56,12 +55,12 @@ def checked(key: Key, value: Any, where: str) -> Any:
     return _number(key, value, where)
 
 
-def _number(key: Key, value: Any, where: str) -> int | float:
+def _number(key: Key, value: object, where: str) -> int | float:
     low, high = key.spec.low, key.spec.high
     assert low is not None and high is not None, "every number has bounds"
-    right = isinstance(value, int) or (key.kind is float and isinstance(value, float))
+    allowed = int if key.kind is int else int | float
     # NaN compares as false, and bool is an int to Python
-    if isinstance(value, bool) or not right or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
         raise ConfigError(f"{where} {_wanted(key)}, not {shown(value)}")
     return int(value) if key.kind is int else float(value)
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 from twisted.logger import (
@@ -98,7 +98,7 @@ def with_priority(formatter: Formatter) -> Formatter:
 
 def format_json(event: LogEvent) -> str:
     """One object: `time`, `level`, `component`, `event`, the named fields under `fields`, `traceback` for a failure."""
-    record: dict[str, Any] = {
+    record: dict[str, object] = {
         "time": _time(event),
         "level": _level(event),
         "component": event.get("log_namespace", "-"),
@@ -142,7 +142,7 @@ def _traceback(event: LogEvent) -> str:
     return _clean(failure.getTraceback()) if isinstance(failure, Failure) else ""
 
 
-def _fields(event: LogEvent) -> dict[str, Any]:
+def _fields(event: LogEvent) -> dict[str, object]:
     return {
         name: _HIDDEN if _SECRET.search(name) else _plain(value)
         for name, value in event.items()
@@ -150,7 +150,7 @@ def _fields(event: LogEvent) -> dict[str, Any]:
     }
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     """A value for JSON; other types become text. An event is not lost if `str` raises."""
     if value is None or isinstance(value, bool | int | float):
         return value if not isinstance(value, int) or -(2**63) <= value < 2**64 else str(value)

@@ -1,7 +1,6 @@
 """Limits repeated lines: writes the first few of a kind, counts the others, and reports the count in one line."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
@@ -33,9 +32,9 @@ class RepeatSuppressor:
     such an event.
     """
 
-    def __init__(self, observer: Any) -> None:
+    def __init__(self, observer: ILogObserver) -> None:
         self._observer = ILogObserver(observer)
-        self._windows: dict[tuple[Any, Any], _Window] = {}
+        self._windows: dict[tuple[object, object], _Window] = {}
         self._next_end = float("inf")
 
     def __call__(self, event: LogEvent) -> None:

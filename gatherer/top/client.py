@@ -1,4 +1,7 @@
-"""The HTTP client: reads the events of `/live`, in a thread that reconnects, and asks single questions."""
+"""The HTTP client: reads the events of `/live`, in a thread that reconnects, and asks single questions.
+
+`Any` here is decoded JSON; `DashboardState.take` and `KeyBindings.answered` check it.
+"""
 
 import http.client
 import threading

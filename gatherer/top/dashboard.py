@@ -85,7 +85,7 @@ class Dashboard:
         self._site = site
         self._screen = screen
         self._state = DashboardState()
-        # Any: decoded JSON, which `DashboardState` and `KeyBindings` check
+        # Any: decoded JSON, as in `client`
         self._received: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._keys = KeyBindings(self._state, self._ask, _is_plain())
         self._refreshed_at = 0.0

@@ -120,7 +120,7 @@ def _connection(answer: dict[str, Any]) -> Iterator[str]:
         yield from ("", f"{answer.get('markets_total')} markets:", *(f"  {ticker}" for ticker in markets))
 
 
-def _value(name: str, value: Any) -> str:
+def _value(name: str, value: object) -> str:
     if name in ("at", "last_message", "last_ping") and isinstance(value, int | float) and 0 <= value < LATEST:
         return f"{datetime.fromtimestamp(value, UTC):%H:%M:%S}"
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -25,7 +25,7 @@ class Screen:
     """Owns the terminal from `open` to `close`. `open` raises `curses.error` if curses cannot use the terminal."""
 
     def __init__(self) -> None:
-        self._window: Any = None
+        self._window: Any = None  # Any: curses.window is a type for checkers only
         self._styles: dict[str, int] = {"": 0, **ATTRIBUTES}
 
     def open(self) -> None:

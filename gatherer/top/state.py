@@ -1,7 +1,7 @@
 """The events of `/live` as values, and the state that they add up to. Pure.
 
 A gatherer of another version, or another server, may send anything. What does not fit raises `DashboardError` when it
-arrives, so that drawing never fails.
+arrives, so that drawing never fails. `Any` here is decoded JSON that is not checked yet.
 """
 
 from collections import deque

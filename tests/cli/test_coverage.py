@@ -1,9 +1,12 @@
 """`gatherer coverage`: its arguments, its answer and its exit status."""
 
+import contextlib
 import json
 from argparse import ArgumentTypeError
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.reading import segments_of
@@ -73,8 +76,23 @@ class ArgumentTests(SynchronousTestCase):
         for text in ("2026-11-23T20:00:00", "2026-11-23T21:00:00+01:00", "1795464000", "1795464000.0"):
             self.assertEqual(unix_ns(text), 1_795_464_000 * SECOND)
         self.assertEqual(unix_ns("1795464000.123456789"), 1_795_464_000_123_456_789)
-        for text in ("yesterday", "", "nan", "1795464000000", "-1"):
+        for text in (
+            "yesterday",
+            "",
+            "nan",
+            "1795464000000",
+            "-1",
+            "1e999999999",
+            "0001-01-01",
+            "9999-12-31T23:59:59-23:00",
+        ):
             self.assertRaises(ArgumentTypeError, unix_ns, text)
+
+    @given(st.text(max_size=40) | st.from_regex(r"[0-9]{1,5}-[0-9]{2}-[0-9]{2}T?[0-9:.+eE-]*", fullmatch=True))
+    def test_any_time(self, text: str) -> None:
+        """Any text is a time from 1970 on, or is refused."""
+        with contextlib.suppress(ArgumentTypeError):
+            self.assertGreaterEqual(unix_ns(text), 0)
 
     def test_tickers(self) -> None:
         """A ticker has no blanks, quotes or backslashes, and is ASCII."""

@@ -112,6 +112,12 @@ class ChoosingTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.strip()
 
+    def test_importing_installs_no_reactor(self) -> None:
+        """The package can be imported without a reactor being chosen."""
+        script = "import sys, gatherer.daemon; print('twisted.internet.reactor' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "False\n"), done.stderr)
+
     def test_it_is_there_before_anything_takes_the_default(self) -> None:
         """It is installed before autobahn is imported, which installs the default reactor."""
         self.assertEqual(self.reactor_of(), "LeanEpollReactor")
