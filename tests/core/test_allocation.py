@@ -28,12 +28,12 @@ class LeastLoadedTests(SynchronousTestCase):
         verifyObject(IAllocator, LeastLoaded([7, 8], 10))
 
     def test_markets_go_round(self) -> None:
-        """Ties go to the lowest id, so the first markets go round once."""
+        """Ties go to the lowest id, so the first markets get one connection each."""
         allocator = LeastLoaded([9, 7, 8], 10)
         self.assertEqual([allocator.assign(f"M{n}") for n in range(6)], [7, 8, 9, 7, 8, 9])
 
     def test_a_market_keeps_its_place(self) -> None:
-        """Assigned twice, it stays where it is and counts once."""
+        """A market that is assigned twice stays on its connection and counts once."""
         allocator = LeastLoaded([7, 8], 10)
         self.assertEqual([allocator.assign("A"), allocator.assign("A")], [7, 7])
         self.assertEqual(allocator.load(7), 1)
@@ -47,7 +47,7 @@ class LeastLoadedTests(SynchronousTestCase):
         self.assertEqual(allocator.assign("E"), 8)
 
     def test_full_is_said_and_heals(self) -> None:
-        """No room is an error; a release makes room again."""
+        """Without room there is an error; a release makes room again."""
         allocator = LeastLoaded([7], 1)
         allocator.assign("A")
         self.assertRaises(NoCapacity, allocator.assign, "B")
@@ -55,7 +55,7 @@ class LeastLoadedTests(SynchronousTestCase):
         self.assertEqual(allocator.assign("B"), 7)
 
     def test_a_connection_that_is_away_gets_nothing_new(self) -> None:
-        """What it has stays; new markets go elsewhere until it is back."""
+        """Its markets stay; new markets go to others until it is available again."""
         allocator = LeastLoaded([7, 8], 10)
         allocator.assign("A")
         allocator.set_available(7, False)

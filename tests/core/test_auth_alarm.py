@@ -6,17 +6,17 @@ from gatherer.core.auth_alarm import AuthAlarm, likely_cause
 
 
 class RefusalsTests(SynchronousTestCase):
-    """One alarm, with the likely cause."""
+    """There is one alarm, with the likely cause."""
 
     def test_one_refusal_is_no_alarm(self) -> None:
-        """Two neither; the third in a row is, once; 429 and 503 do not count."""
+        """The third refusal in a row starts an alarm, and no other does; 429 and 503 do not count."""
         refusals = AuthAlarm()
         told = [refusals.refused(status, "", None) for status in (401, 503, 429, 401, 403, 401, 401)]
         self.assertEqual([text is not None for text in told], [False, False, False, False, True, False, False])
         self.assertEqual(refusals.alarm, told[4])
 
     def test_an_upgrade_that_succeeds_ends_it(self) -> None:
-        """And the count starts anew."""
+        """A success ends the alarm, and the count starts again."""
         refusals = AuthAlarm()
         for _ in range(3):
             refusals.refused(401, "", None)
@@ -24,7 +24,7 @@ class RefusalsTests(SynchronousTestCase):
         self.assertIsNone(refusals.refused(401, "", None))
 
     def test_the_likely_cause_is_named(self) -> None:
-        """Clock, key id, private key, address: from the body, the skew and the status."""
+        """The body, the skew and the status show it: clock, key id, private key or address."""
         for status, body, skew, words in (
             (401, "", 34.0, "clock is off by +34 s"),
             (401, '{"code":"header_timestamp_expired"}', None, "clock is off"),

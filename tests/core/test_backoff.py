@@ -10,7 +10,7 @@ from gatherer.core.backoff import Backoff
 
 
 class BackoffTests(SynchronousTestCase):
-    """What `Backoff.next` may give."""
+    """The results of `Backoff.next`."""
 
     def test_doubles_up_to_the_maximum(self) -> None:
         """Without jitter the waits are 1, 2, 4, ... and then stay at the maximum."""
@@ -37,7 +37,7 @@ class BackoffTests(SynchronousTestCase):
         self.assertEqual([backoff.next() for _ in range(5000)][-1], 300.0)
 
     def test_nonsense_settings_are_refused(self) -> None:
-        """A zero wait, a maximum below the initial wait, a shrinking factor or a jitter of 1 never get in."""
+        """A zero wait, a maximum below the initial wait, a factor below 1 or a jitter of 1 is refused."""
         for bad in [(0.0, 1.0, 2.0, 0.0), (2, 1, 2, 0), (1, 2, 0.5, 0), (1, 2, 2, 1.0), (1, 2, 2, -0.1)]:
             with self.assertRaises(ValueError):
                 Backoff(*bad, random.random)
@@ -53,7 +53,7 @@ class BackoffTests(SynchronousTestCase):
         st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30),
     )
     def test_bounds(self, initial: float, more: float, factor: float, jitter: float, draws: list[float]) -> None:
-        """Every wait is positive, at most the maximum, and within ±jitter of the un-jittered one."""
+        """Every wait is positive, at most the maximum, and within ±jitter of the wait without jitter."""
         source = iter(draws)
         shaken = Backoff(initial, initial + more, factor, jitter, lambda: next(source))
         plain = Backoff(initial, initial + more, factor, 0.0, lambda: 0.5)

@@ -14,7 +14,7 @@ class HistogramTests(SynchronousTestCase):
 
     @given(st.lists(finite, min_size=1, unique=True).map(sorted), st.lists(finite))
     def test_buckets_are_what_prometheus_means(self, bounds: list[float], values: list[float]) -> None:
-        """A bucket holds all observations that are not above its bound; the last holds all."""
+        """A bucket counts all observations up to its bound; the last counts all."""
         histogram = Histogram(bounds)
         for value in values:
             histogram.observe(value)
@@ -24,11 +24,11 @@ class HistogramTests(SynchronousTestCase):
 
 
 class BatchTests(SynchronousTestCase):
-    """Meters.batches."""
+    """`Measurements.batches`."""
 
     @given(st.lists(st.integers(1, 2**40)))
     def test_one_addition_a_read_is_a_histogram(self, sizes: list[int]) -> None:
-        """Counted by binary digits, each bound has the reads with no more messages than it."""
+        """Each bound counts the reads with at most that many messages."""
         meters = Measurements()
         for size in sizes:
             meters.batches[size.bit_length()] += 1

@@ -1,4 +1,4 @@
-"""The table in many dicts is one mapping to whoever uses it."""
+"""A table in many dicts behaves like one mapping."""
 
 import sys
 
@@ -17,7 +17,7 @@ class ShardsTests(SynchronousTestCase):
 
     @given(STEPS)
     def test_behaves_like_a_dict(self, steps: list[tuple[str, str, int]]) -> None:
-        """After any steps it holds what a dict would hold, and gives what a dict would give."""
+        """After any steps it has the content of a dict, and its methods return what those of a dict return."""
         shards: ShardedDict[int] = ShardedDict()
         plain: dict[str, int] = {}
         for step, key, value in steps:
@@ -35,7 +35,7 @@ class ShardsTests(SynchronousTestCase):
         self.assertEqual((dict(shards), len(shards)), (plain, len(plain)))
 
     def test_may_change_while_it_is_read(self) -> None:
-        """Taking keys out and putting others in during an iteration breaks nothing."""
+        """Keys may be removed and added during an iteration."""
         shards: ShardedDict[int] = ShardedDict()
         for number in range(5000):
             shards[f"KX-{number}"] = number
@@ -47,11 +47,11 @@ class ShardsTests(SynchronousTestCase):
         self.assertEqual(len([key for key in shards if not key.endswith("again")]), 0)
 
     def test_evenly_spread(self) -> None:
-        """No dict has much more than its share: a single one that is large would stand still to grow."""
+        """All dicts have about the same size: a single large one would block the reactor while it grows."""
         shards: ShardedDict[int] = ShardedDict()
         for number in range(100_000):
             shards[f"KXHIGHNY-27FEB01-T{number}"] = number
         sizes = [len(part) for part in shards._dicts]
         self.assertLess(max(sizes), 1.5 * 100_000 / len(sizes))
-        # Were a dict's own places taken from the bits that chose the dict, they would be full of collisions.
+        # If `hash` also chose the dict, its keys would share bits and collide in the dict.
         self.assertLess(max(map(sys.getsizeof, shards._dicts)), 60_000)

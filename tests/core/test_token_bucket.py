@@ -1,4 +1,4 @@
-"""The token bucket never lets more through than the exchange allows."""
+"""The token bucket never admits more requests than the exchange allows."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ class TokenBucketTests(SynchronousTestCase):
     """Waits handed out by `TokenBucket.reserve`."""
 
     def test_burst_then_rate(self) -> None:
-        """A full bucket lets its burst through at once and then one request per refill."""
+        """A full bucket admits its burst at once and then one request for each refill."""
         bucket = TokenBucket(200, 600, 0.0)
         waits = [bucket.reserve(10, 0.0) for _ in range(63)]
         self.assertEqual(waits[:60], [0.0] * 60)
@@ -19,12 +19,12 @@ class TokenBucketTests(SynchronousTestCase):
             self.assertAlmostEqual(wait, expected)
 
     def test_idle_time_saves_no_more_than_the_capacity(self) -> None:
-        """A day of silence buys one burst, not a day of requests."""
+        """A day without requests saves up one burst, not a day of requests."""
         bucket = TokenBucket(10, 20, 0.0)
         self.assertEqual([bucket.reserve(10, 86400.0) for _ in range(3)], [0.0, 0.0, 1.0])
 
     def test_drained(self) -> None:
-        """After `drain` the next request waits for its own cost; a queue is not shortened by it."""
+        """After `drain` the next request waits for its own cost; a queue does not get shorter."""
         bucket = TokenBucket(10, 100, 0.0)
         bucket.drain(0.0)
         self.assertEqual(bucket.reserve(10, 0.0), 1.0)
@@ -32,21 +32,21 @@ class TokenBucketTests(SynchronousTestCase):
         self.assertEqual(bucket.reserve(10, 0.0), 2.0)
 
     def test_clock_going_back(self) -> None:
-        """A clock set back an hour neither frees tokens nor blocks for an hour."""
+        """When the clock is set back an hour, no tokens appear and nothing blocks for an hour."""
         bucket = TokenBucket(10, 10, 3600.0)
         bucket.reserve(10, 3600.0)
         self.assertEqual(bucket.reserve(10, 0.0), 1.0)
         self.assertEqual(bucket.reserve(10, 1.0), 1.0)
 
     def test_nonsense_is_refused(self) -> None:
-        """A bucket that never refills or holds nothing cannot be made."""
+        """A bucket without a refill or without capacity is refused."""
         for rate, capacity in ((0, 1), (1, 0), (-1, 1)):
             with self.assertRaises(ValueError):
                 TokenBucket(rate, capacity, 0.0)
 
     @given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 50)), min_size=1, max_size=60))
     def test_never_above_the_limit(self, steps: list[tuple[float, int]]) -> None:
-        """In no window do those who waited as told spend more than the burst plus the refill."""
+        """Callers that wait as long as they should spend at most the burst plus the refill, in any window."""
         bucket, now, spent = TokenBucket(20, 60, 0.0), 0.0, []
         for pause, cost in steps:
             now += pause

@@ -7,7 +7,7 @@ from gatherer.errors import ConfigError
 
 
 class CheckUrlTests(SynchronousTestCase):
-    """What `check_url` takes and refuses."""
+    """What `check_url` accepts and refuses."""
 
     def test_encrypted_anywhere_plain_only_here(self) -> None:
         """https and wss go anywhere; http and ws only to loopback names and addresses."""
@@ -23,7 +23,7 @@ class CheckUrlTests(SynchronousTestCase):
             self.assertIn("websocket_url", str(caught.exception))
 
     def test_malformed(self) -> None:
-        """What is no base URL is refused with a cause and never with a traceback of another kind."""
+        """A text that is not a base URL is refused with a cause, and never with another error."""
         for url in (
             "",
             "kalshi.com",
@@ -46,7 +46,7 @@ class CheckUrlTests(SynchronousTestCase):
                 check_url(url, REST_SCHEMES)
 
     def test_loopback(self) -> None:
-        """Only names and addresses that cannot leave this machine count as loopback."""
+        """Only names and addresses of this machine count as loopback."""
         for host in ("localhost", "a.localhost", "127.0.0.1", "::1"):
             self.assertTrue(is_loopback(host))
         for host in ("", "localhost.com", "128.0.0.1", "::2", "127.1.example"):

@@ -26,7 +26,7 @@ def make_row(ticker: str, status: str = "active", opens: float = -DAY, closes: f
 
 
 class TableRig:
-    """A table, a clock that only the test moves, and a listener that checks what it is told."""
+    """A table, a clock that only the test moves, and a listener that checks the changes."""
 
     def __init__(self, case: SynchronousTestCase) -> None:
         self.case = case
@@ -36,7 +36,7 @@ class TableRig:
         self.log: list[str] = []
 
     def apply(self, changes: list[MarketChange]) -> None:
-        """Do as a listener does; refuse what no listener should be told."""
+        """Apply changes as a listener does; refuse wrong ones."""
         for change in changes:
             self.log.append(f"{change.change.value} {change.ticker}")
             self.case.assertEqual(change.ticker in self.carried, change.change is not Change.ADD, change)
@@ -52,27 +52,27 @@ class TableRig:
         self.apply(self.table.lifecycle(LifecycleEvent(ticker, kind, open_ts, close_ts), self.now))
 
     def walk(self, *rows: MarketRow) -> None:
-        """A complete walk that takes no time."""
+        """A complete walk within one moment."""
         self.table.walk_started(self.now)
         self.apply(self.table.rows(rows, self.now))
         for _ in self.table.walk_finished(self.now):
             self.case.assertEqual(self.carried, self.table.active())
 
     def at(self, seconds: float) -> None:
-        """Let time pass until START + seconds, acting at each due time."""
+        """Let time pass until START + seconds and act at each due time."""
         while (due := self.table.next_due()) is not None and due <= START + seconds:
             self.now = max(self.now, due)
             self.apply(self.table.tick(self.now))
         self.now = START + seconds
 
     def answer(self, **rows: MarketRow | None) -> None:
-        """Answer the queued look-ups, which must be exactly these."""
+        """Check that exactly these look-ups are queued, and answer them."""
         self.case.assertEqual(sorted(self.table.take_lookups(1000)), sorted(rows))
         for ticker, row in rows.items():
             self.apply(self.table.looked_up(ticker, row, self.now, self.now))
 
     def expect(self, *expected: str) -> None:
-        """The changes since the last look were exactly these."""
+        """Check that exactly these changes came since the last check."""
         log, self.log = self.log, []
         self.case.assertEqual(log, list(expected))
 
@@ -87,7 +87,7 @@ class WalkTests(SynchronousTestCase):
         self.rig.expect("add A")
 
     def test_only_open_markets_are_carried(self) -> None:
-        """Of all statuses a row can have only `active` is carried at once, and it is told once."""
+        """Of all statuses of a row only `active` is carried at once, and it makes one change."""
         statuses = ("initialized", "inactive", "closed", "determined", "disputed", "amended", "finalized", "active")
         rows = [make_row(status, status, opens=10.0 if status == "initialized" else -10.0) for status in statuses]
         self.rig.walk(make_row("A"), *rows, *rows)
@@ -99,7 +99,7 @@ class WalkTests(SynchronousTestCase):
         self.rig.expect("remove A")
 
     def test_unknown_status_changes_nothing_and_is_counted(self) -> None:
-        """A status nobody has heard of neither adds nor removes."""
+        """An unknown status adds nothing and removes nothing."""
         self.rig.walk(make_row("A", "frozen"), make_row("B", "frozen"))
         self.rig.expect()
         self.assertEqual(self.rig.table.unknown_statuses, {"frozen": 2})
@@ -112,7 +112,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(sum(self.rig.table.unknown_statuses.values()), 1000)
 
     def test_vanished_market_is_confirmed_first(self) -> None:
-        """A carried market missing from a walk is looked up, and removed when REST says closed or unknown."""
+        """A carried market that a walk lacks is looked up, and removed when REST answers closed or unknown."""
         for answer in (make_row("A", "finalized"), None):
             rig = TableRig(self)
             rig.walk(make_row("A"))
@@ -122,14 +122,14 @@ class WalkTests(SynchronousTestCase):
             rig.expect("remove A")
 
     def test_vanished_but_alive(self) -> None:
-        """A market missing from a walk that the look-up finds active or inactive stays."""
+        """A market that is missing from a walk stays if its look-up finds it active or inactive."""
         for status in ("active", "inactive"):
             self.rig.walk()
             self.rig.answer(A=make_row("A", status))
         self.rig.expect()
 
     def test_partial_walk_makes_nothing_vanish(self) -> None:
-        """A walk that is never finished asks about nobody, though its rows count."""
+        """A walk without an end looks up no market, but its rows count."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.apply(self.rig.table.rows([make_row("B")], self.rig.now))
         self.rig.expect("add B")
@@ -144,7 +144,7 @@ class WalkTests(SynchronousTestCase):
         self.rig.expect()
 
     def test_lookups_are_handed_out_once_and_can_come_back(self) -> None:
-        """A look-up that failed is queued again; nobody is asked about twice at a time."""
+        """A failed look-up is queued again; no market has two look-ups at a time."""
         self.rig.walk(make_row("A"), make_row("B"))
         self.rig.walk()
         first, second = self.rig.table.take_lookups(1), self.rig.table.take_lookups(9)
@@ -153,7 +153,7 @@ class WalkTests(SynchronousTestCase):
         self.assertEqual(self.rig.table.take_lookups(9), second)
 
     def test_postponed_opening(self) -> None:
-        """A market carried since its open time is dropped when REST moves the opening, and added then."""
+        """When REST moves the opening of a carried market, it is removed and added again at the new time."""
         self.rig.walk(make_row("A"), make_row("B", "initialized", opens=10.0))
         self.rig.at(20)
         self.rig.expect("add B")
@@ -163,7 +163,7 @@ class WalkTests(SynchronousTestCase):
         self.rig.expect("add B")
 
     def test_pause_that_ended_unnoticed(self) -> None:
-        """When a walk shows a paused market active again, its book is asked for: the pause emptied it."""
+        """When a walk finds a paused market active again, its book is refreshed: the pause emptied it."""
         self.rig.event("deactivated")
         self.rig.at(60)
         self.rig.walk(make_row("A"))
@@ -180,7 +180,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("add A")
 
     def test_created_waits_for_its_open_time(self) -> None:
-        """A created market is remembered, and added at its open time, not before."""
+        """A created market is added at its open time, not before."""
         self.rig.event("created", "B", opens=600, closes=1200)
         self.rig.at(599)
         self.rig.expect()
@@ -193,7 +193,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("add B")
 
     def test_created_without_times(self) -> None:
-        """A created event without times waits for REST, whose row fills in what is missing, however old."""
+        """After a created event without times, a row of REST of any age fills them in."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.event("created", "B")
         self.rig.expect()
@@ -202,19 +202,19 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("add B")
 
     def test_activated_adds_what_is_not_held(self) -> None:
-        """An unknown or unopened market that is activated is added."""
+        """An unknown or unopened market is added when it is activated."""
         self.rig.event("created", "B", opens=600, closes=1200)
         self.rig.event("activated", "B")
         self.rig.event("activated", "C")
         self.rig.expect("add B", "add C")
 
     def test_activated_refreshes_what_is_held(self) -> None:
-        """A carried market that is activated had its book emptied."""
+        """A carried market is refreshed when it is activated: its book was emptied."""
         self.rig.event("activated")
         self.rig.expect("refresh A")
 
     def test_activated_by_the_pair_refreshes_once(self) -> None:
-        """The second copy within seconds changes nothing; the same event a minute later is a new one."""
+        """A second copy within seconds changes nothing; the same event a minute later is a new event."""
         self.rig.event("activated")
         self.rig.event("activated")
         self.rig.expect("refresh A")
@@ -223,27 +223,27 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("refresh A")
 
     def test_activated_after_opening_by_time(self) -> None:
-        """A market added at its open time and activated afterwards is refreshed."""
+        """A market that was added at its open time is refreshed when it is activated afterwards."""
         self.rig.event("created", "B", opens=10, closes=1200)
         self.rig.at(20)
         self.rig.event("activated", "B")
         self.rig.expect("add B", "refresh B")
 
     def test_deactivated_is_a_pause(self) -> None:
-        """A deactivated market stays; when it is activated again it is refreshed, once for the pair."""
+        """A deactivated market stays. When it is activated again, it is refreshed once for the pair of connections."""
         for kind in ("deactivated", "deactivated", "activated", "activated"):
             self.rig.event(kind)
         self.rig.expect("refresh A")
 
     def test_deactivated_market_that_is_not_held(self) -> None:
-        """A pause is no reason to start carrying a market."""
+        """A pause does not add a market."""
         self.rig.event("deactivated", "B")
         self.rig.expect()
         self.rig.event("activated", "B")
         self.rig.expect("add B")
 
     def test_end(self) -> None:
-        """Determined removes, settled does without it, and copies do nothing."""
+        """`determined` removes, `settled` removes too without it, and copies do nothing."""
         self.rig.walk(make_row("A"), make_row("B"))
         for kind in ("determined", "determined", "settled", "settled"):
             self.rig.event(kind)
@@ -252,7 +252,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("add B", "remove A", "remove B")
 
     def test_events_that_change_no_market(self) -> None:
-        """Metadata, tick sizes and kinds nobody has heard of leave everything as it was."""
+        """Metadata, tick sizes and unknown kinds change nothing."""
         before = self.rig.table.describe("A")
         for kind in ("metadata_updated", "price_level_structure_updated", "something_new"):
             self.rig.event(kind, closes=5.0)
@@ -260,7 +260,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual((self.rig.table.describe("A"), self.rig.table.describe("B")), (before, None))
 
     def test_event_wins_over_a_row_read_before(self) -> None:
-        """A row of a walk that began before the event does not undo it, nor does one from REST's cache."""
+        """A row of a walk that began before the event does not undo it. A row from REST's cache does not either."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.at(30)
         self.rig.event("determined")
@@ -270,21 +270,21 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("remove A")
 
     def test_later_row_wins_over_the_event(self) -> None:
-        """A walk that began long enough after an event is believed again."""
+        """A walk that began long enough after an event wins over it."""
         self.rig.event("determined")
         self.rig.at(16)
         self.rig.walk(make_row("A"))
         self.rig.expect("remove A", "add A")
 
     def test_event_during_a_walk_is_no_vanishing(self) -> None:
-        """A market activated while a walk is under way is not looked up for missing in it."""
+        """A market that is activated during a walk is not looked up because it is missing in the walk."""
         self.rig.table.walk_started(self.rig.now)
         self.rig.event("activated", "B")
         list(self.rig.table.walk_finished(self.rig.now))
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
 
     def test_look_up_older_than_the_event(self) -> None:
-        """The answer to a question asked before an event came does not undo the event."""
+        """An answer to a look-up from before an event does not undo the event."""
         self.rig.walk()
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
         asked_at = self.rig.now
@@ -294,7 +294,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("refresh A")
 
     def test_late_copy_does_not_revive(self) -> None:
-        """The slower connection's copies of old events do not bring back a market that is over."""
+        """Late copies of old events do not revive a market that is over."""
         self.rig.event("determined")
         for kind in ("created", "deactivated", "activated", "close_date_updated"):
             self.rig.event(kind, opens=-100, closes=500)
@@ -304,7 +304,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect()
 
     def test_real_revival_is_confirmed(self) -> None:
-        """A market that is over and activated comes back as soon as REST confirms it."""
+        """A market that is over and is activated comes back when REST confirms it."""
         self.rig.event("determined")
         self.rig.event("activated")
         self.rig.at(15)
@@ -312,7 +312,7 @@ class EventTests(SynchronousTestCase):
         self.rig.expect("remove A", "add A")
 
     def test_clock_set_back(self) -> None:
-        """Events dated before our clock was set back an hour do not outvote REST for an hour."""
+        """When our clock is set back an hour, earlier events do not win over REST for an hour."""
         self.rig.event("activated")
         self.rig.now -= 3600
         self.rig.walk(make_row("A", "closed"))
@@ -320,7 +320,7 @@ class EventTests(SynchronousTestCase):
 
 
 class CloseTests(SynchronousTestCase):
-    """Closing has no event."""
+    """No event reports that a market closes."""
 
     def setUp(self) -> None:
         """Market A is carried and closes after 100 s."""
@@ -329,7 +329,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.expect("add A")
 
     def test_confirmed_after_the_grace_time(self) -> None:
-        """Two minutes after the close time REST is asked; only its answer removes the market."""
+        """Two minutes after the close time the market is looked up; only the answer removes it."""
         self.rig.at(219)
         self.assertEqual(self.rig.table.take_lookups(10), [])
         self.rig.at(220)
@@ -338,7 +338,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.expect("remove A")
 
     def test_not_confirmed_is_asked_again(self) -> None:
-        """While REST says active, inactive or nothing at all, it is asked again every grace time."""
+        """While REST answers active or inactive, or does not answer, the look-up is repeated after each grace time."""
         for seconds, status in ((220, "active"), (340, "inactive")):
             self.rig.at(seconds)
             self.rig.answer(A=make_row("A", status, closes=100.0))
@@ -349,7 +349,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.expect("remove A")
 
     def test_close_moved_later(self) -> None:
-        """A later close time moves the look-up."""
+        """A later close time delays the look-up."""
         self.rig.event("close_date_updated", closes=1000)
         self.rig.at(1119)
         self.assertEqual(self.rig.table.take_lookups(10), [])
@@ -357,14 +357,14 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
 
     def test_close_moved_earlier(self) -> None:
-        """An earlier close time does too: early determination starts with it."""
+        """An earlier close time brings the look-up forward: early determination starts with it."""
         self.rig.event("close_date_updated", closes=10)
         self.rig.at(130)
         self.rig.answer(A=make_row("A", "closed", closes=10.0))
         self.rig.expect("remove A")
 
     def test_reopened(self) -> None:
-        """A closed market whose close time is moved into the future is added again."""
+        """A closed market is added again when its close time moves into the future."""
         self.rig.at(220)
         self.rig.answer(A=make_row("A", "closed", closes=100.0))
         self.rig.event("close_date_updated", closes=1000)
@@ -374,14 +374,14 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
 
     def test_close_moved_within_the_past(self) -> None:
-        """A closed market whose close time stays in the past is not added."""
+        """A closed market is not added when its new close time is in the past."""
         self.rig.at(220)
         self.rig.answer(A=make_row("A", "closed", closes=100.0))
         self.rig.event("close_date_updated", closes=50)
         self.rig.expect("remove A")
 
     def test_reopened_market_nobody_remembers(self) -> None:
-        """A new close time for an unknown market has REST asked, and its answer decides."""
+        """After a new close time an unknown market is looked up, and the answer decides."""
         self.rig.event("close_date_updated", "B", closes=1000)
         self.rig.event("close_date_updated", "C", closes=-1000)
         self.rig.at(15)
@@ -389,7 +389,7 @@ class CloseTests(SynchronousTestCase):
         self.rig.expect("add B")
 
     def test_forgotten_in_the_end(self) -> None:
-        """An hour after a market is over it is not remembered: 74,000 settle a day."""
+        """An hour after its end a market is forgotten: 74,000 settle each day."""
         self.rig.event("settled")
         self.rig.at(3599)
         self.assertEqual(len(self.rig.table), 1)
@@ -397,7 +397,7 @@ class CloseTests(SynchronousTestCase):
         self.assertEqual((len(self.rig.table), self.rig.table.next_due()), (0, None))
 
     def test_tick_is_bounded(self) -> None:
-        """A crowd that opens in the same second is handed out in bounded pieces, none lost."""
+        """Many markets that open in the same second come in pieces of limited size, and none is lost."""
         self.rig.walk(make_row("A"), *(make_row(f"B{n}", "initialized", opens=10.0) for n in range(2500)))
         self.rig.now = START + 10
         sizes = []
@@ -409,10 +409,10 @@ class CloseTests(SynchronousTestCase):
 
 
 class ActiveTests(SynchronousTestCase):
-    """The view of what is carried is a set to whoever looks."""
+    """The view of the carried markets behaves like a set."""
 
     def test_set_operations(self) -> None:
-        """It is live, it compares as a set, and what is computed from it is a set of its own."""
+        """It follows changes, it compares like a set, and `&` and `-` make new sets."""
         table = MarketTable()
         active = table.active()
         table.rows([make_row("A"), make_row("B"), make_row("C", "finalized")], START)
@@ -426,10 +426,10 @@ class ActiveTests(SynchronousTestCase):
 
 
 class SizeTests(SynchronousTestCase):
-    """A million markets have to fit."""
+    """A million markets must fit into memory."""
 
     def test_slim(self) -> None:
-        """A market costs at most 190 bytes besides its ticker, and the garbage collector does not know it."""
+        """A market costs at most 190 bytes besides its ticker, and the garbage collector does not track it."""
         count = 20_000
         rows = [make_row(f"B{n}", closes=DAY + n % 97) for n in range(count)]
         table = MarketTable()
@@ -458,12 +458,12 @@ class SizeTests(SynchronousTestCase):
 
 
 class ModelTests(SynchronousTestCase):
-    """Whatever happens, and however late, doubled or lost the news of it: the table ends up with the truth."""
+    """Events come late, twice or never: in the end the table has the truth."""
 
     @settings(max_examples=300, deadline=None)
     @given(market_steps(), st.integers(0, 2**32))
     def test_ends_in_the_truth(self, steps: list[tuple[str, str, float]], seed: int) -> None:
-        """After events stop and walks succeed, exactly the open markets are carried (a paused one may be)."""
+        """After events stop and walks succeed, exactly the open markets are carried. A paused one may be."""
         rig = TableRig(self)
         model = ExchangeModel(START, random.Random(seed))
         for verb, ticker, number in steps:

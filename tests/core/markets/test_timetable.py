@@ -1,4 +1,4 @@
-"""Due times: none early, none lost, moved ones out of the way."""
+"""Due times: none is early, none is lost, and moved ones can be skipped."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +8,10 @@ from gatherer.core.markets.timetable import Moment, Timetable
 
 
 class TimetableTests(SynchronousTestCase):
-    """The contract of `Timetable`."""
+    """The behaviour of `Timetable`."""
 
     def test_same_second_is_noted_once(self) -> None:
-        """Scheduling a thousand times for the same second notes the market once."""
+        """A market that is scheduled a thousand times for the same second is noted once."""
         timetable, moment = Timetable(), None
         for _ in range(1000):
             moment = timetable.schedule("A", 99.5, moment)
@@ -24,7 +24,7 @@ class TimetableTests(SynchronousTestCase):
         self.assertEqual((timetable.take(99.9, 10), timetable.next_due()), ([], 100.0))
 
     def test_limit_leaves_the_rest_due(self) -> None:
-        """What does not fit into one call is still due, and nothing is taken twice."""
+        """Tickers above the limit of one call stay due, and none is taken twice."""
         timetable = Timetable()
         for number in range(25):
             timetable.schedule(str(number), float(number % 3), None)
@@ -37,7 +37,7 @@ class TimetableTests(SynchronousTestCase):
 
     @given(st.lists(st.tuples(st.sampled_from("ABCD"), st.floats(0, 50)), max_size=40), st.floats(0, 60))
     def test_last_schedule_counts(self, moves: list[tuple[str, float]], now: float) -> None:
-        """Whoever keeps the newest `Moment` sees each ticker once, and only if its last due time has come."""
+        """With the newest `Moment` each ticker is seen once, and only when its last due time has come."""
         timetable = Timetable()
         due: dict[str, float] = {}
         moments: dict[str, Moment] = {}

@@ -13,7 +13,7 @@ LISTED = {"initialized", "active"}
 
 @dataclass(slots=True)
 class TrueMarket:
-    """One market as it really is."""
+    """One market with its true state."""
 
     status: str
     open_ts: float
@@ -22,7 +22,7 @@ class TrueMarket:
 
 @dataclass(slots=True)
 class ExchangeModel:
-    """The truth moves by `do`; what the table hears of it may be late, doubled, or lost on one or both connections."""
+    """`do` changes the truth. Its events may be late, come twice, or be lost on one or both connections."""
 
     now: float
     random: random.Random
@@ -36,7 +36,7 @@ class ExchangeModel:
         return {ticker for ticker, market in self.markets.items() if market.status in statuses}
 
     def do(self, verb: str, ticker: str, number: float, rig: Any) -> None:
-        """One step: time, a market's fate, or news on its way to the table."""
+        """One step: time passes, a market changes, or an event reaches the table."""
         getattr(self, f"do_{verb}")(ticker, number, rig)
 
     def do_wait(self, ticker: str, seconds: float, rig: Any) -> None:
@@ -109,7 +109,7 @@ class ExchangeModel:
         self.walking = None
 
     def do_ask(self, ticker: str, seconds: float, rig: Any) -> None:
-        """A look-up is sent: the exchange answers with what is true now, the table hears of it later."""
+        """A look-up is sent: the exchange answers with the present truth, and the answer arrives later."""
         for asked in rig.table.take_lookups(2):
             self.asked.append((asked, self._row(asked), self.now))
 
@@ -122,7 +122,7 @@ class ExchangeModel:
         self.asked = []
 
     def come_to_rest(self, rig: Any) -> None:
-        """Nothing happens any more, all news arrives, and walks and look-ups succeed."""
+        """No market changes any more, all events arrive, and walks and look-ups succeed."""
         while any(self.feeds):
             self.do_deliver("", 0, rig)
         self.walking = None

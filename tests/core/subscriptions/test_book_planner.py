@@ -20,16 +20,16 @@ from gatherer.core.subscriptions.commands import Action, Command
 TICKERS = [f"M{n}" for n in range(6)]
 some_tickers = st.lists(st.sampled_from(TICKERS), min_size=1, max_size=4, unique=True)
 BAD = frozenset({"M5"})
-"""Markets the modelled exchange refuses even alone."""
+"""Markets that the modelled exchange rejects even alone."""
 
 
 def make_plan(wanted: set[str], batch_size: int = 4) -> BookPlanner:
-    """A plan with small numbers and no jitter."""
+    """A planner with small numbers and no jitter."""
     return BookPlanner(wanted, batch_size, 30.0, Backoff(1.0, 8.0, 2.0, 0.0, lambda: 0.5))
 
 
 class PlanMachine(RuleBasedStateMachine):
-    """The exchange is a set and a sid; every command meets a fate of its own."""
+    """The exchange is a set and a sid. Every command has its own outcome."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class PlanMachine(RuleBasedStateMachine):
 
     @initialize()
     def already_running(self) -> None:
-        """Most trouble needs markets that are held."""
+        """Most faults need markets that are held."""
         self.want(TICKERS[:3])
         self.turn("early")
 
-    # -- the world -----------------------------------------------------------------------------
+    # -- the exchange -------------------------------------------------------------------------
 
     @rule(tickers=some_tickers)
     def want(self, tickers: list[str]) -> None:
@@ -69,7 +69,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     @rule()
     def ask(self) -> None:
-        """A command goes out; until its fate is known, anything else may happen."""
+        """A command is sent; until its outcome is known, any other event may happen."""
         if self.command is None:
             self.command = self.plan.next_command(self.now)
         if self.command is not None:
@@ -95,11 +95,11 @@ class PlanMachine(RuleBasedStateMachine):
         else:
             self.plan.gap(self.sid, self.now)
 
-    # -- the fate of a command -------------------------------------------------------------------
+    # -- the outcome of a command -------------------------------------------------------------------
 
     @rule(fate=st.sampled_from(["answer", "early", "lost", "lost answer", "limit"]))
     def turn(self, fate: str) -> None:
-        """Ask if nothing is in flight, at the time it wants to; then the command meets its fate."""
+        """Take the next command at its due time, unless one is in flight; then draw its outcome."""
         self.now = max(self.now, self.plan.wake_at() or 0.0)
         self.ask()
         if self.command is not None:
@@ -107,7 +107,7 @@ class PlanMachine(RuleBasedStateMachine):
             self.command = None
 
     def answer(self, command: Command, early: bool = False) -> None:
-        """The exchange does what it should; with `early`, a book overtakes the acknowledgement."""
+        """The exchange does what it should. With `early` a book overtakes the acknowledgement."""
         if not self.knows(command):
             self.plan.unknown(self.now)  # code 7, unknown sid
             self.plan.sid_over(command.sid, self.now)
@@ -131,9 +131,9 @@ class PlanMachine(RuleBasedStateMachine):
         self.plan.unknown(self.now)
 
     def limit(self, command: Command) -> None:
-        surplus, doubtful = self.plan.over_limit(self.now)
+        surplus, may_be_held = self.plan.over_limit(self.now)
         assert set(surplus) <= self.wanted
-        if doubtful:  # the session is given up
+        if may_be_held:  # the session is given up
             self.sid, self.books, self.due = 0, set(), []
             self.plan = make_plan(self.wanted)
 
@@ -162,7 +162,7 @@ class PlanMachine(RuleBasedStateMachine):
         assert all(t in self.wanted for t in TICKERS if t in self.plan.owed)
 
     def teardown(self) -> None:
-        """Once everything is quiet, the exchange has what is wanted: nothing more, nothing less."""
+        """Once no faults happen, the exchange has exactly the wanted markets."""
         for _ in range(500):
             self.turn("answer")
             for ticker in self.due:
@@ -170,7 +170,7 @@ class PlanMachine(RuleBasedStateMachine):
                     self.plan.snapshot(ticker, self.sid)
             self.due = []
             due = self.plan.wake_at()
-            if due is None or due > self.now + 300.0:  # nothing but another try of what was refused
+            if due is None or due > self.now + 300.0:  # only another try of a rejected market is due
                 break
             self.now = max(self.now, due)
             self.plan.overdue(self.now)
@@ -183,16 +183,16 @@ class PlanMachine(RuleBasedStateMachine):
 
 
 class BookPlanTests(SynchronousTestCase):
-    """The plan alone."""
+    """The planner alone."""
 
     def test_it_converges_whatever_happens(self) -> None:
-        """Lost, late and refused commands, ended subscriptions and changes of mind in any order."""
+        """It survives lost, late and rejected commands, ended subscriptions and changed wishes in any order."""
         run_state_machine_as_test(
             PlanMachine, settings=settings(max_examples=500, stateful_step_count=20, deadline=None)
         )
 
     def test_first_subscribe_then_add_last_out_unsubscribes(self) -> None:
-        """One sid: the first batch makes it, later ones join it, and the last market out ends it."""
+        """The first batch makes a sid, later ones join it, and the last market to leave ends it."""
         wanted = set(TICKERS)
         plan = make_plan(wanted)
         actions = []
@@ -212,7 +212,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual(actions, [(Action.SUBSCRIBE, 4, 0), (Action.ADD, 2, 3), (Action.UNSUBSCRIBE, 6, 3)])
 
     def test_adds_wait_for_owed_books(self) -> None:
-        """Twice the batch may be owed; then the next add waits for a snapshot."""
+        """When twice the batch is owed, the next add waits for a snapshot."""
         tickers = [f"M{n}" for n in range(12)]
         plan = make_plan(set(tickers))
         for _ in range(2):
@@ -223,7 +223,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertIsNotNone(plan.next_command(0.0))
 
     def test_a_late_book_is_asked_for_once_and_then_reported(self) -> None:
-        """First `get_snapshot`, then the market is silent."""
+        """A late book is asked for by `get_snapshot`. If it is late again, the market is silent."""
         plan = make_plan({"A"})
         plan.next_command(0.0)
         plan.acknowledged(1, 0.0)
@@ -236,7 +236,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertIsNone(plan.wake_at())
 
     def test_batches_shrink_in_trouble_and_grow_slowly(self) -> None:
-        """Halved at every failure, one step up at every success."""
+        """The batch halves at every failure and grows a step at every success."""
         plan = make_plan({f"M{n}" for n in range(100)}, batch_size=16)
         plan.next_command(0.0)
         plan.unknown(0.0)
@@ -247,7 +247,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual((len(command.tickers), plan.batch), (8, 9))
 
     def test_a_refused_add_may_be_there_all_the_same(self) -> None:
-        """Wanted no more after an error: it is asked for until that is acknowledged, and then deleted."""
+        """A market that is not wanted after an error is added until that is acknowledged, and then deleted."""
         wanted = {"A"}
         plan = make_plan(wanted)
         plan.next_command(0.0)
@@ -263,7 +263,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual(actions, [Action.SUBSCRIBE, Action.UNSUBSCRIBE])
 
     def test_a_refused_delete_may_have_happened_all_the_same(self) -> None:
-        """Wanted again after the error: it is added again, not believed to be held."""
+        """A market that is wanted again after the error is added again; it does not count as held."""
         wanted = {"A", "B"}
         plan = make_plan(wanted)
         plan.next_command(0.0)
@@ -279,8 +279,8 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual((command.action, command.tickers), (Action.ADD, ("A",)))
 
     def test_what_did_not_fit_is_not_asked_for_again(self) -> None:
-        """The first answer was lost, the second is code 26: moved elsewhere, it must not be tried here for ever,
-        and whether the first took effect only a new session can tell."""
+        """The first answer was lost, and the second is code 26. The market moves to another connection and is not tried
+        here again. Whether the first try took effect shows only in a new session."""
         wanted = {"A"}
         plan = make_plan(wanted)
         plan.next_command(0.0)
@@ -293,7 +293,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual(plan.wake_at(), None)
 
     def test_a_refused_market_is_tried_again(self) -> None:
-        """Ten minutes later and alone: the exchange may have been wrong, or know it by then."""
+        """It is tried ten minutes later, alone: the exchange may accept it then."""
         plan = make_plan({"A"})
         plan.next_command(0.0)
         plan.bad_market(14, 0.0)
@@ -306,7 +306,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertTrue(plan.is_settled)
 
     def test_markets_on_sids_of_their_own(self) -> None:
-        """An exchange that gives each market a sid: the snapshot tells it, and the delete goes there."""
+        """If the exchange gives each market a sid, the snapshot names it and the delete uses it."""
         wanted = {"A", "B"}
         plan = make_plan(wanted)
         plan.next_command(0.0)
@@ -320,7 +320,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual((command.action, command.sid, command.tickers), (Action.UNSUBSCRIBE, 2, ("B",)))
 
     def test_a_gap_refreshes_every_book_of_the_sid(self) -> None:
-        """All books are suspect; the recovery ends with the last snapshot."""
+        """All books may be wrong; the recovery ends with the last snapshot."""
         plan = make_plan({"A", "B"})
         plan.next_command(0.0)
         plan.acknowledged(1, 0.0)

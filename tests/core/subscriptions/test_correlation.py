@@ -29,7 +29,7 @@ class PendingCommandsTests(SynchronousTestCase):
         self.assertEqual((self.successResultOf(first), self.successResultOf(second)), ("a", "b"))
 
     def test_unknown_late_and_repeated_replies_are_counted(self) -> None:
-        """None of them raises, none of them fires anything twice."""
+        """None of them raises an error or fires a Deferred twice."""
         command_id, reply = self.pending.issue()
         self.assertFalse(self.pending.resolve(99, None))
         self.pending.resolve(command_id, 5)
@@ -46,7 +46,7 @@ class PendingCommandsTests(SynchronousTestCase):
         self.assertFalse(self.pending.resolve(command_id, None))
 
     def test_a_lost_socket_leaves_nobody_waiting(self) -> None:
-        """Everybody fails, even if an errback asks again meanwhile."""
+        """Every waiting command fails, even if an errback issues a new one."""
         replies = [self.pending.issue()[1] for _ in range(3)]
         again = []
         replies[0].addErrback(lambda _: again.append(self.pending.issue()[1]))

@@ -1,4 +1,4 @@
-"""The journal of gaps."""
+"""Tests for `GapLog` of `gatherer.core.subscriptions.sequence`."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,10 +10,10 @@ EVENTS = st.lists(st.tuples(st.sampled_from(["opened", "recovered", "over"]), st
 
 
 class GapJournalTests(SynchronousTestCase):
-    """GapJournal."""
+    """The latest gaps of a connection."""
 
     def test_what_becomes_of_a_gap(self) -> None:
-        """It waits, then it is recovered or over, and what came later does not change it."""
+        """A gap waits, then it is recovered or over, and later events do not change it."""
         journal = GapLog()
         journal.opened(10.0, 1, 3)
         journal.opened(11.0, 2, 5)
@@ -33,7 +33,7 @@ class GapJournalTests(SynchronousTestCase):
 
     @given(EVENTS)
     def test_the_journal_is_bounded_and_in_order(self, events: list[tuple[str, int]]) -> None:
-        """However many gaps there were, the latest are kept, oldest first, and only recovered ones have a duration."""
+        """The latest gaps are kept, the oldest first, and only recovered ones have a duration."""
         journal, opened = GapLog(), 0
         for now, (event, sid) in enumerate(events):
             if event == "opened":

@@ -6,10 +6,10 @@ from gatherer.core.subscriptions.retries import RETRY_SECONDS, RejectedMarkets
 
 
 class SetAsideTests(SynchronousTestCase):
-    """Refused markets wait their time."""
+    """Rejected markets wait for their next try."""
 
     def test_each_is_due_once(self) -> None:
-        """In the order of the refusals, and not before its time."""
+        """They come in the order of the rejections, and not before their time."""
         aside = RejectedMarkets()
         aside.put("A", 11, 0.0)
         aside.put("B", 14, 5.0)
@@ -19,7 +19,7 @@ class SetAsideTests(SynchronousTestCase):
         self.assertEqual((dict(aside), aside.next_due()), ({}, None))
 
     def test_what_was_taken_out_is_not_due(self) -> None:
-        """Somebody wanted it anew meanwhile, or nobody any more."""
+        """A market that was wanted again, or is not wanted any more, is not tried."""
         aside = RejectedMarkets()
         aside.put("A", 11, 0.0)
         del aside["A"]

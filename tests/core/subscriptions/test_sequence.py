@@ -10,35 +10,35 @@ from gatherer.interfaces import ISequenceTracker
 
 
 class SequenceTrackerTests(SynchronousTestCase):
-    """Gap verdicts per sid."""
+    """Gaps of each sid."""
 
     def test_it_is_a_sequence_tracker(self) -> None:
         """The contract holds."""
         verifyObject(ISequenceTracker, SequenceTracker())
 
     def test_gap_is_reported_once(self) -> None:
-        """The message after the hole reveals it; the next one is in order."""
+        """The message after a gap reveals it; the next one is in order."""
         tracker = SequenceTracker()
         self.assertEqual([tracker.observe(1, seq) for seq in (1, 2, 6, 7)], [0, 0, 3, 0])
         self.assertEqual(tracker.gaps, 1)
 
     def test_a_sid_must_start_at_one(self) -> None:
-        """Anything else means that messages were lost before the first one seen."""
+        """A higher first number means that messages were lost before it."""
         self.assertEqual(SequenceTracker().observe(1, 4), 3)
 
     def test_sids_do_not_talk_to_each_other(self) -> None:
-        """Two subscriptions count for themselves."""
+        """Two subscriptions have separate numbers."""
         tracker = SequenceTracker()
         self.assertEqual([tracker.observe(*pair) for pair in ((1, 1), (2, 1), (1, 2), (2, 2))], [0, 0, 0, 0])
 
     def test_repeats_are_not_gaps(self) -> None:
-        """A number seen again, or a step back, is counted apart and moves nothing."""
+        """A repeated or lower number is counted as a repeat and changes nothing."""
         tracker = SequenceTracker()
         self.assertEqual([tracker.observe(1, seq) for seq in (1, 2, 2, 1, 3)], [0, 0, 0, 0, 0])
         self.assertEqual((tracker.gaps, tracker.repeats), (0, 2))
 
     def test_a_forgotten_sid_starts_anew(self) -> None:
-        """A restart of the count after the subscription ended is not a gap."""
+        """Numbers that start again after the end of a subscription are not a gap."""
         tracker = SequenceTracker()
         tracker.observe(1, 1)
         tracker.forget(1)
@@ -46,7 +46,7 @@ class SequenceTrackerTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(1, 20), max_size=40))
     def test_gaps_add_up_to_what_is_missing(self, numbers: list[int]) -> None:
-        """Sizes are never negative, and together they are all numbers below the highest that were not first to come."""
+        """Sizes are never negative. Their sum is the count of numbers below the highest that did not come in order."""
         tracker = SequenceTracker()
         sizes = [tracker.observe(1, seq) for seq in numbers]
         self.assertTrue(all(size >= 0 for size in sizes))
@@ -55,7 +55,7 @@ class SequenceTrackerTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(1, 6), min_size=1, max_size=6), st.integers(0, 5))
     def test_a_run_is_what_observing_each_would_make_of_it(self, numbers: list[int], before: int) -> None:
-        """Taken at once only if every single one is in order, and then the same is known afterwards."""
+        """A list is taken at once only if every number is in order, with the same result as one by one."""
         one_by_one, at_once = SequenceTracker(), SequenceTracker()
         for seq in range(1, before + 1):
             one_by_one.observe(1, seq)

@@ -1,4 +1,4 @@
-"""Who waits for what."""
+"""Tests for `Waiters` of `gatherer.core.subscriptions.correlation`."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from gatherer.core.subscriptions.correlation import Waiters
 
 
 class WaitersTests(SynchronousTestCase):
-    """Waiters."""
+    """Deferreds by key."""
 
     def test_each_has_a_promise_of_its_own(self) -> None:
-        """What one does with its result is nothing to the other; keys do not mix."""
+        """One caller's callbacks do not change the result of another; keys do not mix."""
         waiters: Waiters[int, Any] = Waiters()
         first, second, other = waiters.wait(1), waiters.wait(1), waiters.wait(2)
         first.addCallback(lambda value: value + 1)
@@ -23,7 +23,7 @@ class WaitersTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(other), 0)
 
     def test_who_gives_up_is_forgotten(self) -> None:
-        """And the key with the last of them."""
+        """A cancelled Deferred is forgotten, and the key with the last of them."""
         waiters: Waiters[str, None] = Waiters()
         first, second = waiters.wait("a"), waiters.wait("a")
         first.cancel()
@@ -34,7 +34,7 @@ class WaitersTests(SynchronousTestCase):
         self.assertNotIn("a", waiters)
 
     def test_waiting_again_while_being_told(self) -> None:
-        """Who waits anew in a callback waits for the next time, also when it is an error."""
+        """A wait that begins in a callback or an errback is for the next event."""
         waiters: Waiters[str, int] = Waiters()
         again: list[Any] = []
         waiters.wait("a").addCallback(lambda _: again.append(waiters.wait("a")))

@@ -1,4 +1,4 @@
-"""Lifecycle messages as the exchange sends them, and as it might."""
+"""Lifecycle messages as the exchange sends them, and as it may send them one day."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ class DecodeTests(SynchronousTestCase):
             self.assertEqual(decode_lifecycle(data), (kind, None))
 
     def test_garbage(self) -> None:
-        """What is no lifecycle message is the exchange's error, never another exception."""
+        """Bytes that are not a lifecycle message are an error of the exchange, and never another exception."""
         for data in (
             b"",
             b"[]",
@@ -56,7 +56,7 @@ class DecodeTests(SynchronousTestCase):
 
     @given(st.binary(max_size=60))
     def test_any_bytes(self, data: bytes) -> None:
-        """Any bytes give a result or the exchange's error."""
+        """Any bytes give a result or an error of the exchange."""
         with contextlib.suppress(RemoteProtocolError):
             decode_lifecycle(data)
 
@@ -74,7 +74,7 @@ class DecodeTests(SynchronousTestCase):
             self.assertEqual(unix_seconds(value), 1792072800.0)
 
     def test_times_that_are_none(self) -> None:
-        """Null, zero, Go's zero time, infinity and other kinds are no time, and cost no event."""
+        """Null, zero, Go's zero time, infinity and other kinds give no time, and no event is lost."""
         values: list[Any] = [
             None,
             0,
