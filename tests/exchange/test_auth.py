@@ -1,4 +1,4 @@
-"""Signatures the exchange accepts, and keys we refuse."""
+"""Signatures that the exchange accepts, and keys that are refused."""
 
 import base64
 import logging
@@ -29,7 +29,7 @@ def pem_of(
 
 
 class SignerTests(SynchronousTestCase):
-    """What is signed, and how it travels."""
+    """The signed text and the headers."""
 
     def test_rsa_signature_verifies(self) -> None:
         """An RSA signature is PSS with SHA-256, MGF1-SHA-256 and exactly 32 bytes of salt."""
@@ -63,7 +63,7 @@ class SignerTests(SynchronousTestCase):
                 ED_KEY.public_key().verify(signature, other)
 
     def test_nothing_printable_shows_the_key(self) -> None:
-        """repr, str, format and a log line of a signer never hold key material."""
+        """repr, str, format and a log line of a signer never show key material."""
         secrets = [str(RSA_KEY.private_numbers().d), pem_of(RSA_KEY).decode().splitlines()[2]]
         secrets += [ED_KEY.private_bytes_raw().hex(), pem_of(ED_KEY).decode().splitlines()[1], "PRIVATE"]
         for signer in (Signer("k", RSA_KEY), Signer("k", ED_KEY)):
@@ -75,30 +75,30 @@ class SignerTests(SynchronousTestCase):
 
 
 class LoadKeyTests(SynchronousTestCase):
-    """Which files `load_key` takes, and what it says of the others."""
+    """Which files `load_key` accepts, and its errors for the others."""
 
     def write(self, content: bytes, mode: int = 0o600) -> str:
-        """A file with this content and mode; its path."""
+        """The path of a file with this content and mode."""
         path = Path(self.mktemp())
         path.write_bytes(content)
         path.chmod(mode)
         return str(path)
 
     def refused(self, path: str) -> str:
-        """What the operator is told about a key file that is refused; it always names the file."""
+        """The error for a refused key file. It always names the file."""
         text = str(self.assertRaises(ConfigError, load_key, path))
         self.assertIn(path, text)
         return text
 
     def test_every_form_the_exchange_hands_out(self) -> None:
-        """PKCS#8 and PKCS#1 RSA keys and PKCS#8 Ed25519 keys load and sign, whatever the header says."""
+        """PKCS#8 and PKCS#1 RSA keys and PKCS#8 Ed25519 keys load and sign, with any header."""
         for pem in (pem_of(RSA_KEY), pem_of(RSA_KEY, Format.TraditionalOpenSSL), pem_of(ED_KEY)):
             for content in (pem, pem.replace(b"\n", b"\r\n"), b"\n" + pem):
                 signer = load_signer("k", self.write(content))
                 self.assertIn("KALSHI-ACCESS-SIGNATURE", signer.headers("GET", "/", 1))
 
     def test_other_kinds_are_refused_by_name(self) -> None:
-        """An elliptic curve key loads as PEM but is refused, naming the kinds that would do."""
+        """An elliptic curve key is refused, and the error names the kinds that are accepted."""
         text = self.refused(self.write(pem_of(ec.generate_private_key(ec.SECP256R1()))))
         self.assertIn("RSA and Ed25519", text)
 
@@ -108,14 +108,14 @@ class LoadKeyTests(SynchronousTestCase):
             self.assertIn("encrypted", self.refused(self.write(pem_of(RSA_KEY, form, b"pw"))))
 
     def test_public_key(self) -> None:
-        """A public key is refused as one."""
+        """A public key is refused, and the error says that it is public."""
         pem = RSA_KEY.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         self.assertIn("public key", self.refused(self.write(pem)))
 
     def test_garbage(self) -> None:
-        """Empty, foreign, cut and damaged files are refused, and the text quotes nothing of them."""
+        """Empty, foreign, cut and damaged files are refused, and the error quotes nothing of them."""
         pem = pem_of(RSA_KEY)
         self.assertIn("no PEM private key", self.refused(self.write(b"")))
         self.assertIn("no PEM private key", self.refused(self.write(b"\x00\xff" * 50)))
@@ -125,7 +125,7 @@ class LoadKeyTests(SynchronousTestCase):
             self.assertNotIn(pem[200:220].decode(), text)
 
     def test_missing_directory_and_fifo(self) -> None:
-        """What is not a regular file is refused at once: a FIFO does not hang the start."""
+        """A path that is not a regular file is refused at once: a FIFO does not block the start."""
         self.assertIn("No such file", self.refused(self.mktemp()))
         directory, fifo = self.mktemp(), self.mktemp()
         os.mkdir(directory)
@@ -135,7 +135,7 @@ class LoadKeyTests(SynchronousTestCase):
         self.assertRaises(ConfigError, load_key, "nul\0byte")
 
     def test_unreadable(self) -> None:
-        """A file we may not open is refused with the system's reason."""
+        """A file that cannot be opened is refused with the system's reason."""
 
         def deny(name: str, flags: int) -> int:
             raise PermissionError(13, "Permission denied")
@@ -145,7 +145,7 @@ class LoadKeyTests(SynchronousTestCase):
         self.assertIn("Permission denied", self.refused(path))
 
     def test_open_to_others(self) -> None:
-        """A key that group or others can touch is refused with the command that mends it."""
+        """A key that group or others can use is refused, and the error names the command that fixes it."""
         for mode in (0o640, 0o440, 0o604, 0o620, 0o666):
             path = self.write(pem_of(ED_KEY), mode)
             self.owned_by(1000)
@@ -154,8 +154,8 @@ class LoadKeyTests(SynchronousTestCase):
             load_key(self.write(pem_of(ED_KEY), mode))
 
     def test_a_group_the_superuser_lets_read(self) -> None:
-        """What belongs to root may be read by its group: so systemd's credentials look to the user who has the right
-        by an ACL, and so an administrator hands out a key. Nobody may write it, and nobody else may read it."""
+        """The group may read a file of root. A systemd credential with an ACL looks like that, and an administrator may
+        share a key so. The group may not write it, and others may not read it."""
         self.owned_by(0)
         for mode in (0o440, 0o640, 0o400):
             load_key(self.write(pem_of(ED_KEY), mode))
@@ -164,7 +164,7 @@ class LoadKeyTests(SynchronousTestCase):
             self.assertIn(f"chmod 600 {path}", self.refused(path))
 
     def owned_by(self, user: int) -> None:
-        """Files look as if they belonged to this user: not everybody who runs tests may give files away."""
+        """Make files appear to belong to this user: a test may not be allowed to change their owner."""
         real = os.fstat
 
         def fstat(fd: int) -> os.stat_result:
@@ -175,11 +175,11 @@ class LoadKeyTests(SynchronousTestCase):
         self.patch(os, "fstat", fstat)
 
     def test_oversized(self) -> None:
-        """A path that names a huge file is refused without reading it."""
+        """A huge file is refused without reading it."""
         self.assertIn("too many", self.refused(self.write(pem_of(ED_KEY) + b"\n" * 70_000)))
 
     def test_key_id_must_fit_a_header(self) -> None:
-        """An empty key id, or one with a line break, is a configuration error and not a broken request."""
+        """An empty key id, or one with a line break, is a configuration error."""
         path = self.write(pem_of(ED_KEY))
         for key_id in ("", "a\r\nX: y", "a b", "\u00e9"):
             self.assertIn("key_id", str(self.assertRaises(ConfigError, load_signer, key_id, path)))

@@ -1,4 +1,4 @@
-"""A close look at single markets of a session."""
+"""Tests for `gatherer.exchange.inspection`."""
 
 import json
 from typing import Any
@@ -13,19 +13,19 @@ from gatherer.exchange.inspection import MAX_WATCHED, MarketInspector
 
 
 def message(kind: str, ticker: str, at: int = 5_000_000_000) -> RawMessage:
-    """One that came in."""
+    """A message that came in."""
     return RawMessage(json.dumps({"type": kind, "msg": {"market_ticker": ticker}}).encode(), 7, at)
 
 
 class WatchingTests(SynchronousTestCase):
-    """Watching."""
+    """Watched markets and awaited books."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.watching = MarketInspector(self.clock)
 
     def test_only_deltas_of_the_market_count(self) -> None:
-        """Neither its books nor those of a market whose name begins alike."""
+        """Only deltas of the market count: not its books, and not a market with a similar name."""
         self.watching.look("KX-A")
         self.watching.read([
             message("orderbook_delta", "KX-AB"), message("orderbook_snapshot", "KX-A"),
@@ -36,7 +36,7 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(self.watching.look("KX-A"), {"watched_since": 0.0, "delta_at": 6.5, "deltas": 2})
 
     def test_few_are_watched(self) -> None:
-        """The one nobody asked about for longest makes room, so that curiosity cannot slow the feed."""
+        """A new market replaces the one that was asked for longest ago, so that questions cannot slow the feed."""
         for number in range(MAX_WATCHED):
             self.watching.look(f"KX-{number}")
         self.watching.look("KX-0")
@@ -47,7 +47,7 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(self.watching.look("KX-1")["watched_since"], 1.0)
 
     def test_books(self) -> None:
-        """All who wait for one get it; who gave up is forgotten; the end of the session is an error."""
+        """All callers that wait for a book get it. A cancelled one is forgotten. The end of the session is an error."""
         first, second, third = (self.watching.books.wait("T") for _ in range(3))
         second.cancel()
         self.failureResultOf(second)
@@ -61,14 +61,14 @@ class WatchingTests(SynchronousTestCase):
         self.failureResultOf(last, SessionLost)
 
     def test_the_last_who_gives_up_leaves_nothing(self) -> None:
-        """So that the message path is not asked to look for nobody."""
+        """Then the message path does not look for it any more."""
         book = self.watching.books.wait("T")
         book.cancel()
         self.failureResultOf(book)
         self.assertNotIn("T", self.watching.books)
 
     def test_levels_of_odd_books(self) -> None:
-        """A side that is absent has no levels; a book of another shape has none either."""
+        """A missing side has no levels, and a book of another shape has none."""
         self.assertEqual(count_levels(b'{"msg":{"no_dollars_fp":[["0.1","2"],["0.2","3"]]}}'), (0, 2))
         for odd in (b"", b"[]", b'{"msg":{"yes_dollars_fp":7}}', b"[" * 100_000):
             self.assertEqual(count_levels(odd), (0, 0))

@@ -15,10 +15,10 @@ OVER = b'{"type":"unsubscribed","sid":1,"seq":%d}'
 
 
 class UnknownSidTests(SynchronousTestCase):
-    """Code 7 about a sid that has markets: somebody is wrong, and nobody knows who."""
+    """Code 7 about a sid that has markets: one side is wrong, and it is unknown which."""
 
     def test_nothing_is_left_behind(self) -> None:
-        """The exchange had the sid all the same: a new session, or the market to delete would stay for ever."""
+        """The exchange does have the sid. Without a new session the market to delete would stay forever."""
         pool = Pool(books=1).start()
         self.addCleanup(pool.stop)
         pool.add(pool.tickers[:3])
@@ -30,7 +30,7 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(len(pool.markers("session_down")), 1)
 
     def test_a_bad_market_that_may_be_there(self) -> None:
-        """Its add took effect without a reply, then the exchange calls it bad: no leftover when nobody wants it."""
+        """An add took effect without a reply, then the exchange rejects the market: a new session has no leftover."""
         pool = Pool(books=1).start()
         self.addCleanup(pool.stop)
         pool.exchange.faults.lose_replies(1)
@@ -42,8 +42,8 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(pool.subscribed(), {})
 
     def test_a_late_refusal_ends_nothing_in_silence(self) -> None:
-        """Code 10 answers a command given up long ago and names no sid: what it ended, if anything, is unknown. The
-        subscription made since must not be taken for over, and its next number not for a gap."""
+        """Code 10 answers an old command and names no sid, so it is unknown which subscription ended. The newer
+        subscription does not count as over, and its next number does not count as a gap."""
         pool = Pool(books=1)
         pool.exchange.faults.late_replies(1, seconds=12.0)
         pool.exchange.faults.error(10)
@@ -58,7 +58,7 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(len(pool.markers("session_down")), 1)
 
     def test_a_refusal_without_a_sid_is_about_the_command(self) -> None:
-        """Code 25 answers an `add_markets` and names no sid: the command's subscription is over."""
+        """Code 25 answers an `add_markets` and names no sid: the subscription of the command is over."""
         pool = Pool(books=1).start()
         self.addCleanup(pool.stop)
         pool.add(pool.tickers[:3])
@@ -72,7 +72,7 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(pool.manager.status()["divergence"], 0)
 
     def test_an_end_that_was_already_told_costs_no_socket(self) -> None:
-        """The subscription ended while a command about it was on its way: its error 7 is no news."""
+        """The subscription ended while a command about it was on its way: the error 7 that follows is expected."""
         pool = Pool(books=1).start()
         self.addCleanup(pool.stop)
         pool.add(pool.tickers[:3])
@@ -86,10 +86,10 @@ class UnknownSidTests(SynchronousTestCase):
 
 
 class LateAnswerTests(SynchronousTestCase):
-    """The end of a subscription overtakes the answer that tells of its beginning."""
+    """The end of a subscription overtakes the answer to its subscribe."""
 
     def test_it_is_not_taken_for_alive(self) -> None:
-        """On a channel and on order books: subscribed again, not believed in for ever."""
+        """On a channel and on order books the subscription is made again; it does not count as live."""
         pool = Pool(books=1)
         pool.exchange.faults.late_replies(3, seconds=2.0)
         pool.start()
@@ -106,27 +106,27 @@ class LateAnswerTests(SynchronousTestCase):
 
 
 class ReusedSidTests(SynchronousTestCase):
-    """An exchange may give the number of a subscription that is over to the next one: nobody knows."""
+    """An exchange may reuse the sid of a subscription that is over; the documentation does not say."""
 
     def setUp(self) -> None:
         self.started = Pool(books=1).start()
         self.addCleanup(self.started.stop)
 
     def captured(self, *payloads: bytes) -> list[RawMessage]:
-        """What is forwarded of these, read at once on an order book connection."""
+        """The messages that an order book connection forwards from one read of these."""
         pool = self.started
         before = len(pool.messages())
         pool.clients[4].receive(list(payloads))
         return pool.messages()[before:]
 
     def test_numbers_start_anew(self) -> None:
-        """The first number is 1 again: neither a gap nor a repeat."""
+        """The first number is 1 again. It is not a gap and not a repeat."""
         messages = self.captured(BOOK % 1, BOOK % 2, OVER % 3, BOOK % 1, BOOK % 3)
         self.assertEqual([m.gap_size for m in messages], [0, 0, 0, 1])
         self.assertEqual(self.started.sums()["repeats"], 0)
 
     def test_a_hole_at_the_end_is_not_told_of_the_next(self) -> None:
-        """Numbers were missing before `unsubscribed`: the marker says so, the next subscription lost nothing."""
+        """Numbers were missing before `unsubscribed`. The marker says so, and the next subscription lost nothing."""
         messages = self.captured(BOOK % 1, OVER % 5, BOOK % 1)
         self.assertEqual([m.gap_size for m in messages], [0, 0])
         self.assertEqual([m.facts["size"] for m in self.started.markers("gap")], [3])
@@ -142,7 +142,7 @@ ODD = (
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[bytes]:
-    """Deltas in order, as nearly everything is, with single messages among them that are not."""
+    """Deltas in order, as usual, with single other messages among them."""
     stream, seq = [], 0
     kind = draw(st.sampled_from([DELTA, DELTA, TICKER, BOOK.replace(b"1", b"%d", 1)]))
     for _ in range(draw(st.integers(1, 4))):
@@ -155,7 +155,7 @@ def streams(draw: st.DrawFn) -> list[bytes]:
 
 
 class ReadTests(SynchronousTestCase):
-    """However TCP cuts the stream into reads, the same comes of it."""
+    """TCP may cut the stream into any reads: the result is the same."""
 
     def outcome(self, reads: list[list[bytes]]) -> tuple[Any, ...]:
         pool = Pool(books=1).start()
@@ -171,5 +171,5 @@ class ReadTests(SynchronousTestCase):
     @settings(max_examples=60, deadline=None)
     @given(streams())
     def test_a_long_read_is_many_short_ones(self, stream: list[bytes]) -> None:
-        """The quick way for reads that are alike and the way for single messages forward, mark and count the same."""
+        """The fast path for uniform reads and the path for single messages forward, mark and count the same."""
         self.assertEqual(self.outcome([stream]), self.outcome([[data] for data in stream]))

@@ -1,4 +1,4 @@
-"""Tests for `gatherer.exchange.auth`."""
+"""Tests for `SigningQueue` of `gatherer.exchange.auth`."""
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -8,7 +8,7 @@ from gatherer.exchange.auth import Headers, SigningQueue
 
 
 class TurnClock(Clock):
-    """Where a call made during a turn waits for the next one, as in a reactor; `Clock` would make it at once."""
+    """A clock on which a call made during a turn waits for the next turn, as in a reactor. `Clock` makes it at once."""
 
     def turn(self) -> None:
         due, self.calls = self.calls, []
@@ -18,7 +18,7 @@ class TurnClock(Clock):
 
 
 class OnePerTurnTests(SynchronousTestCase):
-    """However many ask at once, the reactor looks at its sockets between two signatures."""
+    """Many callers may ask at once: the reactor handles its sockets between two signatures."""
 
     def setUp(self) -> None:
         self.clock = TurnClock()
@@ -31,7 +31,7 @@ class OnePerTurnTests(SynchronousTestCase):
         return {"number": str(len(self.signed))}
 
     def test_each_turn_has_one(self) -> None:
-        """In the order of asking, each in a turn of its own."""
+        """Callers are served in order, each in its own turn."""
         answers = [self.ask() for _ in range(150)]
         for number, answer in enumerate(answers, 1):
             self.assertNoResult(answer)
@@ -39,7 +39,7 @@ class OnePerTurnTests(SynchronousTestCase):
             self.assertEqual(self.successResultOf(answer), {"number": str(number)})
 
     def test_the_signature_is_of_its_turn(self) -> None:
-        """It is made when it is given out, not when it was asked for: it is good for seconds only."""
+        """A signature is made when its turn comes, not when it is asked for: it is valid for seconds only."""
         self.ask()
         late = self.ask()
         self.clock.turn()
@@ -49,7 +49,7 @@ class OnePerTurnTests(SynchronousTestCase):
         self.assertEqual(self.signed, [0.0, 5.0])
 
     def test_who_is_gone_costs_no_signature(self) -> None:
-        """A socket lost meanwhile cancels; the others do not wait for it, and no timer stays behind."""
+        """A lost socket cancels. The others do not wait for it, and no timer is left."""
         first, second = self.ask(), self.ask()
         first.cancel()
         self.failureResultOf(first, CancelledError)
@@ -59,7 +59,7 @@ class OnePerTurnTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_failure_is_told_and_the_next_served(self) -> None:
-        """Whoever asked hears it."""
+        """The caller gets the error."""
         answers: list[Deferred[Headers]] = []
 
         def fail_once() -> Headers:

@@ -1,4 +1,4 @@
-"""The REST client against answers good, bad and half."""
+"""The REST client against good, bad and incomplete answers."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ Reply = tuple[int, dict[str, str], bytes]
 
 
 def row(ticker: str, status: str = "active", **more: Any) -> dict[str, Any]:
-    """A market as the exchange sends it, with fields nobody asked for."""
+    """A market as the exchange sends it, with fields that are not needed."""
     return {
         "ticker": ticker,
         "status": status,
@@ -102,10 +102,10 @@ class SilentHttp:
 
 
 class RequestTests(SynchronousTestCase):
-    """What is asked, and how it is signed and paced."""
+    """Requests: what they ask, how they are signed, and how they are paced."""
 
     def test_provides_the_interface(self) -> None:
-        """The client is what the registry expects."""
+        """The contract of the registry holds."""
         verifyObject(IExchangeRest, RestRig(self, page()).rest)
 
     def test_pages_until_the_cursor_is_empty(self) -> None:
@@ -134,7 +134,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(a.open_ts, 1792072800.0)
 
     def test_look_up_by_ticker(self) -> None:
-        """Tickers go comma separated; no tickers ask nothing, since an empty filter could mean all markets."""
+        """Tickers are separated by commas. An empty list asks nothing: as a filter it could mean all markets."""
         rig = RestRig(self, page(row("A"), row("B")))
         self.successResultOf(rig.walk(tickers=["A", "B"], multivariate="include"))
         self.assertEqual(rig.script.requests[0][1], {"limit": "1000", "tickers": "A,B"})
@@ -169,7 +169,7 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(dict(rig.rest.errors), {})
 
     def test_paced(self) -> None:
-        """A burst of 3 seconds' worth passes at once, then the tier's rate holds."""
+        """The requests of 3 seconds pass at once, then the tier's rate holds."""
         rig = RestRig(self, page(), read_tokens_per_second=20)
         for _ in range(6):
             self.successResultOf(rig.walk())
@@ -182,7 +182,7 @@ class RequestTests(SynchronousTestCase):
         self.successResultOf(eighth)
 
     def test_redirect_is_not_followed(self) -> None:
-        """A signed request never goes to where a redirect points: it is a refusal."""
+        """A signed request never follows a redirect: a redirect is a refusal."""
         rig = RestRig(self, (302, {"location": "https://evil.test/"}, b"go there"))
         error = self.failureResultOf(rig.walk(), RestError).value
         self.assertEqual((error.status, len(rig.script.requests)), (302, 1))
@@ -198,7 +198,7 @@ class RequestTests(SynchronousTestCase):
 
 
 class TroubleTests(SynchronousTestCase):
-    """What is tried again, what is not, and what is told."""
+    """Which answers are tried again, and what the errors say."""
 
     def test_passing_trouble_is_retried_with_longer_waits(self) -> None:
         """429, 5xx, empty, cut and foreign bodies are tried again after 0.5, 1, 2, 4 ... seconds."""
@@ -223,7 +223,7 @@ class TroubleTests(SynchronousTestCase):
         self.assertEqual(dict(rig.rest.errors), {MARKETS: 7})
 
     def test_gives_up(self) -> None:
-        """After so many tries the error tells their number, the last status and text; each try is counted."""
+        """After the last try the error names the number of tries and the last status and text. Each try is counted."""
         rig = RestRig(self, (503, {}, b"maintenance"), tries=3)
         walked = rig.walk()
         rig.clock.pump([0.5, 1.0])
@@ -241,12 +241,12 @@ class TroubleTests(SynchronousTestCase):
         self.assertIn("bad_request", error.reason)
 
     def test_clock_skew_is_named(self) -> None:
-        """A 401 says how far our clock is from the exchange's Date header."""
+        """The error of a 401 names the difference between our clock and the exchange's Date header."""
         rig = RestRig(self, (401, {"date": "Thu, 15 Oct 2026 13:59:00 GMT"}, b"header_timestamp_expired"))
         self.assertIn("our clock is +60.0 s", self.failureResultOf(rig.walk(), RestError).value.reason)
 
     def test_429_empties_the_bucket(self) -> None:
-        """After a 429 other requests wait for the refill instead of spending an imagined burst."""
+        """After a 429 other requests wait for the refill: the saved tokens are gone."""
         rig = RestRig(self, (429, {}, b""), page(), read_tokens_per_second=20)
         first, second = rig.walk(), rig.walk()
         self.assertEqual(len(rig.script.requests), 1)
@@ -292,12 +292,12 @@ class TroubleTests(SynchronousTestCase):
         self.failureResultOf(walked, defer.CancelledError)
 
     def test_programming_errors_are_not_hidden(self) -> None:
-        """An error that is not the network's is not retried away."""
+        """An error that does not come from the network is not retried."""
         rig = RestRig(self, http=SilentHttp(lambda: KeyError("bug")))
         self.failureResultOf(rig.walk(), KeyError)
 
     def test_oversized_body(self) -> None:
-        """A body past the bound is refused as soon as it passes it, even when it is compressed small."""
+        """A body above the limit is refused as soon as it passes the limit, even if it is small when compressed."""
         bomb = gzip.compress(b" " * 50_000)
         self.assertLess(len(bomb), 1000)
         for headers, body in (({}, b" " * 50_000), ({"content-encoding": "gzip"}, bomb)):
@@ -306,7 +306,7 @@ class TroubleTests(SynchronousTestCase):
             self.assertEqual(len(rig.script.requests), 1)
 
     def test_compressed_page(self) -> None:
-        """A gzip page is read; one cut in the middle is tried again."""
+        """A gzip page is read; an incomplete one is tried again."""
         packed = gzip.compress(page(row("A"))[2])
         zipped = {"content-encoding": "gzip"}
         rig = RestRig(self, (200, zipped, packed[:-20]), (200, zipped, packed))
@@ -316,7 +316,7 @@ class TroubleTests(SynchronousTestCase):
         self.assertEqual([m.ticker for m in self.successResultOf(walked)[0]], ["A"])
 
     def test_one_odd_row_costs_one_row(self) -> None:
-        """A row of unexpected shape is left out, counted, and named in the log; the page lives."""
+        """A row of another shape is left out, counted, and named in the log; the other rows are used."""
         rig = RestRig(self, page(row("A"), row("ODD", open_time=17), {"ticker": 5}, "text", row("B")))
         with mock.patch.object(RestClient, "_log") as log:
             ((a, b),) = self.successResultOf(rig.walk())
@@ -324,13 +324,13 @@ class TroubleTests(SynchronousTestCase):
         self.assertIn("ODD", log.warn.call_args.kwargs["tickers"])
 
     def test_row_that_is_not_utf8(self) -> None:
-        """Bytes that are no UTF-8 in one row cost that row only."""
+        """Bytes that are not UTF-8 in one row cost only that row."""
         body = page(row("A"), row("B"))[2].replace(b'"B"', b'"\xff"')
         ((a,),) = self.successResultOf(RestRig(self, (200, {}, body)).walk())
         self.assertEqual(a.ticker, "A")
 
     def test_cursor_that_repeats(self) -> None:
-        """A cursor given twice ends the walk with an error instead of going round for ever."""
+        """A repeated cursor ends the walk with an error: otherwise it would never end."""
         rig = RestRig(self, page(row("A"), cursor="x"))
         self.assertIn("twice", self.failureResultOf(rig.walk(), RestError).value.reason)
 
@@ -359,7 +359,7 @@ class StatusTests(SynchronousTestCase):
             )
 
     def test_error_answers_without_it_are_retried(self) -> None:
-        """A 503 page of HTML is no status."""
+        """A 503 page of HTML is not a status."""
         rig = RestRig(self, (503, {}, b"<html>"), (200, {}, self.STATUS))
         asked = rig.ask(rig.rest.exchange_status())
         self.assertNoResult(asked)
@@ -368,7 +368,7 @@ class StatusTests(SynchronousTestCase):
         self.assertEqual(dict(rig.rest.errors), {STATUS: 1})
 
     def test_market_errors_are_counted_apart(self) -> None:
-        """Each endpoint has its own count, and tickers do not make endpoints."""
+        """Each endpoint has its own count; the tickers of a path do not matter."""
         rig = RestRig(self, (400, {}, b""))
         self.failureResultOf(rig.ask(rig.rest.market("A")), RestError)
         self.assertEqual(dict(rig.rest.errors), {MARKET: 1})

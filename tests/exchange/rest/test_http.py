@@ -1,4 +1,4 @@
-"""HTTP over real loopback sockets: whom we trust, what is left behind, and who hangs up."""
+"""HTTP over real loopback sockets: trusted authorities, closed connections, and limits."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -53,7 +53,7 @@ class HalfPage(Resource):
 
 
 class TlsTests(TestCase):
-    """A server whose certificate no system trusts."""
+    """A server with a certificate that no system trusts."""
 
     timeout = 10
 
@@ -136,7 +136,7 @@ class HangUpTests(TestCase):
 
 
 class TrustTests(SynchronousTestCase):
-    """What `ca_file` does."""
+    """The effect of `ca_file`."""
 
     def test_adds_and_does_not_replace(self) -> None:
         """The system's authorities stay trusted beside those of the file."""

@@ -46,11 +46,11 @@ class Ends(SynchronousTestCase):
         self.contexts = [server_context(self.mktemp(), self.pem, newest) for newest in self.versions]
 
     def pair(self, kind: int = 0) -> Pair:
-        """TCP is up, nothing has been said."""
+        """TCP is up, and nothing was sent yet."""
         return Pair(self.contexts[kind // 2], self.clients[kind % 2])
 
     def open(self, kind: int = 0) -> Pair:
-        """The handshake is done."""
+        """The handshake is complete."""
         pair = self.pair(kind).shake_hands()
         self.assertTrue(pair.server.open)
         return pair
@@ -60,30 +60,30 @@ class Ends(SynchronousTestCase):
         return map(self.open, KINDS)
 
     def lose(self, pair: Pair, error: Exception | None = None) -> Any:
-        """TCP is gone; the reason the protocol above is told."""
+        """TCP is gone. Returns the reason that the protocol above gets."""
         pair.secure.connectionLost(Failure(error or ConnectionDone()))
         self.assertEqual(len(pair.above.lost), 1)
         return pair.above.lost[0].value
 
 
 class StreamTests(Ends):
-    """Whatever TCP does to the ciphertext, the plaintext is the same."""
+    """TCP may cut the ciphertext anywhere: the plaintext is the same."""
 
     def test_the_fast_way_is_in_use(self) -> None:
-        """The pyOpenSSL that is installed has what it needs; without that the public methods do."""
+        """The installed pyOpenSSL has what `FastRecords` needs. Without it `Records` is used."""
         self.assertIs(type(self.pair().secure._tls), FastRecords)
         self.assertIs(type(self.pair(1).secure._tls), Records)
         self.patch(records, "OpenSSL", object())
         self.assertIs(type(self.pair().secure._tls), Records)
 
     def test_versions(self) -> None:
-        """The kinds are what they are said to be."""
+        """Each kind has its version and its records."""
         self.assertEqual([pair.server.tls.version() for pair in self.all_open()], ["TLSv1.3"] * 2 + ["TLSv1.2"] * 2)
 
     @settings(max_examples=60, deadline=None)
     @given(st.sampled_from(KINDS), st.lists(sizes, max_size=12), st.lists(st.integers(0, 200_000), max_size=12))
     def test_same_plaintext_in_order(self, kind: int, lengths: list[int], cuts: list[int]) -> None:
-        """Each message arrives whole and in order, and no read calls the protocol above twice."""
+        """Each message arrives complete and in order, and no read calls the protocol above twice."""
         pair = self.pair(kind)
         messages = [bytes([65 + i]) * length for i, length in enumerate(lengths)]
         pair.to_server()
@@ -103,7 +103,7 @@ class StreamTests(Ends):
     @settings(max_examples=30, deadline=None)
     @given(st.sampled_from(KINDS), st.lists(st.integers(0, 10_000), max_size=12))
     def test_nothing_is_sent_before_the_handshake(self, kind: int, cuts: list[int]) -> None:
-        """What the protocol above writes at once is only sent encrypted, and after the server has proved itself."""
+        """Early data of the protocol above is sent encrypted, and only after the server has proved its identity."""
         pair = self.pair(kind)
         sent = pair.to_server()
         while not pair.server.received:
@@ -115,7 +115,7 @@ class StreamTests(Ends):
         self.assertEqual(pair.server.received, Above.greeting)
 
     def test_all_records_of_a_read_go_up_in_one_call(self) -> None:
-        """A hundred messages in a record each are one call."""
+        """A hundred messages in a hundred records make one call."""
         for pair in self.all_open():
             for i in range(100):
                 pair.server.send(b"%03d" % i)
@@ -123,7 +123,7 @@ class StreamTests(Ends):
             self.assertEqual(pair.above.reads, [b"".join(b"%03d" % i for i in range(100))])
 
     def test_the_end_of_the_handshake_may_bring_data(self) -> None:
-        """Records in the read that ends the handshake are not left lying."""
+        """Records in the read that ends the handshake are decrypted at once."""
         for kind in KINDS[2:]:
             pair = self.pair(kind)
             pair.to_server()
@@ -134,7 +134,7 @@ class StreamTests(Ends):
             self.assertEqual(pair.above.reads, [b"at once"])
 
     def test_a_read_larger_than_any_socket_gives(self) -> None:
-        """5 MB in one call, a cut record at its end."""
+        """5 MB with an incomplete record at the end make one call."""
         payload = bytes(range(256)) * 20_000
         for pair in self.all_open():
             pair.server.send(payload)
@@ -145,7 +145,7 @@ class StreamTests(Ends):
             self.assertEqual(len(pair.above.reads), 2)
 
     def test_large_writes_arrive(self) -> None:
-        """More than a record holds, as one write or as several."""
+        """Data longer than a record is sent whole, as one write or as several."""
         for pair in self.all_open():
             pair.secure.write(b"x" * 1_000_000)
             pair.secure.writeSequence([b"y", b"", b"z"])
@@ -153,7 +153,7 @@ class StreamTests(Ends):
             self.assertEqual(pair.server.received, Above.greeting + b"x" * 1_000_000 + b"yz")
 
     def test_a_damaged_record_ends_it_after_the_good_ones(self) -> None:
-        """What came before is handed up, what comes after is not, and the server gets an alert."""
+        """Earlier data goes up, later data does not, and the server gets an alert."""
         for pair in self.all_open():
             pair.server.send(b"good")
             pair.server.send(b"damaged")
@@ -169,7 +169,7 @@ class StreamTests(Ends):
             self.assertIn("bad record mac", str(error))
 
     def test_no_tls_at_all(self) -> None:
-        """A server that answers in plain text is not listened to."""
+        """A server that answers in plain text is refused."""
         pair = self.pair()
         pair.to_client(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         self.assertEqual(pair.above.reads, [])
@@ -177,7 +177,7 @@ class StreamTests(Ends):
         self.assertIn("TLS failed:", str(self.lose(pair)))
 
     def test_a_stale_error_of_somebody_else_is_not_ours(self) -> None:
-        """OpenSSL's error queue belongs to the thread: what another use of it left there fails no connection."""
+        """OpenSSL's error queue belongs to the thread. An old error in it does not fail a connection."""
         lib = OpenSSL._util.lib
 
         def leave_one() -> None:
@@ -201,17 +201,17 @@ class StreamTests(Ends):
 
 
 class EndTests(Ends):
-    """How it ends, and what the protocol above is told."""
+    """How a connection ends, and the reason that the protocol above gets."""
 
     def test_the_contracts(self) -> None:
-        """A transport, a consumer and a producer; not what autobahn would take for Twisted's own TLS."""
+        """It is a transport, a consumer and a producer. It does not look like Twisted's own TLS to autobahn."""
         secure = self.pair().secure
         for interface in (ITransport, IConsumer, IPushProducer):
             verifyObject(interface, secure)
         self.assertFalse(ISSLTransport.providedBy(secure))
 
     def test_a_common_name_is_not_enough(self) -> None:
-        """The certificate calls itself "server", but not where clients look (RFC 9525 section 2)."""
+        """The certificate has the name "server", but not in the field that clients check (RFC 9525 section 2)."""
         pair = Pair(self.contexts[0], make_client(self.authority, self.mktemp(), host="server"))
         pair.to_server()
         pair.to_client()
@@ -220,7 +220,7 @@ class EndTests(Ends):
         self.assertEqual(pair.server.received, b"")
 
     def test_close_notify_is_a_clean_end(self) -> None:
-        """It is answered by ours, and TCP is closed."""
+        """The answer is our close_notify, and TCP is closed."""
         for pair in self.all_open():
             pair.server.send(b"last")
             pair.server.end()
@@ -232,7 +232,7 @@ class EndTests(Ends):
             self.assertIsInstance(self.lose(pair), ConnectionDone)
 
     def test_nothing_behind_close_notify_is_taken(self) -> None:
-        """Bytes that follow it are no data."""
+        """Bytes after it are not data."""
         pair = self.open()
         pair.server.send(b"last")
         pair.server.end()
@@ -243,7 +243,7 @@ class EndTests(Ends):
         self.assertIsInstance(self.lose(pair), ConnectionDone)
 
     def test_a_fin_without_close_notify_is_an_error(self) -> None:
-        """Anybody between could have sent it: the data may be cut short."""
+        """Any machine between could have sent it, so the data may be incomplete."""
         pair = self.open()
         pair.server.send(b"some")
         pair.to_client()
@@ -252,17 +252,17 @@ class EndTests(Ends):
         self.assertIn("without a TLS close_notify", str(error))
 
     def test_a_fin_during_the_handshake_is_an_error(self) -> None:
-        """A server that hangs up before it has proved who it is."""
+        """The server closes TCP before it has proved its identity."""
         pair = self.pair()
         pair.to_server()
         self.assertIn("during the TLS handshake", str(self.lose(pair)))
 
     def test_a_cut_is_told_as_it_is(self) -> None:
-        """A reset is TCP's own error."""
+        """A reset stays the error of TCP."""
         self.assertIsInstance(self.lose(self.open(), ConnectionLost()), ConnectionLost)
 
     def test_lose_connection_flushes_and_announces(self) -> None:
-        """What was written arrives, then close_notify; nothing can be written after it."""
+        """Written data arrives, then a close_notify. Nothing can be written after it."""
         pair = self.open()
         pair.secure.write(b"bye")
         pair.secure.loseConnection()
@@ -274,7 +274,7 @@ class EndTests(Ends):
         self.assertIsInstance(self.lose(pair), ConnectionDone)
 
     def test_lose_connection_during_the_handshake_waits_for_it(self) -> None:
-        """What was written before it is still sent."""
+        """Data that was written before it is still sent."""
         pair = self.pair()
         pair.secure.loseConnection()
         self.assertFalse(pair.tcp.disconnecting)
@@ -284,7 +284,7 @@ class EndTests(Ends):
         self.assertTrue(pair.tcp.disconnecting)
 
     def test_abort_connection_cuts_at_once(self) -> None:
-        """In whatever stage: nothing more is sent, not even a close_notify."""
+        """In any state nothing more is sent, not even a close_notify."""
         for pair in (self.pair(), self.open()):
             pair.to_server()
             pair.secure.abortConnection()
@@ -295,7 +295,7 @@ class EndTests(Ends):
             self.assertEqual(pair.tcp.value(), b"")
 
     def test_an_abort_from_above_ends_the_read(self) -> None:
-        """A protocol may cut while it is being called."""
+        """A protocol may cut the connection while it is called."""
         pair = self.open()
         pair.above.dataReceived = lambda data: pair.secure.abortConnection()  # type: ignore[method-assign]
         pair.server.send(b"one")
@@ -325,12 +325,12 @@ class EndTests(Ends):
         self.assertTrue(server.renegotiate())
         server.do_handshake()
         pair.to_client(server.bio_read(65536))
-        self.assertEqual(pair.tcp.value()[:1], b"\x15")  # an alert, no handshake
+        self.assertEqual(pair.tcp.value()[:1], b"\x15")  # an alert, not a handshake
         self.assertFalse(pair.tcp.disconnecting)
 
 
 class Producer:
-    """Keeps what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -340,10 +340,10 @@ class Producer:
 
 
 class BackPressureTests(Ends):
-    """Both ways."""
+    """Back pressure in both directions."""
 
     def test_a_pause_stops_tcp(self) -> None:
-        """And TCP only: there is no buffer of our own."""
+        """The pause reaches TCP: there is no buffer of our own."""
         pair = self.open()
         pair.secure.pauseProducing()
         self.assertEqual(pair.tcp.producerState, "paused")
@@ -351,7 +351,7 @@ class BackPressureTests(Ends):
         self.assertEqual(pair.tcp.producerState, "producing")
 
     def test_tcp_paces_a_producer(self) -> None:
-        """It is TCP that knows how much waits."""
+        """The producer is registered with TCP, which knows how much data waits."""
         pair, producer = self.open(), Producer()
         pair.secure.registerProducer(producer, True)
         self.assertIs(pair.tcp.producer, producer)
@@ -360,7 +360,7 @@ class BackPressureTests(Ends):
         self.assertIsNone(pair.tcp.producer)
 
     def test_a_producer_waits_for_the_handshake(self) -> None:
-        """Before it everything would queue up."""
+        """It waits for the handshake: before it, all data would queue up."""
         pair, producer = self.pair(), Producer()
         pair.secure.registerProducer(producer, True)
         self.assertEqual(producer.told, ["pauseProducing"])
@@ -368,7 +368,7 @@ class BackPressureTests(Ends):
         self.assertEqual(producer.told, ["pauseProducing", "resumeProducing"])
 
     def test_a_close_waits_for_the_producer(self) -> None:
-        """The close_notify comes after its last byte."""
+        """The close_notify comes after the last byte of the producer."""
         pair, producer = self.open(), Producer()
         pair.secure.registerProducer(producer, True)
         pair.secure.loseConnection()
@@ -380,7 +380,7 @@ class BackPressureTests(Ends):
         self.assertTrue(pair.server.ended)
 
     def test_a_producer_does_not_hold_up_the_end_of_a_dead_connection(self) -> None:
-        """The peer has ended it: the producer is stopped and TCP closed."""
+        """When the peer ends the connection, the producer is stopped and TCP is closed."""
         pair, producer = self.open(), Producer()
         pair.secure.registerProducer(producer, True)
         pair.server.end()

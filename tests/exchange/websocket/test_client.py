@@ -12,12 +12,12 @@ from tests.support.sockets import Rig
 
 
 def refusal(status: str, body: bytes = b"", headers: bytes = b"") -> bytes:
-    """An HTTP answer that is no upgrade."""
+    """An HTTP answer that is not an upgrade."""
     return b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n" % (status.encode(), headers, len(body)) + body
 
 
 class WebSocketClientTests(SynchronousTestCase):
-    """One client on a clock; what is left on the clock at the end was left behind."""
+    """One client on a clock. A timer that is left at the end is an error."""
 
     def setUp(self) -> None:
         self.rig = Rig()
@@ -31,7 +31,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.assertEqual(self.rig.clock.getDelayedCalls(), [])
 
     def fail_dial(self) -> float:
-        """TCP is refused; the seconds until the next dial."""
+        """TCP is refused. Returns the seconds until the next dial."""
         connector = self.rig.connector
         self.client.clientConnectionFailed(connector, Failure(ConnectionRefusedError("no")))
         wait = self.client.next_dial_in()
@@ -45,7 +45,7 @@ class WebSocketClientTests(SynchronousTestCase):
         verifyObject(IWebSocketClient, self.client)
 
     def test_waits_double_up_to_the_cap(self) -> None:
-        """1, 2, 4 ... 300 seconds, whatever the reason of the failure."""
+        """The waits are 1, 2, 4 ... 300 seconds."""
         self.client.start()
         self.rig.clock.advance(0)
         self.assertEqual([self.fail_dial() for _ in range(10)], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300])
@@ -53,7 +53,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_a_socket_that_opens_and_dies_does_not_reset_the_wait(self) -> None:
-        """Only `healthy` does: an exchange that accepts and cuts at once is not dialled once a second."""
+        """Only `healthy` does. Otherwise an exchange that cuts every new socket would be dialled once a second."""
         self.rig.open()
         waits = []
         for healthy in (False, False, True):
@@ -70,7 +70,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_jitter_stays_within_its_share(self) -> None:
-        """The wait is shaken, not the base of the next one."""
+        """The jitter changes the wait, not the base of the next wait."""
         rig = Rig(Backoff(1.0, 300.0, 2.0, 0.2, lambda: 1.0))
         rig.client.start()
         rig.clock.advance(0)
@@ -85,7 +85,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.assertEqual(waits, [1.2, 2.4, 4.8])
 
     def test_a_refused_upgrade_lengthens_the_wait(self) -> None:
-        """TCP comes up each time, and that does not count."""
+        """TCP comes up each time, but that does not reset the wait."""
         self.client.start()
         self.rig.clock.advance(0)
         waits = []
@@ -99,7 +99,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_a_401_tells_status_body_and_clock_skew(self) -> None:
-        """Skew is our clock minus the exchange's `Date`; the body may come in a read of its own."""
+        """The skew is our clock minus the exchange's `Date`. The body may come in a later read."""
         self.client.start()
         self.rig.clock.advance(0)
         answer = refusal("401 Unauthorized", b'{"error":"no"}', b"Date: Fri, 15 Jan 2027 07:59:25 GMT\r\n")
@@ -115,11 +115,11 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_the_skew_is_told_before_a_long_body(self) -> None:
-        """A log line is cut somewhere; a page of HTML must not cost the one figure that explains a 401."""
+        """A log line is cut at some length, and the skew must survive a page of HTML: it explains a 401."""
         self.assertIn("+35.0 s", str(UpgradeRefused(401, "x" * 4000, 35.0))[:100])
 
     def test_a_refusal_cut_short_is_still_told(self) -> None:
-        """The exchange promises a body and closes: the status is known all the same."""
+        """The exchange announces a body and closes. The status is reported nonetheless."""
         self.client.start()
         self.rig.clock.advance(0)
         self.rig.connector.accept().dataReceived(refusal("403 Forbidden", b"0123456789")[:-4])
@@ -141,7 +141,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_an_upgrade_that_hangs_is_given_up(self) -> None:
-        """The deadline covers TCP, TLS and the upgrade together."""
+        """The deadline covers TCP, TLS and the upgrade."""
         self.client.start()
         self.rig.clock.advance(0)
         self.rig.connector.accept()
@@ -151,14 +151,14 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_a_dial_that_hangs_is_given_up(self) -> None:
-        """The same before TCP is up."""
+        """The deadline also holds before TCP is up."""
         self.client.start()
         self.rig.clock.pump([0, 10])
         self.assertEqual((self.rig.connector.stopped, self.client.state), (1, "backoff"))
         self.stopped()
 
     def test_a_429_slows_every_dial(self) -> None:
-        """The pace of the whole pool halves; an upgrade that succeeds brings it back."""
+        """The pace of the whole pool halves. An upgrade that succeeds restores it."""
         self.client.start()
         self.rig.clock.advance(0)
         self.rig.refuse(refusal("429 Too Many Requests"))
@@ -169,7 +169,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_abort_cuts_and_redials(self) -> None:
-        """No closing handshake: the other end is presumed dead."""
+        """There is no closing handshake: the other end is presumed dead."""
         self.rig.open()
         self.client.abort(RemoteProtocolError("no ping for 30 s"))
         self.rig.clock.advance(0)
@@ -180,11 +180,11 @@ class WebSocketClientTests(SynchronousTestCase):
         self.stopped()
 
     def test_send_needs_an_open_socket(self) -> None:
-        """A bug of ours, said so."""
+        """It is our bug, and the error says so."""
         self.assertRaises(LocalProtocolError, self.client.send, b"{}")
 
     def test_stopping_an_open_socket_says_goodbye(self) -> None:
-        """Close code 1000; an exchange that does not answer is cut after a while."""
+        """The close code is 1000. An exchange that does not answer is cut after a while."""
         self.rig.open()
         self.rig.connector.transport.clear()
         done = self.client.stop()
@@ -197,7 +197,7 @@ class WebSocketClientTests(SynchronousTestCase):
         self.assertEqual(self.client.state, "stopped")
 
     def test_stopping_in_every_phase_leaves_nothing(self) -> None:
-        """Idle, queued, dialling, upgrading, waiting, and twice."""
+        """It works when idle, queued, dialling, upgrading or waiting, and a second time."""
         self.stopped()
         for steps in range(4):
             self.rig = Rig()
@@ -214,7 +214,7 @@ class WebSocketClientTests(SynchronousTestCase):
             self.stopped()
 
     def test_nothing_dials_after_a_stop(self) -> None:
-        """A day later there was still one dial."""
+        """After a day there is still only one dial."""
         self.rig.open()
         self.stopped()
         self.rig.clock.advance(86_400)

@@ -1,4 +1,4 @@
-"""Tests for `gatherer.exchange.websocket.client`: what is agreed on, and that nobody can blow us up."""
+"""Tests for compression in `gatherer.exchange.websocket.client`: its agreement, and its limit of memory."""
 
 import tracemalloc
 import zlib
@@ -21,14 +21,14 @@ class Case(SynchronousTestCase):
     """A client that offers compression."""
 
     def open(self, extensions: str = DEFLATE, offered: bool = True) -> Any:
-        """The upgrade is answered with these extensions."""
+        """The answer to the upgrade has these extensions."""
         self.rig = Rig(compression=offered)
         protocol = self.rig.open(extensions)
         self.listener = self.rig.listener
         return protocol
 
     def fate(self) -> str:
-        """Why the socket is lost."""
+        """The reason of the lost socket."""
         self.rig.clock.advance(3)
         name, error = self.listener.calls[-1]
         self.assertEqual(name, "closed")
@@ -40,7 +40,7 @@ class AgreementTests(Case):
     """The upgrade."""
 
     def test_it_is_offered_when_asked_for(self) -> None:
-        """And only then."""
+        """It is offered when it is enabled, and only then."""
         for offered in (False, True):
             rig = Rig(compression=offered)
             rig.client.start()
@@ -49,7 +49,7 @@ class AgreementTests(Case):
             self.assertEqual(DEFLATE.encode() in rig.connector.transport.value(), offered)
 
     def test_granted_parameters_are_kept_to(self) -> None:
-        """Whatever the server picks of what the standard has: both directions go on working."""
+        """The server may choose any parameters of the standard: both directions work."""
         for text, takeover, window in (
             ("", True, 15),
             ("; server_no_context_takeover", False, 15),
@@ -74,7 +74,7 @@ class AgreementTests(Case):
                 self.assertEqual(inflate.decompress(payload + b"\x00\x00\xff\xff"), MESSAGE, text)
 
     def test_answers_that_are_refused(self) -> None:
-        """What was not offered, what the standard does not know, and what is there twice."""
+        """Extensions that were not offered, that are not in the standard, or that come twice are refused."""
         for answer, offered in (
             (DEFLATE, False),
             (DEFLATE + "; server_max_window_bits=16", True),
@@ -105,7 +105,7 @@ class StreamTests(Case):
         st.lists(st.integers(0, 5000), max_size=8),
     )
     def test_compressed_and_plain_in_order(self, takeover: bool, plan: list[tuple[str, str]], cuts: list[int]) -> None:
-        """Compressed, plain and fragmented messages, cut anywhere: each once, in order, the same bytes."""
+        """Compressed, plain and fragmented messages, cut anywhere, arrive once, in order, with the same bytes."""
         protocol = self.open(DEFLATE if takeover else DEFLATE + "; server_no_context_takeover")
         server, data, texts = Deflater(takeover), b"", []
         for kind, text in plan:
@@ -131,14 +131,14 @@ class StreamTests(Case):
         self.assertEqual([call[1] for call in binary], [text.encode() for kind, text in plan if kind == "b"])
 
     def test_the_fast_path_stays(self) -> None:
-        """A server may send single messages plain, and those autobahn never sees."""
+        """A server may send single messages plain. They do not pass autobahn."""
         protocol = self.open()
         self.patch(protocol, "_dataReceived", lambda data: self.fail("the long way"))
         protocol.dataReceived(frame(b"one") + frame(b"two"))
         self.assertEqual(self.listener.texts, [b"one", b"two"])
 
     def test_what_is_no_deflate_fails_it(self) -> None:
-        """Code 1007, and no message."""
+        """It fails with code 1007 and gives no message."""
         for body in (b"\xff\xff\xff\xff", b"\x07"):
             protocol = self.open()
             protocol.dataReceived(frame(body, TEXT | COMPRESSED))
@@ -146,13 +146,13 @@ class StreamTests(Case):
             self.assertEqual(self.listener.texts, [])
 
     def test_what_inflates_to_invalid_utf8_fails_it(self) -> None:
-        """The rule for texts is for what comes out."""
+        """The rule for texts applies to the inflated bytes."""
         protocol = self.open()
         protocol.dataReceived(Deflater().frame(b"\xff\xfe"))
         self.assertEqual((protocol.localCloseCode, self.listener.texts), (1007, []))
 
     def test_the_reserved_bit_is_for_first_data_frames(self) -> None:
-        """Neither continuations nor control frames may have it: code 1002."""
+        """Continuations and control frames must not have it: code 1002."""
         packed = Deflater().squeeze(MESSAGE)
         for data in (
             frame(packed[:4], 0x41) + frame(packed[4:], 0xC0),
@@ -165,7 +165,7 @@ class StreamTests(Case):
             self.assertEqual((protocol.localCloseCode, self.listener.texts), (1002, []))
 
     def test_the_bit_without_an_agreement(self) -> None:
-        """Is a violation."""
+        """It is a violation."""
         protocol = self.open("")
         protocol.dataReceived(Deflater().frame(MESSAGE))
         self.assertEqual((protocol.localCloseCode, self.listener.texts), (1002, []))
@@ -186,7 +186,7 @@ class BombTests(Case):
             tracemalloc.stop()
 
     def test_inflation_stops_at_the_limit(self) -> None:
-        """200 MB in a frame of 200 KB: code 1009, and a few times the limit of memory, however it is cut up."""
+        """200 MB in a frame of 200 KB: code 1009, and memory of a few times the limit, with any cuts."""
         packed, limit = Deflater().squeeze(bytes(200_000_000)), 1_000_000
         self.assertLess(len(packed), 250_000)
         tenth = len(packed) // 10
@@ -199,18 +199,18 @@ class BombTests(Case):
             self.assertIn("closed with code 1009", self.fate())
 
     def test_a_message_of_the_limit_passes(self) -> None:
-        """And one byte more does not."""
+        """One byte more does not pass."""
         for size, code in ((100_000, None), (100_001, 1009)):
             protocol, _ = self.explode(Deflater().frame(b"x" * size), 100_000)
             self.assertEqual(protocol.localCloseCode, code)
             self.assertEqual(len(self.listener.texts), code is None)
 
     def test_the_limit_is_that_of_plain_messages(self) -> None:
-        """One number for both."""
+        """Both limits are the same number."""
         self.assertEqual(self.open().maxMessagePayloadSize, MAX_MESSAGE)
 
     def test_what_follows_a_bomb_is_not_listened_to(self) -> None:
-        """Messages behind it reach nobody while the closing handshake is on."""
+        """Messages after it are dropped during the closing handshake."""
         server = Deflater()
         protocol, _ = self.explode(server.frame(bytes(10_000_000)) + frame(b"plain") + server.frame(b"more"), 1000)
         protocol.dataReceived(frame(b"later"))

@@ -1,7 +1,7 @@
-"""What RFC 6455 and RFC 7692 ask of a client, case by case, in the order of the Autobahn Testsuite's groups.
+"""The rules of RFC 6455 and RFC 7692 for a client, case by case, in the order of the Autobahn Testsuite's groups.
 
-Each case is played three times: in one read, in a read per frame, and in a read per byte. The suite itself, where it is
-installed, is run by `tests.integration.test_autobahn_testsuite`.
+Each case is played three times: in one read, in a read per frame, and in a read per byte.
+`tests.integration.test_autobahn_testsuite` runs the suite itself where it is installed.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ VALID_UTF8 = (GREEK, "\x00", "\x7f", "\x80", "߿", "ࠀ", "\uffff", "\ufdd0", "\
 
 @dataclass
 class Expected:
-    """What a case must lead to: what the listener gets, and what the server does."""
+    """The expected result of a case: what the listener gets, and what the server does."""
 
     texts: list[bytes] = field(default_factory=list)
     binary: list[bytes] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Case(SynchronousTestCase):
     extensions = ""
 
     def play(self, reads: Iterable[bytes]) -> Expected:
-        """What these reads lead to."""
+        """The result of these reads."""
         rig = Rig(compression=bool(self.extensions))
         protocol: Any = rig.open(self.extensions)
         transport = rig.connector.transport
@@ -70,7 +70,7 @@ class Case(SynchronousTestCase):
         )
 
     def check(self, frames: list[bytes], **expected: Any) -> None:
-        """The same in one read, in a read per frame and, unless it is long, in a read per byte."""
+        """The result is the same in one read, in a read per frame and, unless it is long, in a read per byte."""
         whole = b"".join(frames)
         wanted = Expected(**expected)
         for reads in ([whole], frames, [whole[at : at + 1] for at in range(len(whole))] if len(whole) < 1000 else []):
@@ -87,12 +87,12 @@ class FramingTests(Case):
             self.check([frame(b"*" * size), frame(b"next")], texts=[b"*" * size, b"next"])
 
     def test_binary_messages_of_every_size(self) -> None:
-        """1.2: they are no data of the exchange, and reported one by one."""
+        """1.2: they are not data of the exchange, and are reported one by one."""
         for size in SIZES:
             self.check([frame(b"\xfe" * size, BINARY)], binary=[b"\xfe" * size])
 
     def test_pings(self) -> None:
-        """2.1 to 2.4 and 2.6: each is answered with its own payload, whatever that is."""
+        """2.1 to 2.4 and 2.6: each is answered with its own payload."""
         for body in (b"", b"Hello, world!", b"\x00\xff\xfe\xfd\xfc\xfb\x00\xff", b"\xfe" * 125):
             self.check([frame(body, PING)], pongs=[body])
 
@@ -111,10 +111,10 @@ class FramingTests(Case):
 
 
 class ViolationTests(Case):
-    """Groups 3 and 4: bits and opcodes that mean nothing; and masks."""
+    """Groups 3 and 4: bits and opcodes without a meaning, and masks."""
 
     def test_reserved_bits(self) -> None:
-        """3.1 to 3.7: without an extension none of them may be set, in no kind of frame. What came before counts."""
+        """3.1 to 3.7: without an extension none of them may be set in any kind of frame. Earlier messages count."""
         for bits in range(1, 8):
             for first in (TEXT, BINARY, PING, PONG, CLOSE):
                 wrong = frame(b"\x03\xe8", first | bits << 4)
@@ -147,18 +147,18 @@ class FragmentTests(Case):
     """Group 5."""
 
     def test_fragmented_control_frames(self) -> None:
-        """5.1 and 5.2: there is no such thing."""
+        """5.1 and 5.2: a control frame must not be fragmented."""
         for first in (PING, PONG, CLOSE):
             self.check([frame(b"frag", first & 0x0F), frame(b"ment", LAST)], code=1002)
 
     def test_fragmented_messages(self) -> None:
-        """5.3 to 5.5: joined, also when cut within a character or empty in places."""
+        """5.3 to 5.5: fragments are joined, also when a cut is within a character or a fragment is empty."""
         for parts in ([b"frag", b"ment"], [b"", b"", b""], [b"", b"middle", b""], [b"a"] * 20):
             self.check([fragments(parts)], texts=[b"".join(parts)])
             self.check([fragments(parts, BINARY)], binary=[b"".join(parts)])
 
     def test_control_frames_between_fragments(self) -> None:
-        """5.6 to 5.8 and 5.19, 5.20: answered at once, and the message goes on."""
+        """5.6 to 5.8 and 5.19, 5.20: a ping is answered at once, and the message continues."""
         first, second = frame(b"frag", OPEN_TEXT), frame(b"ment", LAST)
         self.check([first, frame(b"ping", PING), second], texts=[b"fragment"], pongs=[b"ping"])
         self.check([first, frame(b"pong", PONG), second, frame(b"")], texts=[b"fragment", b""])
@@ -166,18 +166,18 @@ class FragmentTests(Case):
         self.check([first, *pings, frame(b"-", MORE), *pings, second], texts=[b"frag-ment"], pongs=[b"ping"] * 6)
 
     def test_a_close_between_fragments(self) -> None:
-        """The message will never be complete, and is not handed over."""
+        """The message is never complete, so the listener does not get it."""
         self.check([frame(b"frag", OPEN_TEXT), close(1000), frame(b"ment", LAST)], code=1000)
 
     def test_a_continuation_of_nothing(self) -> None:
-        """5.9 to 5.14, 5.16 and 5.17: neither the last one nor one in the middle, and not after a message either."""
+        """5.9 to 5.14, 5.16 and 5.17: a last or middle fragment needs a first one, also after a message."""
         for first in (LAST, MORE):
             self.check([frame(b"lost", first), frame(b"after")], code=1002)
             self.check([frame(b"before"), frame(b"lost", first)], texts=[b"before"], code=1002)
             self.check([fragments([b"a", b"b"]), frame(b"lost", first)], texts=[b"ab"], code=1002)
 
     def test_a_message_within_a_message(self) -> None:
-        """5.18: the first must end before the next begins, be it in one piece or in several."""
+        """5.18: a message must end before the next begins, in one piece or in several."""
         for first in (TEXT, BINARY, OPEN_TEXT, OPEN_BINARY):
             self.check([frame(b"frag", OPEN_TEXT), frame(b"other", first), frame(b"ment", LAST)], code=1002)
 
@@ -194,19 +194,19 @@ class Utf8Tests(Case):
             self.check([fragments([bytes([byte]) for byte in body])], texts=[body])
 
     def test_invalid_texts(self) -> None:
-        """6.3 to 6.21: code 1007, in one frame and in fragments; nothing is handed over."""
+        """6.3 to 6.21: code 1007, in one frame and in fragments. The listener gets nothing."""
         for body in (*INVALID_UTF8, *(GREEK.encode() + body for body in INVALID_UTF8)):
             self.check([frame(body), frame(b"after")], code=1007)
             self.check([fragments([body[:1], body[1:]]), frame(b"after")], code=1007)
             self.check([fragments([bytes([byte]) for byte in body])], code=1007)
 
     def test_fragments_fail_at_once(self) -> None:
-        """6.4: the end of the message is not waited for."""
+        """6.4: the connection fails before the end of the message."""
         self.check([frame(GREEK.encode(), OPEN_TEXT), frame(b"\xf4\x90\x80\x80", MORE)], code=1007)
         self.check([frame(GREEK.encode() + b"\xed\xa0\x80", OPEN_TEXT)], code=1007)
 
     def test_control_frames_between_the_bytes_of_a_character(self) -> None:
-        """The validator is not confused by them."""
+        """They do not confuse the validator."""
         first, second = GREEK.encode()[:3], GREEK.encode()[3:]
         self.check([fragments([first, second], between=frame(b"\xff", PING))], texts=[first + second], pongs=[b"\xff"])
 
@@ -215,12 +215,12 @@ class CloseTests(Case):
     """Group 7. We answer a close with code 1000, and a wrong one with 1002."""
 
     def test_a_close_is_answered_once(self) -> None:
-        """7.1: whatever follows it is not looked at."""
+        """7.1: everything after it is ignored."""
         for behind in ([], [close(1000)], [frame(b"ping", PING)], [frame(b"text")], [b"\xff\xff\xff"]):
             self.check([frame(b"before"), close(1000), *behind], texts=[b"before"], code=1000)
 
     def test_payloads(self) -> None:
-        """7.3: none, a code, a code and a reason of up to 123 bytes; not one byte, not 126."""
+        """7.3: nothing, a code, or a code and a reason of up to 123 bytes are valid. One byte or 126 bytes are not."""
         self.check([frame(b"", CLOSE)], code=1000)
         self.check([close(1000, b"Hello World!")], code=1000)
         self.check([close(1000, b"*" * 123)], code=1000)
@@ -238,7 +238,7 @@ class CloseTests(Case):
             self.check([close(code), frame(b"after")], code=1000)
 
     def test_invalid_codes(self) -> None:
-        """7.9 and 7.13: those that stand for something that is never sent, and those nobody has defined."""
+        """7.9 and 7.13: codes that must never be sent, and codes without a definition."""
         for code in INVALID_CODES:
             self.check([close(code, b"reason")], code=1002)
 
@@ -257,13 +257,13 @@ class LimitTests(Case):
                 self.assertEqual(got, Expected([payload]))
 
     def test_a_message_above_the_limit(self) -> None:
-        """Its header is enough: code 1009."""
+        """Its header suffices: code 1009."""
         head = b"\x81\x7f" + (MAX_MESSAGE + 1).to_bytes(8, "big")
         self.check([frame(b"before"), head], texts=[b"before"], code=1009)
         self.check([head.replace(b"\x81", b"\x82", 1) + b"x"], code=1009)
 
     def test_fragments_above_the_limit(self) -> None:
-        """No frame is too large, the message is."""
+        """Each frame is within the limit, but the message is not."""
         half = MAX_MESSAGE // 2 + 1
         first = b"\x01\x7f" + half.to_bytes(8, "big") + bytes(half)
         self.assertEqual(self.play([first, b"\x80\x7f" + half.to_bytes(8, "big")]), Expected(code=1009))

@@ -7,7 +7,7 @@ from gatherer.exchange.websocket.dialing import MAX_INTERVAL, DialPacer
 
 
 class DialPacerTests(SynchronousTestCase):
-    """One gate for all dials."""
+    """All dials pass one pacer."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -15,11 +15,11 @@ class DialPacerTests(SynchronousTestCase):
         self.dialled: list[float] = []
 
     def dial(self) -> None:
-        """What the pacer calls."""
+        """A dial that the pacer calls."""
         self.dialled.append(round(self.clock.seconds(), 3))
 
     def test_a_crowd_goes_one_by_one(self) -> None:
-        """150 at once take 15 s at 10 a second; the first goes at once."""
+        """150 dials take 15 s at 10 a second; the first starts at once."""
         for _ in range(150):
             self.pacer.admit(self.dial)
         self.clock.pump([0.01] * 2000)
@@ -28,7 +28,7 @@ class DialPacerTests(SynchronousTestCase):
         self.assertTrue(all(b - a >= 0.0999 for a, b in zip(self.dialled, self.dialled[1:], strict=False)))
 
     def test_a_429_slows_those_that_wait(self) -> None:
-        """The pace halves for everybody, up to a bound; it comes back by and by."""
+        """The pace of all dials halves, down to a limit. It comes back step by step."""
         for _ in range(3):
             self.pacer.admit(self.dial)
         self.clock.advance(0)
@@ -43,7 +43,7 @@ class DialPacerTests(SynchronousTestCase):
         self.assertEqual(self.pacer.interval, 0.1)
 
     def test_who_withdraws_is_not_called(self) -> None:
-        """And leaves no timer behind."""
+        """It leaves no timer behind."""
         leave = [self.pacer.admit(self.dial) for _ in range(2)]
         for call in leave:
             call()

@@ -23,7 +23,7 @@ LIMIT = 70_000
 
 
 class StockProtocol(WebSocketClientProtocol):
-    """Autobahn as it comes, its messages kept; but for those behind a close frame, which are to be discarded."""
+    """Stock autobahn that keeps its messages, except those after a close frame: they must be dropped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,12 +52,12 @@ class Side:
             self.protocol.dataReceived(data)
 
     def close(self) -> None:
-        """The application has had enough."""
+        """The application closes."""
         if self.protocol.state == self.protocol.STATE_OPEN:
             self.protocol.sendClose(1000)
 
     def said(self) -> list[tuple[int, bytes]]:
-        """The frames it sent, masks and the words of a close frame's reason left out."""
+        """The frames it sent, without masks and without the words of a close reason."""
         return [(first, body[:2] if first == CLOSE else body) for first, body in parse(self.transport.value())]
 
     def outcome(self) -> tuple[int | None, int | None, int]:
@@ -66,7 +66,7 @@ class Side:
 
 
 class PatientTransport(StringTransport):
-    """Notes that it was cut; has no producer to miss."""
+    """Notes that it was cut."""
 
     lost = False
 
@@ -80,7 +80,7 @@ class PatientTransport(StringTransport):
 
 
 def stock(extensions: str) -> tuple[Side, bytes]:
-    """A stock client that has asked for the upgrade, with the limits of ours; and what answers it."""
+    """A stock client that has asked for the upgrade, with our limits, and its peer."""
     factory = WebSocketClientFactory(url=URL, reactor=Clock())
     factory.setProtocolOptions(
         failByDrop=False, openHandshakeTimeout=0, closeHandshakeTimeout=0, serverConnectionDropTimeout=0,
@@ -95,7 +95,7 @@ def stock(extensions: str) -> tuple[Side, bytes]:
 
 
 def ours(extensions: str) -> tuple[Side, bytes]:
-    """Our client, likewise."""
+    """Our client in the same state."""
     rig = Rig(compression=bool(extensions))
     rig.client.setProtocolOptions(maxFramePayloadSize=LIMIT, maxMessagePayloadSize=LIMIT)
     rig.client.start()
@@ -120,7 +120,7 @@ def what_was_seen(listener: RecordingListener) -> list[tuple[str, bytes]]:
 
 
 def messages_and_pings(seen: list[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], int]:
-    """The messages in order, and how many pings: a ping may be told before the texts of its read."""
+    """The messages in order, and the number of pings: a ping may be reported before the texts of its read."""
     messages = [event for event in seen if event[0] != "ping"]
     return messages, len(seen) - len(messages)
 
@@ -167,10 +167,10 @@ packed = st.one_of(
 
 
 class DifferentialTests(SynchronousTestCase):
-    """Whatever the exchange sends, and however TCP cuts it, both see the same."""
+    """The exchange may send anything and TCP may cut it anywhere: both clients see the same."""
 
     def compare(self, extensions: str, stream: list[bytes], data: st.DataObject) -> None:
-        """The upgrade and the stream in some reads, the end missing or not; perhaps we close in the middle."""
+        """The upgrade and the stream in some reads, with or without the end. We may close in the middle."""
         (their, opening), (our, answer) = stock(extensions), ours(extensions)
         rest = b"".join(stream)
         rest = rest[: len(rest) - data.draw(st.sampled_from([0, 0, 1, 2, 7, 100]))]
@@ -185,9 +185,9 @@ class DifferentialTests(SynchronousTestCase):
                 our.close()
         for side in (their, our) * len(stream):
             if side.protocol.failedByMe:
-                side.read(b"")  # a violation stops autobahn's parser till the next read, wherever that begins
+                side.read(b"")  # a violation stops autobahn's parser until the next read
         if their.protocol.localCloseCode == 1007 and our.protocol._tail_missing:
-            return  # an unfinished frame: stock tells at its first wrong byte, we when all of it is here
+            return  # an incomplete frame: stock fails at its first wrong byte, we fail when it is complete
         self.assertEqual(messages_and_pings(our.seen()), messages_and_pings(their.seen()))
         self.assertEqual(our.said(), their.said())
         self.assertEqual(our.outcome(), their.outcome())
@@ -195,18 +195,18 @@ class DifferentialTests(SynchronousTestCase):
     @settings(max_examples=500, deadline=None)
     @given(st.lists(st.one_of(right, right, wrong), min_size=1, max_size=8), st.data())
     def test_same_messages_same_close_codes(self, stream: list[bytes], data: st.DataObject) -> None:
-        """Same messages in the same order, same pongs, same close codes, same state."""
+        """Both have the same messages in the same order, the same pongs, close codes and state."""
         self.compare("", stream, data)
 
     @settings(max_examples=300, deadline=None)
     @given(st.lists(st.one_of(right, packed, packed, wrong), min_size=1, max_size=8), st.data())
     def test_the_same_with_compression(self, stream: list[bytes], data: st.DataObject) -> None:
-        """Each message deflated by itself, as a server does that keeps no context."""
+        """Each message is deflated alone, as by a server that keeps no context."""
         self.compare("permessage-deflate; server_no_context_takeover", stream, data)
 
 
 class ExchangeProtocolTests(SynchronousTestCase):
-    """What the differential test cannot see."""
+    """Rules that the comparison cannot show."""
 
     def setUp(self) -> None:
         self.rig = Rig()
@@ -214,11 +214,11 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.listener = self.rig.listener
 
     def test_the_fake_listener_is_a_listener(self) -> None:
-        """The contract holds for the fake as well."""
+        """The contract holds for the fake."""
         verifyObject(IWebSocketListener, self.listener)
 
     def test_one_call_for_all_messages_of_a_read(self) -> None:
-        """A ping in the middle does not put the messages behind it on the long way."""
+        """The messages after a ping take the fast path."""
         self.protocol.dataReceived(frame(b"1") + frame(b"2") + frame(b"heartbeat", PING) + frame(b"3"))
         self.assertEqual(self.listener.texts, [b"1", b"2", b"3"])
         self.assertEqual([call[0] for call in self.listener.calls], ["opened", "pinged", "received"])
@@ -232,7 +232,7 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.assertEqual(bytes(b ^ sent[2 + i % 4] for i, b in enumerate(sent[6:])), b"heartbeat")
 
     def test_a_huge_message_in_small_reads_is_joined_once(self) -> None:
-        """The pieces wait in a list; autobahn never sees them."""
+        """The pieces wait in a list and do not pass autobahn."""
         payload = b"[" + b"1," * 400_000 + b"1]"
         data = frame(payload)
         for start in range(0, len(data), 65536):
@@ -241,7 +241,7 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.assertEqual(self.listener.texts, [payload])
 
     def test_the_fast_path_is_back_after_a_header_was_cut(self) -> None:
-        """Autobahn keeps the first byte of a header; the next read takes it back."""
+        """Autobahn has the first byte of a header; the next read takes it back."""
         data = frame(b"one") + frame(b"two")
         self.protocol.dataReceived(data[:6])
         self.protocol.dataReceived(data[6:] + frame(b"three"))
@@ -267,7 +267,7 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_a_closing_handshake_that_is_not_finished_is_cut(self) -> None:
-        """The exchange asks for a close and keeps the socket open: it is dropped after a while."""
+        """The exchange asks for a close and keeps the socket open. The socket is dropped after a while."""
         self.protocol.dataReceived(frame((1001).to_bytes(2, "big") + b"going away", 0x88))
         self.assertFalse(self.rig.connector.transport.lost)
         self.rig.clock.advance(CLOSE_TIMEOUT)
@@ -276,7 +276,7 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.assertIn("1001", str(self.listener.calls[-1][1]))
 
     def test_a_close_of_ours_in_the_middle_of_a_message(self) -> None:
-        """The rest of the message is its rest, not frames: it arrives, and the exchange's answer is understood."""
+        """The rest of a message does not count as frames: the message arrives, and so does the exchange's answer."""
         whole = frame(b"[" + b"\x88" * 300 + b"]", BINARY) + frame(b"x" * 300)
         self.protocol.dataReceived(whole[:400])
         self.protocol.sendClose(1000)
@@ -285,7 +285,7 @@ class ExchangeProtocolTests(SynchronousTestCase):
         self.assertEqual((self.protocol.localCloseCode, self.protocol.remoteCloseCode), (1000, 1000))
 
     def test_invalid_utf8_is_closed_with_1007(self) -> None:
-        """As the standard demands; the reason says which side closed and why."""
+        """The standard requires it. The reason names the side that closed, and the cause."""
         self.protocol.dataReceived(frame(b"\xff\xfe"))
         self.rig.clock.advance(CLOSE_TIMEOUT)
         self.rig.clock.advance(0)
