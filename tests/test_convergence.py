@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.fault_machine import Storm
+from tests.support.fault_machine import FaultMachine
 
 EXAMPLES, STEPS = 250, 30
 MUST_HAPPEN = (
@@ -24,14 +24,14 @@ MUST_HAPPEN = (
 class ConvergenceTests(SynchronousTestCase):
     """See `tests.support.fault_machine`."""
 
-    def test_after_any_storm_the_exchange_has_what_is_active(self) -> None:
+    def test_after_any_faults_the_exchange_has_what_is_active(self) -> None:
         """Whatever happened: each active market subscribed once, with its book, every hole marked, no timer left."""
         hits: Counter[str] = Counter()
 
-        def storm() -> Storm:
-            return Storm(hits)
+        def make() -> FaultMachine:
+            return FaultMachine(hits)
 
-        machine: Any = storm
+        machine: Any = make
         run_state_machine_as_test(
             machine,
             settings=settings(

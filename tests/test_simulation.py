@@ -17,7 +17,7 @@ from tests.support.audit import Auditor
 from tests.support.catalogue_rest import CatalogueRest, ListingRest
 from tests.support.heap_clock import HeapClock
 from tests.support.pool import FakeRegistry, Pool
-from tests.support.watching import Tap
+from tests.support.recording import ChangeRecorder
 
 DELTA = b'{"type":"orderbook_delta","sid":1,"seq":%d,"msg":{}}'
 OK = b'{"type":"ok","id":3,"sid":1,"seq":%d,"msg":{}}'
@@ -117,9 +117,9 @@ class TapTests(SynchronousTestCase):
         """Added but not active; removed but never added."""
         for change in (Change.ADD, Change.REMOVE, Change.REFRESH):
             pool = Pool()
-            tap = Tap(pool.manager, FakeRegistry())
-            tap.markets_changed([MarketChange("A", change)])
-            self.assertEqual(bool(tap.faults), True, change)
+            recorder = ChangeRecorder(pool.manager, FakeRegistry())
+            recorder.markets_changed([MarketChange("A", change)])
+            self.assertEqual(bool(recorder.faults), True, change)
 
 
 class HeapClockTests(SynchronousTestCase):
@@ -164,7 +164,7 @@ class HeapClockTests(SynchronousTestCase):
         for rest in (CatalogueRest(exchange, clock, 0.1, 5), ListingRest(exchange, clock, 0.1, 5)):
             verifyObject(IExchangeRest, rest)
         verifyObject(IMessageRouter, Auditor())
-        verifyObject(IMarketChangeListener, Tap(Pool().manager, FakeRegistry()))
+        verifyObject(IMarketChangeListener, ChangeRecorder(Pool().manager, FakeRegistry()))
 
     def test_both_kinds_of_rest_say_the_same(self) -> None:
         """Rows straight from the listing are those of the JSON."""

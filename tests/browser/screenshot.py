@@ -89,7 +89,7 @@ async def looks(stage: Stage, folder: Path) -> None:
 
 
 async def main(reactor: Any, *arguments: str) -> None:
-    """Make the world, take the pictures."""
+    """Start the service, take the pictures."""
     folders = [name for name in arguments if not name.startswith("-")]
     folder = Path(folders[0] if folders else "docs")
     pool = PoolSettings(dial_rate=200.0, min_healthy=100)

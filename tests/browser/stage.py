@@ -5,11 +5,11 @@ from typing import Any
 
 from gatherer.config.settings import PoolSettings
 from tests.browser.chrome import Chrome
-from tests.support.loopback_service import World
+from tests.support.loopback_service import LoopbackService
 
 
-class Stage(World):
-    """`world` with `chrome`; `url` is the status page's."""
+class Stage(LoopbackService):
+    """`loopback` with `chrome`; `url` is the status page's."""
 
     def __init__(self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings) -> None:
         super().__init__(reactor, directory, markets, rate, pool)

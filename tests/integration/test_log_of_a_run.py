@@ -17,7 +17,7 @@ from gatherer.exchange.auth import PrivateKey, Signer
 from gatherer.log.levels import LevelControl
 from gatherer.log.observer import make_observer
 from gatherer.log.repeats import MAX_LINES
-from tests.support.loopback_service import World, run
+from tests.support.loopback_service import LoopbackService, run
 
 POOL = PoolSettings(dial_rate=500.0, orderbook=24, min_healthy=30)
 SIZE = 30
@@ -49,25 +49,25 @@ class LogTests(TestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
         async def play() -> str:
-            world = World(reactor, self.mktemp(), 100, 200.0, POOL, key=key)
+            loopback = LoopbackService(reactor, self.mktemp(), 100, 200.0, POOL, key=key)
             try:
-                world.exchange.faults.refuse_upgrade(401, times=4)
-                world.exchange.faults.rest_status(401)
-                world.exchange.faults.rest_status(503, times=2)
-                await world.open()
-                world.exchange.faults.garbage("json")
-                world.exchange.faults.garbage("unknown_type")
-                world.exchange.faults.error(18, times=2)
-                world.exchange.faults.cut(count=30)
-                await world.pause(0.5)
-                await world.until(world.is_whole)
-                world.exchange.create_market()
-                await world.until(world.is_whole)
-                world.gatherer.manager.upgrade_refused(None)  # a bug that logs what it is given
+                loopback.exchange.faults.refuse_upgrade(401, times=4)
+                loopback.exchange.faults.rest_status(401)
+                loopback.exchange.faults.rest_status(503, times=2)
+                await loopback.open()
+                loopback.exchange.faults.garbage("json")
+                loopback.exchange.faults.garbage("unknown_type")
+                loopback.exchange.faults.error(18, times=2)
+                loopback.exchange.faults.cut(count=30)
+                await loopback.pause(0.5)
+                await loopback.until(loopback.is_whole)
+                loopback.exchange.create_market()
+                await loopback.until(loopback.is_whole)
+                loopback.gatherer.manager.upgrade_refused(None)  # a bug that logs what it is given
             except AttributeError as error:
-                world.gatherer.manager._log.failure("a bug with {signer}", signer=Signer("test", key), cause=error)
+                loopback.gatherer.manager._log.failure("a bug with {signer}", signer=Signer("test", key), cause=error)
             finally:
-                await world.close()
+                await loopback.close()
             self.flushLoggedErrors()
             return stream.getvalue()
 

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 from gatherer.config.settings import PoolSettings
 from gatherer.core.messages import RawMessage
 from gatherer.ops.metrics import make_registry
-from tests.support.loopback_service import World, run
+from tests.support.loopback_service import LoopbackService, run
 from tests.support.promql import named, wrong
 
 TREE = Path(__file__).resolve().parent.parent.parent
@@ -77,31 +77,31 @@ class ScrapeTests(TestCase):
         from twisted.internet import reactor
 
         async def scene() -> None:
-            world = World(reactor, self.mktemp(), 200, 500.0, POOL)
+            loopback = LoopbackService(reactor, self.mktemp(), 200, 500.0, POOL)
             try:
-                world.exchange.faults.rest_status(503)
-                await world.open()
-                await self._trouble(world)
-                gatherer = world.gatherer
+                loopback.exchange.faults.rest_status(503)
+                await loopback.open()
+                await self._trouble(loopback)
+                gatherer = loopback.gatherer
                 vitals = gatherer.getServiceNamed("vitals")
                 registry = make_registry(gatherer.manager, gatherer.registry, gatherer.router, vitals)
                 text = choose_encoder("")[0](registry).decode()
                 self._families.extend(text_string_to_metric_families(text))
             finally:
-                await world.close()
+                await loopback.close()
 
         return None if self._families else run(scene())
 
-    async def _trouble(self, world: World) -> None:
-        world.exchange.faults.error(18)
-        world.exchange.create_market()
-        await world.until(lambda: any(c["errors"] for c in world.gatherer.manager.status()["connections"]))
-        world.exchange.faults.cut()
-        await world.until(lambda: any(c["reconnects"] for c in world.gatherer.manager.status()["connections"]))
-        await world.until(world.is_whole)
-        await world.until(lambda: "feed" in world.gatherer.getServiceNamed("vitals").report())
-        world.gatherer.manager.connections()[0].pinged()  # the first real one comes after ten seconds
-        world.gatherer.router.deliver([RawMessage(b"{}", 7, 1)] * 150_000)
+    async def _trouble(self, loopback: LoopbackService) -> None:
+        loopback.exchange.faults.error(18)
+        loopback.exchange.create_market()
+        await loopback.until(lambda: any(c["errors"] for c in loopback.gatherer.manager.status()["connections"]))
+        loopback.exchange.faults.cut()
+        await loopback.until(lambda: any(c["reconnects"] for c in loopback.gatherer.manager.status()["connections"]))
+        await loopback.until(loopback.is_whole)
+        await loopback.until(lambda: "feed" in loopback.gatherer.getServiceNamed("vitals").report())
+        loopback.gatherer.manager.connections()[0].pinged()  # the first real one comes after ten seconds
+        loopback.gatherer.router.deliver([RawMessage(b"{}", 7, 1)] * 150_000)
 
     def samples(self) -> list[tuple[str, dict[str, str]]]:
         """Name and labels."""

@@ -16,7 +16,7 @@ from gatherer.config.settings import PoolSettings
 from gatherer.ops.web import service as web
 from gatherer.ops.web.service import WebService
 from tests.ops.support import make_vitals
-from tests.support.loopback_service import World, run
+from tests.support.loopback_service import LoopbackService, run
 
 CLIENTS = 1_000
 WAVE = 40
@@ -87,34 +87,34 @@ class SiegeTests(TestCase):
     async def _siege(self) -> None:
         self.patch(web, "REQUEST_TIMEOUT", 3.0)
         pool = PoolSettings(ticker=1, trade=1, lifecycle=2, orderbook=6, dial_rate=200.0, min_healthy=10)
-        world = World(reactor, self.mktemp(), 500, 1_000.0, pool)
+        loopback = LoopbackService(reactor, self.mktemp(), 500, 1_000.0, pool)
         service: Any = None
         crowd: list[Besieger] = []
         try:
-            await world.open()
-            service = await self._serve(world)
-            before = self._received(world)
+            await loopback.open()
+            service = await self._serve(loopback)
+            before = self._received(loopback)
             crowd += await self._crowd(service.port)
             self.assertEqual(len(service._factory.protocols), web.MAX_CONNECTIONS)
             for _ in range(20):
                 for each in crowd:
                     each.drip()
-                await world.pause(0.25)
-            await world.until(lambda: not self._unfinished(service))
-            self.assertGreater(self._received(world), before + 1_000)
+                await loopback.pause(0.25)
+            await loopback.until(lambda: not self._unfinished(service))
+            self.assertGreater(self._received(loopback), before + 1_000)
             answer = await self._ask(service.port, b"/health")
             self.assertIn(b" 200 OK", answer)
-            self._assert_unharmed(world)
+            self._assert_unharmed(loopback)
         finally:
             for each in crowd:
                 if not each.lost:
                     each.transport.abortConnection()
             if service is not None:
                 await service.stopService()
-            await world.close()
+            await loopback.close()
 
-    async def _serve(self, world: World) -> Any:
-        gatherer = world.gatherer
+    async def _serve(self, loopback: LoopbackService) -> Any:
+        gatherer = loopback.gatherer
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         parts = (gatherer.manager, gatherer.registry, gatherer.router)
         service: Any = WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
@@ -136,17 +136,17 @@ class SiegeTests(TestCase):
         reader.transport.write(b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path)
         return await reader.done
 
-    def _received(self, world: World) -> int:
-        return sum(each["received"] for each in world.gatherer.manager.status()["connections"])
+    def _received(self, loopback: LoopbackService) -> int:
+        return sum(each["received"] for each in loopback.gatherer.manager.status()["connections"])
 
     def _unfinished(self, service: Any) -> list[Any]:
         """Connections still open that do not watch: their time is up."""
         watching = len(service._broadcast._streams)
         return list(service._factory.protocols)[watching:]
 
-    def _assert_unharmed(self, world: World) -> None:
-        status = world.gatherer.manager.status()
+    def _assert_unharmed(self, loopback: LoopbackService) -> None:
+        status = loopback.gatherer.manager.status()
         for key in ("gaps", "reconnects"):
             self.assertEqual(sum(each[key] for each in status["connections"]), 0, key)
         self.assertEqual(status["healthy"], 10)
-        self.assertEqual(world.gatherer.router.status()["dropped"], 0)
+        self.assertEqual(loopback.gatherer.router.status()["dropped"], 0)

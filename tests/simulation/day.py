@@ -11,12 +11,12 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.messages import Change, Marker, RawMessage
 from gatherer.exchange.websocket.dialing import DialPacer
 from gatherer.simulator.markets.market import Status
-from tests.simulation.fault_schedule import LIFECYCLE, Event, Weather, first_day, maintenance
+from tests.simulation.fault_schedule import LIFECYCLE, Event, FaultSchedule, first_day, maintenance
 from tests.simulation.maintenance import Maintenance
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import ListingRest
 from tests.support.memory_client import Heart, Wire
-from tests.support.memory_service import Gathering, Size
+from tests.support.memory_service import MemoryService, Size
 
 HOUR = 3600.0
 HEARTBEAT = 25.0
@@ -58,7 +58,7 @@ class Outcome:
     digest: int
 
 
-class Day(Gathering):
+class Day(MemoryService):
     """`run_all` is the day. `hours` less than 24 is for tests that have to be quick."""
 
     def __init__(self, seed: int, hours: float = 24.0, trace: Callable[[float, str], None] | None = None) -> None:
@@ -133,13 +133,13 @@ class Day(Gathering):
 
     def _events(self, end: float) -> list[Event]:
         """The maintenance has a time of its own."""
-        weather = Weather(self._random, self)
+        schedule = FaultSchedule(self._random, self)
         begin = self.size.start + 60.0
         if self._maintenance is None or self._maintenance[1] >= end:
-            return weather.events(begin, end, int(EVENTS_PER_HOUR * (end - begin) / HOUR))
+            return schedule.events(begin, end, int(EVENTS_PER_HOUR * (end - begin) / HOUR))
         first, last = self._maintenance
-        before = weather.events(begin, first - 1800.0, int(EVENTS_PER_HOUR * (first - begin) / HOUR))
-        after = weather.events(last + 1800.0, end, int(EVENTS_PER_HOUR * (end - last) / HOUR))
+        before = schedule.events(begin, first - 1800.0, int(EVENTS_PER_HOUR * (first - begin) / HOUR))
+        after = schedule.events(last + 1800.0, end, int(EVENTS_PER_HOUR * (end - last) / HOUR))
         return [*before, *Maintenance(self._random, self, first, last).events(), *after]
 
     def _quiet(self) -> list[str]:
@@ -152,7 +152,7 @@ class Day(Gathering):
         return self.settle(QUIET / 2)
 
     def _figures(self) -> dict[str, int]:
-        router, counts = self.router, self.registry.tap.counts
+        router, counts = self.router, self.registry.recorder.counts
         return {
             "messages": router.messages, "commands": self.commands.total(), "adds": counts[Change.ADD],
             "removes": counts[Change.REMOVE], "sockets lost": router.markers["session_down"],
@@ -163,7 +163,7 @@ class Day(Gathering):
     def _asked(self, conn_id: int, payload: bytes) -> None:
         self.commands[payload.split(b'"cmd":"', 1)[1].split(b'"', 1)[0].decode()] += 1
 
-    # -- what the weather does -----------------------------------------------------------------
+    # -- what the schedule does ----------------------------------------------------------------
 
     def churn(self, per_second: float) -> None:
         """How many markets change by themselves."""
@@ -173,12 +173,12 @@ class Day(Gathering):
         """Market data."""
         self.exchange.emit(number)
 
-    def slate(self, number: int) -> None:
+    def list_markets(self, number: int) -> None:
         """Many new markets at once, open within a minute, for an hour or more."""
         for _ in range(number):
             self.exchange.create_market(self._random.choice((0, 0, 30)), self._random.choice((1800, 7200, 90_000)))
 
-    def storm(self, number: int) -> None:
+    def change_markets(self, number: int) -> None:
         """Markets change at random, all in this moment."""
         for _ in range(number):
             self.exchange.churn()
@@ -192,7 +192,7 @@ class Day(Gathering):
         for client in self._legs():
             if client.session is not None and not client.session.is_closed:
                 self.exchange.faults.cut(session=client.session.id)
-        self.storm(20)
+        self.change_markets(20)
 
     def rest_down(self, seconds: float) -> None:
         """Every request fails for a while."""

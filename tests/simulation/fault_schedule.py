@@ -40,7 +40,7 @@ def maintenance(start: float) -> tuple[float, float] | None:
     return day.replace(hour=3).timestamp(), day.replace(hour=5).timestamp()
 
 
-class Weather:
+class FaultSchedule:
     """Draws. Each method of a kind returns what to say and what to do, and has drawn all its numbers by then."""
 
     def __init__(self, random: Random, day: Any) -> None:
@@ -53,7 +53,7 @@ class Weather:
             self._cut, self._cut, self._cut_many, self._half_open, self._refuse, self._terminate, self._terminate,
             self._unsubscribed, self._errors, self._errors, self._applied, self._lose, self._late, self._double,
             self._skip, self._repeat, self._garbage, self._rest_failures, self._rest_down, self._rest_stale,
-            self._rest_slow, self._dark, self._pause, self._storm, self._slate,
+            self._rest_slow, self._lose_lifecycle, self._pause, self._change_markets, self._list_markets,
         )  # fmt: skip
         moments = sorted(self._random.uniform(begin, end) for _ in range(number))
         return [Event(moment, *self._random.choice(kinds)()) for moment in moments]
@@ -119,7 +119,7 @@ class Weather:
     def _with_commands(self, arm: Callable[..., object], *facts: Any) -> None:
         """Arm a fault for commands, and see to it that there are some."""
         arm(*facts)
-        self._day.slate(15)
+        self._day.list_markets(15)
 
     def _skip(self) -> tuple[str, Callable[[], object]]:
         number, size = self._number(10), self._number(5)
@@ -159,17 +159,17 @@ class Weather:
         latency = self._random.choice((0.01, 0.4, 3.0, 15.0))
         return f"REST takes {latency} s", lambda: setattr(self._day.rest, "latency", latency)
 
-    def _dark(self) -> tuple[str, Callable[[], object]]:
+    def _lose_lifecycle(self) -> tuple[str, Callable[[], object]]:
         return "no lifecycle channel while markets change", self._day.lose_events
 
     def _pause(self) -> tuple[str, Callable[[], object]]:
         seconds = 10.0 * self._number(60)
         return f"trading pauses for {seconds} s", lambda: self._day.pause_trading(seconds)
 
-    def _storm(self) -> tuple[str, Callable[[], object]]:
+    def _change_markets(self) -> tuple[str, Callable[[], object]]:
         number = self._number(300)
-        return f"{number} changes of markets at once", lambda: self._day.storm(number)
+        return f"{number} changes of markets at once", lambda: self._day.change_markets(number)
 
-    def _slate(self) -> tuple[str, Callable[[], object]]:
+    def _list_markets(self) -> tuple[str, Callable[[], object]]:
         number = self._number(300)
-        return f"{number} new markets at once", lambda: self._day.slate(number)
+        return f"{number} new markets at once", lambda: self._day.list_markets(number)

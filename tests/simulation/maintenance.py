@@ -54,7 +54,7 @@ class Maintenance:
 
     def _watch(self) -> None:
         day = self._day
-        day.registry.tap.changed.clear()
+        day.registry.recorder.changed.clear()
         for connection in day.manager.connections():
             conn_id = connection.conn_id
             self._sessions[conn_id] = day.clients[conn_id].session
@@ -90,7 +90,7 @@ class Maintenance:
 
     def _faults(self) -> list[str]:
         day, found = self._day, []
-        changed = set(day.registry.tap.changed)
+        changed = set(day.registry.recorder.changed)
         lost = {conn_id for conn_id, session in self._sessions.items() if day.clients[conn_id].session is not session}
         moved = set[str]().union(*(self._carried[conn_id] for conn_id in lost))
         for (conn_id, session), tickers in self._asked.items():
@@ -100,7 +100,7 @@ class Maintenance:
             if len(tickers) != len(set(tickers)) and not set(tickers) & (changed | moved):
                 found.append(f"maintenance: {conn_id} asked twice for the same")
         for ticker in changed:
-            carried, trades = ticker in day.registry.tap.told, day.status_of(ticker) is Status.ACTIVE
+            carried, trades = ticker in day.registry.recorder.reported, day.status_of(ticker) is Status.ACTIVE
             if carried != trades and day.status_of(ticker) is not Status.INACTIVE and not carried:
                 found.append(f"maintenance: {ticker} trades and was dropped")
         return found

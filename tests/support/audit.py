@@ -49,7 +49,7 @@ class Account:
     books: set[str] = field(default_factory=set)
     """Markets whose book came."""
     missing: int = 0
-    told: int = 0
+    marked: int = 0
     """Missing numbers in gap markers."""
 
     def came(self, payload: bytes) -> None:
@@ -121,7 +121,7 @@ class Auditor:
         if marker.kind == "session_up":
             self._accounts[marker.conn_id] = Account()
         elif marker.kind == "gap":
-            self._accounts[marker.conn_id].told += marker.facts["size"]
+            self._accounts[marker.conn_id].marked += marker.facts["size"]
         elif marker.kind == "undecodable":
             self._undecodable(marker)
         elif marker.kind == "session_down":
@@ -145,8 +145,8 @@ class Auditor:
         account = self._accounts[conn_id]
         if account.due:
             self._fault(f"conn {conn_id}: not captured: {list(account.due)[:3]}")
-        if account.missing != account.told:
-            self._fault(f"conn {conn_id}: {account.missing} numbers missing, markers tell of {account.told}")
+        if account.missing != account.marked:
+            self._fault(f"conn {conn_id}: {account.missing} numbers missing, {account.marked} in markers")
 
     def check_all(self) -> None:
         """The same for every connection."""

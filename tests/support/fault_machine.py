@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from gatherer.simulator.markets.market import Status
-from tests.support.memory_service import Gathering, Size
-from tests.support.troublemaker import LIFECYCLE, VERBS, Troublemaker
+from tests.support.fault_actions import LIFECYCLE, VERBS, FaultActions
+from tests.support.memory_service import MemoryService, Size
 
 CODES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 27, 28, 99)
 APPLIED = (5, 10, 18, 25, 27, 99)
@@ -18,7 +18,7 @@ moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
 """Each way takes 20 ms: the event, the command it causes, the answer; so a command is out, has arrived, is answered."""
 
 
-class Storm(Troublemaker):
+class FaultMachine(FaultActions):
     """The rules, and what must be true between them."""
 
     @initialize(
@@ -27,9 +27,9 @@ class Storm(Troublemaker):
         rehome_after=st.sampled_from((0.0, 120.0)), reuse=st.booleans(),
     )  # fmt: skip
     def begin(self, reuse: bool, **size: Any) -> None:
-        self.world = Gathering(Size(markets=12, unopened=2, multivariate=1, **size)).start()
-        self.world.wire.reuse_sids = reuse
-        self.world.run(5.0)
+        self.service = MemoryService(Size(markets=12, unopened=2, multivariate=1, **size)).start()
+        self.service.wire.reuse_sids = reuse
+        self.service.run(5.0)
 
     # -- markets -------------------------------------------------------------------------------
 
@@ -71,11 +71,11 @@ class Storm(Troublemaker):
 
     @rule(seconds=st.sampled_from((0.005, 0.02, 0.05, 0.3, 1.0, 3.0)))
     def moment(self, seconds: float) -> None:
-        self.world.run(seconds)
+        self.service.run(seconds)
 
     @rule(seconds=st.sampled_from((6.0, 12.0, 31.0, 70.0, 200.0, 700.0, 7200.0)))
     def wait(self, seconds: float) -> None:
-        self.world.run(seconds)
+        self.service.run(seconds)
 
     # -- commands --------------------------------------------------------------------------------
 
@@ -101,11 +101,11 @@ class Storm(Troublemaker):
 
     @rule(adds=st.booleans())
     def double_replies(self, adds: bool) -> None:
-        duplicate = self.world.wire.duplicate
-        duplicate[:] = list(self.world.clients)
+        duplicate = self.service.wire.duplicate
+        duplicate[:] = list(self.service.clients)
         before = len(duplicate)
         self._provoke(adds)
-        self.world.run(0.1)
+        self.service.run(0.1)
         self.hits["double reply"] += before - len(duplicate)
         duplicate.clear()
 
@@ -118,8 +118,8 @@ class Storm(Troublemaker):
     def break_while_pending(self, fault: str, adds: bool, after: float, place: int) -> None:
         """The command is on its way, its answer is, or it has just come."""
         self._provoke(adds)
-        self.world.run(after)
-        pending = [c.conn_id for c in self.world.manager.connections() if c.status()["pending"]]
+        self.service.run(after)
+        pending = [c.conn_id for c in self.service.manager.connections() if c.status()["pending"]]
         if pending:
             self._break(fault, pending[place % len(pending)], " while pending")
 
@@ -129,8 +129,8 @@ class Storm(Troublemaker):
     )  # fmt: skip
     def break_any(self, fault: str, number: int, place: int, rest: bool) -> None:
         """Order books two times out of three. With `rest`, before a new command can show what is wrong."""
-        connections = self.world.manager.connections()[::-1]
-        ids = [c.conn_id for c in connections if self.world.session_of(c.conn_id) is not None]
+        connections = self.service.manager.connections()[::-1]
+        ids = [c.conn_id for c in connections if self.service.session_of(c.conn_id) is not None]
         if place % 3 == 0:
             ids.reverse()
         for conn_id in ids[place % 2 :][:number]:
@@ -147,23 +147,23 @@ class Storm(Troublemaker):
     @rule(verb=st.sampled_from(sorted(VERBS)), place=places, seconds=st.sampled_from((0.5, 3.0, 40.0)))
     def lose_events(self, verb: str, place: int, seconds: float) -> None:
         """Nobody listens to the lifecycle channel while something happens: a walk has to look what."""
-        registry, rest = self.world.registry, self.world.rest
-        legs = [c for c in self.world.manager.connections() if c.role.channel == LIFECYCLE]
+        registry, rest = self.service.registry, self.service.rest
+        legs = [c for c in self.service.manager.connections() if c.role.channel == LIFECYCLE]
         idle, walks = registry.status()["last_sync"] is not None and not registry._walks.busy, rest.walks
         for connection in legs:
             self._break("cut", connection.conn_id, "")
         self._befall(verb, place)
         self.create(1, 0, 5000)
         self.hits["lost events"] += 1
-        self.world.run(5.0)
+        self.service.run(5.0)
         back = any(connection.is_live for connection in legs)
-        self.world.run(seconds)
+        self.service.run(seconds)
         assert rest.walks > walks or not (idle and back and seconds >= 40.0), "events were missed and nobody looked"
 
     @rule(seconds=st.sampled_from((0.0, 0.0, 2.0, 100.0)))
     def come_to_rest(self, seconds: float) -> None:
         """In the middle of it all: what comes later must not hide what went wrong before."""
-        self.world.run(seconds)
+        self.service.run(seconds)
         self._rest()
 
     # -- messages --------------------------------------------------------------------------------
@@ -192,42 +192,42 @@ class Storm(Troublemaker):
 
     @rule(fates=st.lists(st.sampled_from((None, 0, 429, 503, 200)), min_size=1, max_size=8))
     def fail_requests(self, fates: list[int | None]) -> None:
-        self.world.rest.fates.extend(fates)
+        self.service.rest.fates.extend(fates)
         self.hits["REST failures"] += len(fates)
 
     @rule(down=st.sampled_from((None, 503)))
     def rest_down(self, down: int | None) -> None:
-        self.world.rest.down = down
+        self.service.rest.down = down
         self.hits["REST down"] += down is not None
 
     @rule()
     def remember_rows(self) -> None:
-        self.world.rest.remember()
+        self.service.rest.remember()
 
     @rule(number=st.integers(1, 6), seconds=st.sampled_from((1.0, 301.0)))
     def answer_with_old_rows(self, number: int, seconds: float) -> None:
         """Older than the cache there is: only the next walk can put them right."""
-        rest = self.world.rest
+        rest = self.service.rest
         before = rest.stale_answers
         rest.answer_from_memory(number)
-        self.world.run(seconds)
+        self.service.run(seconds)
         self.hits["stale rows"] += rest.stale_answers - before
 
     @rule(number=times)
     def answer_from_a_cache(self, number: int) -> None:
         """A walk has begun, its answers are some seconds old, and a market is over since: the event wins."""
-        registry, rest = self.world.registry, self.world.rest
+        registry, rest = self.service.registry, self.service.rest
         self._begin_walk()
         rest.remember()
         over = self._with(Status.ACTIVE)[:number]
         carried = [ticker for ticker in over if ticker in registry.active()]  # the others it has not heard of at all
         for ticker in over:
             self._exchange.settle_market(ticker)
-        self.world.run(0.1)
+        self.service.run(0.1)
         heard = [ticker for ticker in carried if ticker not in registry.active()]
         before = rest.stale_answers
         rest.answer_from_memory(5)
-        self.world.run(3.0)
+        self.service.run(3.0)
         rest.answer_from_memory(0)
         self.hits["cached rows"] += (rest.stale_answers > before) * len(heard)
         revived = [ticker for ticker in heard if ticker in registry.active()]
@@ -236,42 +236,42 @@ class Storm(Troublemaker):
     @rule(seconds=st.sampled_from((0.01, 0.3, 2.0, 20.0)))
     def slow_rest(self, seconds: float) -> None:
         """Events and timers come in the middle of a walk."""
-        self.world.rest.latency = seconds
+        self.service.rest.latency = seconds
 
     @rule(
         verb=st.sampled_from(("pause", "determine", "settle", "close", "resume")), place=places, page=st.integers(0, 6)
     )
     def change_during_a_walk(self, verb: str, place: int, page: int) -> None:
         """A walk has begun and read some pages when it happens."""
-        registry, rest = self.world.registry, self.world.rest
+        registry, rest = self.service.registry, self.service.rest
         self._begin_walk()
         begun = rest.requests
         for _ in range(20):
             if rest.requests >= begun + page or not registry._walks.busy:
                 break
-            self.world.run(min(rest.latency, 0.3))
+            self.service.run(min(rest.latency, 0.3))
         self.hits["change during a walk"] += registry._walks.busy
         self.create(1, 0, 5000)
         self._befall(verb, place)
-        self.world.run(rest.latency)
+        self.service.run(rest.latency)
 
     # -- what must be true -----------------------------------------------------------------------
 
     @invariant()
     def nothing_is_wrong(self) -> None:
-        if self.world is not None:
-            faults = self.world.faults()
+        if self.service is not None:
+            faults = self.service.faults()
             assert not faults, faults
 
     def teardown(self) -> None:
-        if self.world is None:
+        if self.service is None:
             return
         try:
             self._rest()
-            if self.world.manager.status()["unplaced"]:
-                self.world.cut_all()
+            if self.service.manager.status()["unplaced"]:
+                self.service.cut_all()
                 self._rest()
-                assert self.world.is_full() or not self.world.manager.status()["unplaced"]
+                assert self.service.is_full() or not self.service.manager.status()["unplaced"]
                 self.hits["full"] += 1
         finally:
-            self.world.stop()
+            self.service.stop()

@@ -30,7 +30,7 @@ CONTROL = (b'"type":"ok"', b'"type":"subscribed"', b'"type":"unsubscribed"', b'"
 DATA = b'"data":'
 
 
-class World:
+class LoopbackService:
     """Everything a test can touch: `exchange`, `gatherer`, and after `close` the capture in `sessions`."""
 
     web_listen = ""
@@ -41,7 +41,7 @@ class World:
         self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings, compression: bool = False,
         key: Any = None,
     ) -> None:  # fmt: skip
-        """`key` is the private key to sign with; without it one is made for this world."""
+        """`key` is the private key to sign with; without it the object makes one."""
         self.reactor = reactor
         self.directory = directory
         self.failures: list[str] = []

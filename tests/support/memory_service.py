@@ -16,7 +16,7 @@ from tests.support.catalogue_rest import CatalogueRest
 from tests.support.heap_clock import HeapClock
 from tests.support.memory_client import Heart, Wire
 from tests.support.pool import HEARTBEAT, START, Pool
-from tests.support.watching import BugWatch, WatchedRegistry
+from tests.support.recording import LoggedBugs, RecordedRegistry
 
 PERIODIC = {
     "Connection._no_ping": "the watchdog of each open socket",
@@ -52,19 +52,19 @@ class Size:
     start: float = START
 
 
-class Gathering(Pool):
+class MemoryService(Pool):
     """`run` lets time pass on both sides. Every method of the parts may be called between two runs."""
 
     def __init__(self, size: Size) -> None:
         self.size = size
         self.failed: list[str] = []
-        self._log = BugWatch()
+        self._log = LoggedBugs()
         globalLogPublisher.addObserver(self._log)
         super().__init__(
             size.books, size.markets, size.capacity, size.batch_size, size.on_gap, size.pairs, min_healthy=1,
             rehome_after=size.rehome_after,
         )  # fmt: skip
-        self.service = Gatherer(self.router, self.rest, self.manager, self.registry, self.clock, self.failed.append)
+        self.gatherer = Gatherer(self.router, self.rest, self.manager, self.registry, self.clock, self.failed.append)
         self._next_tick = size.start + 1.0
 
     def make_clock(self) -> HeapClock:
@@ -84,9 +84,9 @@ class Gathering(Pool):
         """What the registry asks."""
         return CatalogueRest(self.exchange, self.clock, self.size.rest_latency, self.size.page_size)
 
-    def make_registry(self) -> "WatchedRegistry":
+    def make_registry(self) -> "RecordedRegistry":
         self.rest = self.make_rest()
-        return WatchedRegistry(
+        return RecordedRegistry(
             self.rest, self.clock, reconcile_interval=self.size.reconcile_interval, random=lambda: 0.5
         )
 
@@ -109,9 +109,9 @@ class Gathering(Pool):
     def step(self, seconds: float = 0.0) -> None:
         self.run(seconds)
 
-    def start(self) -> "Gathering":
+    def start(self) -> "MemoryService":
         """Dial, walk, subscribe."""
-        self.service.startService()
+        self.gatherer.startService()
         self.run(0.0)
         return self
 
@@ -119,7 +119,7 @@ class Gathering(Pool):
         """Nothing may be left on the clock."""
         try:
             done: list[object] = []
-            self.service.stopService().addBoth(done.append)
+            self.gatherer.stopService().addBoth(done.append)
             self.exchange.cancel_delayed()
             self.run(self.size.latency)
             self.router.check_all()
@@ -162,8 +162,8 @@ class Gathering(Pool):
     def faults(self) -> list[str]:
         """What is wrong, and would be at any time."""
         found = [*self._log.bugs, *self.failed, *self.router.faults]
-        if hasattr(self.registry, "tap"):
-            found += [*self.registry.tap.faults, *self.registry.tap.differences()]
+        if hasattr(self.registry, "recorder"):
+            found += [*self.registry.recorder.faults, *self.registry.recorder.differences()]
         return found + list(self._misplaced()) + list(self._without_deadline())
 
     def _misplaced(self) -> Iterator[str]:
@@ -177,8 +177,8 @@ class Gathering(Pool):
                 if self.allocator.where(ticker) != connection.conn_id:
                     yield f"{ticker} on {connection.conn_id}, allocated to {self.allocator.where(ticker)}"
         yield from (f"{ticker} wanted {count} times" for ticker, count in places.items() if count > 1)
-        if hasattr(self.registry, "tap"):
-            told, placed = self.registry.tap.told, places.keys() | set(self.manager._placement.unplaced)
+        if hasattr(self.registry, "recorder"):
+            told, placed = self.registry.recorder.reported, places.keys() | set(self.manager._placement.unplaced)
             if told != placed:
                 yield f"told of {told - placed} but nobody wants them; {placed - told} are wanted for no reason"
 

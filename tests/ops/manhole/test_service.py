@@ -18,7 +18,7 @@ from gatherer.ops.manhole.service import LOGIN_SECONDS, ManholeService, make_ssh
 from gatherer.ops.manhole.ssh_keys import HOST_KEY_NAME, AuthorizedKeysFile
 from tests.ops.manhole.prompting import Prompting
 from tests.ops.manhole.sshing import CONTROL_C, CONTROL_D, TAB, UP, SshClient, write_key_pair
-from tests.support.loopback_service import World
+from tests.support.loopback_service import LoopbackService
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 READY = "gatherer> "
@@ -232,17 +232,17 @@ class RunningServiceTests(TestCase):
             host_key_directory=str(ssh.directory / "host"),
         )  # fmt: skip
         pool = PoolSettings(dial_rate=200.0, min_healthy=150)
-        world = World(reactor, self.mktemp(), 2_000, 500.0, pool)
-        world.manhole = manhole
+        loopback = LoopbackService(reactor, self.mktemp(), 2_000, 500.0, pool)
+        loopback.manhole = manhole
         with capturedLogs() as events:
             try:
-                await world.open()
-                address: Any = await world.gatherer.getServiceNamed("manhole").when_listening()
-                before = world.gatherer.manager.status()["connections"][16]
+                await loopback.open()
+                address: Any = await loopback.gatherer.getServiceNamed("manhole").when_listening()
+                before = loopback.gatherer.manager.status()["connections"][16]
                 said = await ssh.run(address.port, "kick(17)\nconnections(role='book')")
-                after = world.gatherer.manager.status()["connections"][16]
+                after = loopback.gatherer.manager.status()["connections"][16]
             finally:
-                await world.close()
+                await loopback.close()
         self.assertEqual(said.code, 0, said)
         first, second, *table = said.out.splitlines()
         self.assertRegex(first, r"^connection 17 is cut; next dial in \d\.\d s$")
@@ -252,7 +252,7 @@ class RunningServiceTests(TestCase):
         lines = [formatEvent(event) or "" for event in events]
         self.assertEqual(sum(line.endswith(": kick 17") for line in lines), 1)
         self.assertTrue([line for line in lines if "orderbook_delta-17 lost: kicked by operator" in line])
-        down = [record for record, data in world.lines() if record.get("marker") == "session_down"]
+        down = [record for record, data in loopback.lines() if record.get("marker") == "session_down"]
         kicked = [record for record in down if not record["facts"]["stopped"]]
         self.assertEqual([(r["conn_id"], r["facts"]["reason"]) for r in kicked], [(17, "kicked by operator")])
 

@@ -19,25 +19,25 @@ VERBS = {
 """Our word to the exchange's method, and the markets it can befall."""
 
 
-class Troublemaker(RuleBasedStateMachine):
+class FaultActions(RuleBasedStateMachine):
     """`hits` counts what really happened, over all examples."""
 
     def __init__(self, hits: Counter[str]) -> None:
         super().__init__()
         self.hits = hits
-        self.world: Any = None
+        self.service: Any = None
 
     def _rest(self) -> None:
         """Nothing goes wrong any more: soon all has to be as it should."""
         self._exchange.state.trading_active = True
-        self.world.rest.latency = self.world.size.rest_latency
-        left = self.world.settle()
+        self.service.rest.latency = self.service.size.rest_latency
+        left = self.service.settle()
         assert not left, left
         self.hits["settled"] += 1
 
     @property
     def _exchange(self) -> Any:
-        return self.world.exchange
+        return self.service.exchange
 
     def _with(self, *statuses: Status) -> list[str]:
         listing = self._exchange.listing
@@ -46,12 +46,12 @@ class Troublemaker(RuleBasedStateMachine):
 
     def _begin_walk(self) -> None:
         """Within 30 s at most, so long is the least time between two."""
-        registry = self.world.registry
+        registry = self.service.registry
         registry.lifecycle_missed()
         for _ in range(200):
             if registry._walks.busy:
                 break
-            self.world.run(0.25)
+            self.service.run(0.25)
 
     def _befall(self, verb: str, place: int) -> None:
         method, statuses = VERBS[verb]
@@ -73,18 +73,18 @@ class Troublemaker(RuleBasedStateMachine):
         """Let commands meet the fault that was armed."""
         before = len(getattr(self._exchange.faults, queue))
         self._provoke(adds)
-        self.world.run(0.1)
+        self.service.run(0.1)
         self.hits[name] += before - len(getattr(self._exchange.faults, queue))
 
     def _disturb(self, name: str, queue: str, traffic: int) -> None:
         before = len(getattr(self._exchange.faults, queue))
         self._exchange.emit(traffic)
-        self.world.run(0.05)
+        self.service.run(0.05)
         self.hits[name] += before - len(getattr(self._exchange.faults, queue))
 
     def _break(self, fault: str, conn_id: int, when: str) -> None:
-        session, faults = self.world.session_of(conn_id), self._exchange.faults
-        channel = self.world.channel_of(conn_id)
+        session, faults = self.service.session_of(conn_id), self._exchange.faults
+        channel = self.service.channel_of(conn_id)
         name, _, code = fault.partition(" ")
         if session is None or session.is_closed:
             return

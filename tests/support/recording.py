@@ -14,13 +14,13 @@ from gatherer.registry.registry import MarketRegistry
 
 
 @implementer(IMarketChangeListener)
-class Tap:
+class ChangeRecorder:
     """Between registry and manager: what was told has to be what the registry says is active."""
 
     def __init__(self, manager: Any, registry: Any) -> None:
         self._manager = IMarketChangeListener(manager)
         self._registry = registry
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         self.counts: Counter[Change] = Counter()
         self.changed: set[str] = set()
         """Tickers of all changes since somebody last emptied it."""
@@ -30,34 +30,34 @@ class Tap:
         for change in changes:
             self.counts[change.change] += 1
             self.changed.add(change.ticker)
-            if (change.change is Change.ADD) == (change.ticker in self.told):
-                self.faults.append(f"{change} although told is {change.ticker in self.told}")
-            (self.told.discard if change.change is Change.REMOVE else self.told.add)(change.ticker)
+            if (change.change is Change.ADD) == (change.ticker in self.reported):
+                self.faults.append(f"{change} although told is {change.ticker in self.reported}")
+            (self.reported.discard if change.change is Change.REMOVE else self.reported.add)(change.ticker)
         active = self._registry.active()
         for ticker in {change.ticker for change in changes}:
-            if (ticker in self.told) != (ticker in active):
-                self.faults.append(f"{ticker} is told {ticker in self.told}, active {ticker in active}")
+            if (ticker in self.reported) != (ticker in active):
+                self.faults.append(f"{ticker} is told {ticker in self.reported}, active {ticker in active}")
         self._manager.markets_changed(changes)
 
     def differences(self) -> Iterator[str]:
         """The same for all markets, not only those that just changed."""
         active = set(self._registry.active())
-        if self.told != active:
-            yield f"told and active differ by {self.told ^ active}"
+        if self.reported != active:
+            yield f"told and active differ by {self.reported ^ active}"
 
 
-class WatchedRegistry(MarketRegistry):
-    """The real one, with a `Tap` on what it tells."""
+class RecordedRegistry(MarketRegistry):
+    """The real one, with a `ChangeRecorder` on what it tells."""
 
-    tap: Tap
+    recorder: ChangeRecorder
 
     def start(self, listener: Any) -> Deferred[int]:
-        self.tap = Tap(listener, self)
-        return super().start(self.tap)
+        self.recorder = ChangeRecorder(listener, self)
+        return super().start(self.recorder)
 
 
 @implementer(ILogObserver)
-class BugWatch:
+class LoggedBugs:
     """Failures that were logged: each is a bug of ours."""
 
     def __init__(self) -> None:
