@@ -19,7 +19,7 @@ from gatherer.coverage.judge import judge
 from gatherer.coverage.report import as_json, as_text
 
 DESCRIPTION = """\
-Tell whether the order book of a market was captured without a hole, and name
+Show whether the order book of a market was captured without a hole, and name
 each hole with its causes. The whole capture is judged unless --from and --to
 are given. Trades, tickers and lifecycle messages are not judged.
 Exit status: 0 complete, 1 holes or not captured, 2 bad input."""

@@ -114,7 +114,7 @@ def _unknown_table(table: str, content: object) -> str:
 
 
 def _hint(name: str, table: str) -> str:
-    """What an unknown key may mean: the closest name of its table, else the same name in another table."""
+    """What an unknown key may mean: the closest name of its table, or the same name in another table."""
     if close := get_close_matches(name, [key.name for key in every_key() if key.table == table], 1):
         return f"; did you mean {close[0]}?"
     homes = [f"[{key.table}] {key.name}" for key in _keys_named(name)]

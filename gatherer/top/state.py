@@ -103,7 +103,7 @@ class DashboardState:
             raise DashboardError(f"this version does not know its {name[:20]!a}: {error!a}") from error
 
     def silence(self, now: float) -> float | None:
-        """Seconds since the last tick, if they are too many or the connection is lost; else None."""
+        """Seconds since the last tick if they are too many or the connection is lost, otherwise None."""
         if self.received_at is None:
             return None
         silent = now - self.received_at

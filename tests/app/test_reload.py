@@ -231,12 +231,13 @@ class ApplyTests(SynchronousTestCase):
         self.assertEqual(connection._settings.batch_size, 500)
         connection.opened()
         self.addCleanup(connection.closed, Failure(ConnectionDone()))
-        own, tools = connection._settings, connection._tools
+        own, context = connection._settings, connection._context
         self.assertEqual(
             (own.ping_timeout, own.healthy_after, own.batch_size, own.snapshot_deadline), (44.0, 3.0, 7, 9.0)
         )
+        commands = context.command_settings
         self.assertEqual(
-            (tools.ping_timeout, tools.recover_gaps, tools.commands.command_timeout, tools.commands.use_yes_price),
+            (context.ping_timeout, context.recover_gaps, commands.command_timeout, commands.use_yes_price),
             (44.0, False, 2.5, True),
         )
 
