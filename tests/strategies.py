@@ -22,7 +22,7 @@ MARKET_VERBS = (
 
 
 def market_steps() -> st.SearchStrategy[list[tuple[str, str, float]]]:
-    """Steps of `tests.core.subscriptions.exchange_model`: (verb, ticker, seconds). Few tickers, so that steps meet."""
+    """Steps of `tests.core.markets.exchange_model`: (verb, ticker, seconds). Few tickers, so that steps meet."""
     often = st.sampled_from((*MARKET_VERBS, "wait", "create", "deliver", "deliver", "tick", "walk", "walk", "walk"))
     seconds = st.integers(0, 400).map(float)
     return st.lists(st.tuples(often, st.sampled_from("ABC"), seconds), max_size=80)

@@ -1,7 +1,5 @@
 """WebSocket messages: the envelope first, and a body only where it is needed (protocol sections 3 and 5)."""
 
-from typing import Any
-
 import msgspec
 
 from gatherer.core.subscriptions.commands import Action, Command
@@ -43,7 +41,7 @@ class ControlBody(msgspec.Struct, frozen=True, gc=False):
 class ControlMessage(msgspec.Struct, gc=False):
     """The rest of a control message. `msg` is an object, or a list after `list_subscriptions`."""
 
-    msg: ControlBody | list[Any] = ControlBody()
+    msg: ControlBody | list[object] = ControlBody()
 
 
 class _TickerBody(msgspec.Struct, gc=False):
@@ -157,8 +155,8 @@ def encode(command: Command, command_id: int, use_yes_price: bool = False) -> by
     return _encode(command_id, "update_subscription", params)
 
 
-def _subscribe_params(command: Command, use_yes_price: bool) -> dict[str, Any]:
-    params: dict[str, Any] = {"channels": [command.channel]}
+def _subscribe_params(command: Command, use_yes_price: bool) -> dict[str, object]:
+    params: dict[str, object] = {"channels": [command.channel]}
     if command.channel == "orderbook_delta":
         if not command.tickers:
             raise LocalProtocolError("order books cannot be subscribed without markets")
@@ -166,5 +164,5 @@ def _subscribe_params(command: Command, use_yes_price: bool) -> dict[str, Any]:
     return params
 
 
-def _encode(command_id: int, name: str, params: dict[str, Any]) -> bytes:
+def _encode(command_id: int, name: str, params: dict[str, object]) -> bytes:
     return msgspec.json.encode({"id": command_id, "cmd": name, "params": params})

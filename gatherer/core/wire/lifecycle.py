@@ -2,7 +2,6 @@
 
 import math
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -16,8 +15,9 @@ MARKET_CHANNELS = frozenset({"market_lifecycle_v2", "multivariate_market_lifecyc
 class _LifecycleBody(msgspec.Struct):
     market_ticker: str = ""
     event_type: str = ""
-    open_ts: Any = None
-    close_ts: Any = None
+    open_ts: object = None
+    """A time in any of the formats of `unix_seconds`, like `close_ts`."""
+    close_ts: object = None
 
 
 class _LifecycleMessage(msgspec.Struct):
@@ -46,7 +46,7 @@ def decode_lifecycle(data: bytes) -> tuple[str, LifecycleEvent | None]:
     return body.event_type, event
 
 
-def unix_seconds(value: Any) -> float | None:
+def unix_seconds(value: object) -> float | None:
     """A time as Unix seconds. The exchange mixes seconds, milliseconds and RFC 3339. None for any other value."""
     if isinstance(value, str):
         value = _from_text(value)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gatherer.core.markets.market import Market
 from gatherer.core.markets.table import MarketTable
 from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketRow
-from tests.core.subscriptions.exchange_model import ExchangeModel
+from tests.core.markets.exchange_model import ExchangeModel
 from tests.strategies import market_steps
 
 START = 1_792_072_800.0

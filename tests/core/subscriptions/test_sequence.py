@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.core.subscriptions.sequence import SequenceTracker
+from gatherer.core.subscriptions.sequence import MAX_KEPT, GapLog, SequenceTracker
 from gatherer.interfaces import ISequenceTracker
+
+EVENTS = st.lists(st.tuples(st.sampled_from(["opened", "recovered", "over"]), st.integers(1, 3)), max_size=300)
 
 
 class SequenceTrackerTests(SynchronousTestCase):
@@ -64,3 +66,44 @@ class SequenceTrackerTests(SynchronousTestCase):
         self.assertEqual(at_once.advance(1, numbers), in_order)
         self.assertEqual(at_once.last(1), one_by_one.last(1) if in_order else before)
         self.assertEqual((at_once.gaps, at_once.repeats), (0, 0))
+
+
+class GapLogTests(SynchronousTestCase):
+    """The latest gaps of a connection."""
+
+    def test_what_becomes_of_a_gap(self) -> None:
+        """A gap waits, then it is recovered or over, and later events do not change it."""
+        log = GapLog()
+        log.opened(10.0, 1, 3)
+        log.opened(11.0, 2, 5)
+        log.opened(11.5, 2, 1, "not repaired")
+        log.recovered(1, 12.5)
+        log.over("session lost")
+        log.recovered(2, 20.0)
+        self.assertEqual(
+            [(gap["at"], gap["size"], gap["outcome"], gap["seconds"]) for gap in log.since(0)],
+            [
+                (10.0, 3, "recovered", 2.5),
+                (11.0, 5, "session lost", None),
+                (11.5, 1, "not repaired", None),
+            ],
+        )
+        self.assertEqual(len(log.since(11.0)), 2)
+
+    @given(EVENTS)
+    def test_the_log_is_bounded_and_in_order(self, events: list[tuple[str, int]]) -> None:
+        """The latest gaps are kept, the oldest first, and only recovered ones have a duration."""
+        log, opened = GapLog(), 0
+        for now, (event, sid) in enumerate(events):
+            if event == "opened":
+                log.opened(float(now), sid, 1)
+                opened += 1
+            elif event == "recovered":
+                log.recovered(sid, float(now))
+            else:
+                log.over("over", sid)
+        gaps = log.since(0)
+        self.assertEqual(len(gaps), min(opened, MAX_KEPT))
+        self.assertEqual(gaps, sorted(gaps, key=lambda gap: gap["at"]))
+        for gap in gaps:
+            self.assertEqual(gap["outcome"] == "recovered", gap["seconds"] is not None)
