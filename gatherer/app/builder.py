@@ -14,21 +14,24 @@ from gatherer.config.settings import Settings
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.histograms import Measurements
-from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.core.layout import Slot, make_plan
 from gatherer.exchange.auth import CurrentSigner, Signer, SigningQueue
 from gatherer.exchange.connection import Connection
 from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
 from gatherer.exchange.error_log import ErrorLog
+from gatherer.exchange.interfaces import IWebSocketListener
 from gatherer.exchange.rest.client import RestClient
 from gatherer.exchange.rest.http import make_http_client
 from gatherer.exchange.websocket.client import WebSocketClient
 from gatherer.exchange.websocket.dialing import Dialing, DialPacer, make_dialer
+from gatherer.interfaces import IConnectionOwner, IExchangeRest, IMarketRegistry, IMessageRouter, Role
 from gatherer.log.levels import LevelControl
 from gatherer.ops.health import HealthService
 from gatherer.ops.listener import ListeningService
 from gatherer.ops.manhole.commands import Prompt
 from gatherer.ops.manhole.service import ManholeService
 from gatherer.ops.summary import Summary
+from gatherer.ops.web.event_log import EventLog
 from gatherer.ops.web.service import WebService
 from gatherer.pool.manager import ConnectionManager
 from gatherer.registry.registry import MarketRegistry
@@ -41,7 +44,7 @@ COMMAND_PAUSE = (1.0, 60.0, 2.0, 0.2)
 
 
 class Builder:
-    """One gatherer. `random` gives floats from [0, 1); `failed` is told why it cannot do its job."""
+    """One gatherer. `random` gives floats from [0, 1); `failed` gets the reason when it cannot do its job."""
 
     _log = Logger()
 
@@ -49,7 +52,7 @@ class Builder:
         self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
         failed: Callable[[str], None], levels: LevelControl | None = None,
     ) -> None:  # fmt: skip
-        """`levels` is what the log obeys; who logs in may change it."""
+        """`levels` decides what is logged; the manhole can change it. `reactor` is the real one or a stand-in for it."""
         self._levels = levels or LevelControl()
         self._measurements = Measurements()
         self._settings = settings
@@ -60,28 +63,44 @@ class Builder:
         self._pacer = DialPacer(reactor, settings.pool.dial_rate)
         self._error_log = ErrorLog(reactor)
         self._backoffs: list[Backoff] = []
+        self.events = EventLog(globalLogPublisher)
+        self._health: HealthService | None = None
 
-    def gatherer(self, router: Any = None) -> Gatherer:
+    def gatherer(self, router: IMessageRouter | None = None) -> Gatherer:
         """All parts, wired. Raises `ConfigError` for a URL or file that will not do; nothing is opened yet."""
         router = self.router() if router is None else router
         rest = self.rest()
         registry = self.registry(rest)
         manager = self.manager(router, registry)
         gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
-        gatherer.addService(Summary(self._reactor, manager, registry, router))
-        vitals = self._vitals(manager, registry, router)
-        vitals.setServiceParent(gatherer)
-        for listener in self._listeners(gatherer, vitals):
+        self._health = health = HealthService(
+            self._reactor,
+            time.monotonic,
+            self._measurements,
+            manager,
+            registry,
+            router,
+            self._settings.health.frozen_after,
+        )
+        for service in (self.events, health, Summary(self._reactor, health.status)):
+            gatherer.addService(service)
+        for listener in self._listeners(gatherer, health):
             gatherer.add_listener(listener)
         return gatherer
 
+    @property
+    def health(self) -> HealthService:
+        """Of the gatherer that was made here."""
+        assert self._health is not None, "no gatherer was made"
+        return self._health
+
     def apply(self, gatherer: Gatherer, settings: Settings, signer: Signer) -> None:
-        """Give the parts of a gatherer made here what they take while they run: the keys marked so in the settings."""
+        """Give the parts of a gatherer made here new values for the keys that need no restart."""
         before, self._settings = self._settings, settings
         self._signer.replace(signer)
         if settings.pool.dial_rate != before.pool.dial_rate:  # it may have slowed down for a reason
             self._pacer.set_rate(settings.pool.dial_rate)
-        if settings.log.level != before.log.level:  # somebody may have set another one meanwhile
+        if settings.log.level != before.log.level:  # an operator may have set another one meanwhile
             self._levels.set(settings.log.level)
         registry = cast(MarketRegistry, gatherer.registry)
         registry.set_intervals(settings.registry.reconcile_interval, settings.registry.status_interval)
@@ -90,7 +109,7 @@ class Builder:
             backoff.change(again.initial_delay, again.max_delay, again.factor, again.jitter)
         context, own = self._session_context(gatherer.router), self._connection_settings()
         for connection in gatherer.manager.connections():
-            connection.reconfigure(context, own)
+            cast(Connection, connection).reconfigure(context, own)
 
     def router(self) -> SegmentRouter:
         """Where the messages go."""
@@ -109,15 +128,15 @@ class Builder:
             page_size=own.page_size,
         )  # fmt: skip
 
-    def registry(self, rest: Any) -> MarketRegistry:
-        """Who knows the markets."""
+    def registry(self, rest: IExchangeRest) -> MarketRegistry:
+        """The part that knows the markets."""
         own = self._settings.registry
         return MarketRegistry(
             rest, self._reactor, reconcile_interval=own.reconcile_interval, status_interval=own.status_interval,
             multivariate=own.multivariate, random=self._random,
         )  # fmt: skip
 
-    def manager(self, router: Any, registry: Any) -> ConnectionManager:
+    def manager(self, router: IMessageRouter, registry: IMarketRegistry) -> ConnectionManager:
         """The pool, not yet dialled."""
         pool, capacity = self._settings.pool, self._settings.orderbook.markets_per_connection
         plan = make_plan(pool.ticker, pool.trade, pool.lifecycle, pool.orderbook)
@@ -129,13 +148,9 @@ class Builder:
             rehome_after=self._settings.reconnect.rehome_after,
         )  # fmt: skip
 
-    def _vitals(self, manager: Any, registry: Any, router: Any) -> HealthService:
-        frozen_after = self._settings.health.frozen_after
-        return HealthService(self._reactor, time.monotonic, self._measurements, manager, registry, router, frozen_after)
-
-    def _listeners(self, gatherer: Gatherer, vitals: HealthService) -> Iterator[ListeningService]:
+    def _listeners(self, gatherer: Gatherer, health: HealthService) -> Iterator[ListeningService]:
         web, manhole = self._settings.web, self._settings.manhole
-        parts = (gatherer.manager, gatherer.registry, gatherer.router)
+        parts = (gatherer.manager, gatherer.registry, gatherer.router, health.status)
         if web.listen:
             if is_remote(web.listen, "[web] listen"):
                 self._log.warn(
@@ -143,7 +158,7 @@ class Builder:
                     "for a password; put a proxy before them that does", listen=web.listen,
                 )  # fmt: skip
             endpoint = serverFromString(self._reactor, web.listen)
-            yield WebService(endpoint, *parts, vitals, self._reactor, globalLogPublisher)
+            yield WebService(endpoint, gatherer.manager, health, self.events, self._reactor)
         if manhole.listen:
             yield ManholeService(
                 manhole.listen,
@@ -154,13 +169,13 @@ class Builder:
                 manhole.allow_remote,
             )
 
-    def _connection_maker(self, router: Any) -> Callable[[Slot, Any], Connection]:
+    def _connection_maker(self, router: IMessageRouter) -> Callable[[Slot, IConnectionOwner], Connection]:
         dialing, context, own = self._dialing(), self._session_context(router), self._connection_settings()
 
-        def make_connection(slot: Slot, owner: Any) -> Connection:
+        def make_connection(slot: Slot, owner: IConnectionOwner) -> Connection:
             return Connection(slot, owner, make_client, make_pause, context, own)
 
-        def make_client(listener: Any) -> WebSocketClient:
+        def make_client(listener: IWebSocketListener) -> WebSocketClient:
             return WebSocketClient(listener, dialing, self._redial_backoff())
 
         def make_pause() -> Backoff:
@@ -181,7 +196,7 @@ class Builder:
             time.time_ns, pool.connect_timeout, exchange.compression,
         )  # fmt: skip
 
-    def _session_context(self, router: Any) -> SessionContext:
+    def _session_context(self, router: IMessageRouter) -> SessionContext:
         own = self._settings.orderbook
         commands = CommandSettings(own.command_timeout, own.use_yes_price)
         recover, ping_timeout = own.on_gap == "snapshot", self._settings.pool.ping_timeout

@@ -11,6 +11,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from gatherer.app.service import Gatherer
 from gatherer.config.settings import Settings
 from gatherer.exchange.auth import Signer
 from gatherer.simulator.exchange import Exchange
@@ -18,7 +19,10 @@ from gatherer.simulator.service import SimulatorService
 
 KEY_ID = "demo"
 DIAL_RATE = 50.0
-"""Dials per second: this exchange is ours, it does not mind."""
+"""Dials per second: this exchange is ours, so it needs no pacing."""
+
+MakeGatherer = Callable[[Settings, Signer, Callable[[], Settings], Callable[[Settings], Signer]], Gatherer]
+"""Settings and key, and what gives both anew at a reload."""
 
 
 class Demo(MultiService):
@@ -28,9 +32,9 @@ class Demo(MultiService):
 
     def __init__(
         self, reactor: Any, settings: Settings, markets: int, rate: float, churn: float,
-        load: Callable[[], Settings], make_gatherer: Callable[..., Any],
+        load: Callable[[], Settings], make_gatherer: MakeGatherer,
     ) -> None:  # fmt: skip
-        """`load` gives the settings anew. `make_gatherer` takes settings and key, and what gives both at a reload."""
+        """`load` gives the settings anew."""
         super().__init__()
         self._settings = settings
         self._load = load
@@ -41,7 +45,7 @@ class Demo(MultiService):
         websocket, rest = (TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2))
         keys = {KEY_ID: self._key.public_key()}
         self.simulator = SimulatorService(reactor, exchange, websocket, rest, keys, rate, rest_tokens=20_000.0)
-        self.gatherer: Any = None
+        self.gatherer: Gatherer | None = None
 
     def startService(self) -> None:
         """Open the exchange, then the gatherer. ConfigError for what either cannot have: loopback answers at once."""

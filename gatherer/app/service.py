@@ -11,12 +11,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gatherer.errors import GathererError, RestError
-from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import (
+    IConnectionManager,
+    IExchangeRest,
+    IMarketChangeListener,
+    IMarketRegistry,
+    IMessageRouter,
+)
 from gatherer.ops.listener import ListeningService
 
 
 class StopTimeouts:
-    """For one stop. Once lost it stays lost."""
+    """How long one stop waits for each part. After `lose()`, every wait ends at once."""
 
     _log = Logger()
 
@@ -59,46 +65,52 @@ class StopTimeouts:
         self._log.warn("{what} do not end in time: going on without them", what=what)
 
 
-SETTLE_PATIENCE = 1.0
+SETTLE_SECONDS = 1.0
 """Seconds that requests under way may take to be given up at the stop."""
-SOCKETS_PATIENCE = 3.0
+SOCKETS_SECONDS = 3.0
 """Seconds that sockets and ports may take to close: an exchange that is dead is cut after 2."""
-IDLE_PATIENCE = 0.5
+IDLE_SECONDS = 0.5
 """Seconds for REST connections that wait for reuse."""
-STATUS_PATIENCE = 10.0
-"""Seconds the exchange has to tell its status before the dials begin all the same."""
+STATUS_SECONDS = 10.0
+"""Seconds the exchange has to answer its status; dialling starts regardless."""
 
 
 class Gatherer(MultiService):
-    """Router first, so that nothing is received that has no place to go; router last, so that nothing is lost."""
+    """The router starts first, so every message has a place to go, and stops last, so nothing is lost."""
 
     _log = Logger()
 
     def __init__(
-        self, router: Any, rest: Any, manager: Any, registry: Any, clock: IReactorTime, failed: Callable[[str], None]
+        self,
+        router: IMessageRouter,
+        rest: IExchangeRest,
+        manager: IConnectionManager,
+        registry: IMarketRegistry,
+        clock: IReactorTime,
+        failed: Callable[[str], None],
     ) -> None:
-        """`failed` is told, in one line, when the service cannot do its job at all."""
+        """`failed` gets one line when the service cannot do its job at all."""
         super().__init__()
         self.setName("gatherer")
         self.router = IMessageRouter(router)
         self.rest = IExchangeRest(rest)
-        self.manager: Any = IConnectionManager(manager)
+        self.manager = IConnectionManager(manager)
         self.registry = IMarketRegistry(registry)
         self._clock = clock
         self._failed = failed
         self._starting: Deferred[None] | None = None
-        self._patience = StopTimeouts(clock)
+        self._timeouts = StopTimeouts(clock)
         self._listeners: list[ListeningService] = []
 
     def add_listener(self, listener: ListeningService) -> None:
-        """A port that must be had for the service to start."""
+        """A port that the service needs to start."""
         self.addService(listener)
         self._listeners.append(listener)
 
     def startService(self) -> None:
-        """Take the capture directory and the ports, then everything else in its own time.
+        """Take the capture directory and the ports; start everything else in its own time.
 
-        Raises ConfigError, naming the setting, when one of them cannot be had.
+        Raises ConfigError, naming the setting, if one of them is not available.
         """
         self.router.start()
         super().startService()
@@ -111,23 +123,23 @@ class Gatherer(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     def hurry(self) -> None:
-        """Somebody is impatient with the stop: wait for nothing any more but for the capture to be on disk."""
-        self._patience.lose()
+        """Stop faster: wait only until the capture is on disk."""
+        self._timeouts.lose()
 
     async def _start(self) -> None:
         await self._greet()
         self.manager.setServiceParent(self)
         await self.manager.when_ready()
         self._log.info("enough connections are live: reading the list of markets")
-        active = await self.registry.start(self.manager)
+        active = await self.registry.start(IMarketChangeListener(self.manager))
         self._log.info("{active} markets to carry after the first walk", active=active)
 
     async def _greet(self) -> None:
-        asked = Deferred.fromCoroutine(self.rest.exchange_status()).addTimeout(STATUS_PATIENCE, self._clock)
+        asked = Deferred.fromCoroutine(self.rest.exchange_status()).addTimeout(STATUS_SECONDS, self._clock)
         try:
             status = await asked
         except (RestError, defer.TimeoutError) as error:
-            self._log.warn("the exchange does not tell its status ({error}); dialling all the same", error=error)
+            self._log.warn("the exchange does not answer its status ({error}); dialling starts regardless", error=error)
             return
         self._log.info(
             "exchange active: {exchange}, trading active: {trading}",
@@ -135,7 +147,7 @@ class Gatherer(MultiService):
         )  # fmt: skip
 
     def _require_ports(self) -> None:
-        """TCP and UNIX endpoints answer at once; one that takes its time fails the running service instead."""
+        """TCP and UNIX endpoints answer at once; a slower one fails the running service instead."""
         refused: list[Failure] = []
         for listener in self._listeners:
             listener.when_listening().addErrback(refused.append)
@@ -154,8 +166,8 @@ class Gatherer(MultiService):
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
-        await self._patience.wait("requests", self.registry.stop(), SETTLE_PATIENCE)
-        await self._patience.wait("sockets and ports", super().stopService(), SOCKETS_PATIENCE)
-        await self._patience.wait("idle connections", self.rest.close(), IDLE_PATIENCE)
+        await self._timeouts.wait("requests", self.registry.stop(), SETTLE_SECONDS)
+        await self._timeouts.wait("sockets and ports", super().stopService(), SOCKETS_SECONDS)
+        await self._timeouts.wait("idle connections", self.rest.close(), IDLE_SECONDS)
         await self.router.close()
         self._log.info("stopped; the capture is complete on disk")

@@ -1,26 +1,22 @@
-"""`twistd gatherer`: settings in, service out. The only module here that meets the reactor."""
+"""`twistd gatherer`: settings in, service out. The only module of the package that imports the reactor."""
 
 import gc
 import os
-import random
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
-from twisted.logger import ILogObserver, Logger, globalLogPublisher
+from twisted.logger import ILogObserver, Logger
 
-from gatherer.app.builder import Builder
+from gatherer.app.application import Application
 from gatherer.app.demo import Demo
 from gatherer.app.open_files import allow_files, files_needed
 from gatherer.app.options import GathererOptions
-from gatherer.app.reload import Reloader
+from gatherer.app.service import Gatherer
 from gatherer.config import LogSettings, Settings, load_settings
 from gatherer.daemon.program import OneLineUsageErrors, Program
 from gatherer.daemon.signals import (
@@ -36,10 +32,6 @@ from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer, load_signer
 from gatherer.log.levels import LevelControl
 from gatherer.log.observer import is_journal, make_observer
-from gatherer.ops.health import HealthService
-from gatherer.ops.state_dump import StateDump
-from gatherer.ops.systemd import NotifySocket, SystemdService, notify_address, watchdog_seconds
-from gatherer.ops.web.event_log import EventLog
 
 PROGRAM = "gatherer"
 
@@ -87,43 +79,15 @@ def build(
 
     def make_gatherer(
         settings: Settings, signer: Signer, load: Callable[[], Settings], make_signer: Callable[[Settings], Signer]
-    ) -> Any:
-        builder = Builder(settings, signer, reactor, random.random, failed, levels)
-        return steered(builder, settings, reactor, controls, load, make_signer)
+    ) -> Gatherer:
+        application = Application(settings, signer, load, make_signer, reactor, failed, levels)
+        controls.start(application.hurry, application.reload, application.dump)
+        return application.gatherer
 
     if options["demo"]:
         numbers = (options["demo-markets"], options["demo-rate"], options["demo-churn"])
         return Demo(reactor, settings, *numbers, partial(load, options), make_gatherer)
     return make_gatherer(settings, make_signer(settings), partial(load, options), make_signer)
-
-
-def steered(
-    builder: Builder, settings: Settings, reactor: Any, controls: SignalActions, load: Callable[[], Settings],
-    make_signer: Callable[[Settings], Signer],
-) -> Any:  # fmt: skip
-    """A gatherer that signals and systemd can talk to."""
-    gatherer = builder.gatherer()
-    parts = (gatherer.manager, gatherer.registry, gatherer.router)
-
-    def run(work: Callable[[], Any]) -> Deferred[Any]:
-        return deferToThreadPool(reactor, reactor.getThreadPool(), work)
-
-    reloader = Reloader(settings, load, make_signer, partial(builder.apply, gatherer), run)
-    journal, vitals = EventLog(), cast(HealthService, gatherer.getServiceNamed("vitals"))
-    globalLogPublisher.addObserver(journal)
-
-    def more() -> dict[str, Any]:
-        return {"health": vitals.health(), "events": journal.since(0)}
-
-    dump = StateDump(lambda: reloader.settings, *parts, reactor, run, more)
-    reload: Callable[[], Any] = reloader.reload
-    if address := notify_address(os.environ):
-        send, watchdog = NotifySocket(address, reactor), watchdog_seconds(os.environ, os.getpid())
-        systemd = SystemdService(send, watchdog, *parts, reactor, time.monotonic_ns)
-        gatherer.addService(systemd)
-        reload = partial(systemd.around, reload)
-    controls.start(gatherer.hurry, reload, dump.write)
-    return gatherer
 
 
 def make_signer(settings: Settings) -> Signer:

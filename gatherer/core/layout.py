@@ -1,26 +1,10 @@
 """The fixed plan: the role of each connection id (docs/architecture.md)."""
 
 from dataclasses import dataclass
-from enum import Enum
 
+from gatherer.interfaces.values import Role
 
-class Role(Enum):
-    """What a connection is for. The value is the role's name in logs, metrics and the capture."""
-
-    TICKER = "ticker"
-    TRADE = "trade"
-    LIFECYCLE = "market_lifecycle"
-    ORDERBOOK = "orderbook_delta"
-
-    @property
-    def channel(self) -> str:
-        """The channel's name on the wire (protocol section 3)."""
-        return "market_lifecycle_v2" if self is Role.LIFECYCLE else self.value
-
-    @property
-    def is_global(self) -> bool:
-        """Whether the role subscribes its whole channel, not single markets."""
-        return self is not Role.ORDERBOOK
+__all__ = ["Role", "Slot", "dial_order", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.exchange.session import Session
-from gatherer.interfaces import IConnection, IConnectionOwner
+from gatherer.interfaces import ConnectionStatus, IConnection, IConnectionOwner
 
 
 @implementer(IConnection, ISessionOwner, IWebSocketListener)
@@ -162,17 +162,24 @@ class Connection(Service):
         counters = self.counters
         return (counters.sample, counters.last_message) if counters.sample and counters.last_message else None
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ConnectionStatus:
         """See `IConnection`."""
-        up = self._session is not None
-        return {
-            "conn_id": self.conn_id, "role": self._slot.role.value, "state": self.state,
-            "wanted": len(self.wanted), "held": len(self._planner.held) if up else 0,
-            "owed": len(self._planner.owed) if up else 0, "divergence": self._divergence(),
-            "subscriptions": self._subscriptions(), "rejected": len(self._planner.rejected) if up else 0,
-            "pending": self._session.commands.pending if self._session is not None else 0,
-            **self.counters.report(), "repeats": self._repeats(), "next_dial_in": self._client.next_dial_in(),
-        }  # fmt: skip
+        session, planner, counters = self._session, self._planner, self.counters
+        up = session is not None
+        return ConnectionStatus(
+            conn_id=self.conn_id, role=self._slot.role, state=self.state, wanted=len(self.wanted),
+            held=len(planner.held) if up else 0, owed=len(planner.owed) if up else 0, divergence=self._divergence(),
+            subscriptions=self._subscriptions(), rejected=len(planner.rejected) if up else 0,
+            pending=session.commands.pending if session is not None else 0,
+            received=counters.received, forwarded=counters.forwarded, snapshots=counters.snapshots,
+            bytes_received=counters.bytes_received, gaps=counters.gaps, skipped=counters.skipped,
+            repeats=self._repeats(), strays=counters.strays, reconnects=counters.reconnects,
+            recoveries=counters.recoveries, last_recovery=counters.last_recovery, replies=counters.replies,
+            reply_seconds=counters.reply_seconds, last_ping=counters.last_ping, errors=dict(counters.errors),
+            ws_errors=dict(counters.ws_errors), unknown_types=dict(counters.unknown_types),
+            last_message=counters.last_message / 1e9 if counters.last_message else None,
+            next_dial_in=self._client.next_dial_in(),
+        )  # fmt: skip
 
     # -- IWebSocketListener -------------------------------------------------------------------
 

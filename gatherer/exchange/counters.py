@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from gatherer.core.subscriptions.sequence import GapLog
 
@@ -50,18 +49,6 @@ class Counters:
     """The first message of that read. The metrics sample its age now and then."""
     last_ping: float | None = None
     """Unix time in seconds."""
-
-    def report(self) -> dict[str, Any]:
-        """JSON-ready, the time of the last message in seconds; `repeats` lacks those of the socket that is open."""
-        names = (
-            "received", "forwarded", "snapshots", "bytes_received", "gaps", "skipped", "repeats", "strays",
-            "reconnects", "recoveries", "last_recovery", "replies", "reply_seconds", "last_ping",
-        )  # fmt: skip
-        return {
-            **{name: getattr(self, name) for name in names},
-            "errors": dict(self.errors), "ws_errors": dict(self.ws_errors), "unknown_types": dict(self.unknown_types),
-            "last_message": self.last_message / 1e9 if self.last_message else None,
-        }  # fmt: skip
 
     def unknown(self, kind: str) -> None:
         """Count a message of an unknown type."""

@@ -1,15 +1,33 @@
-"""The contracts of the seams, and the values that pass them. Nothing of ours is imported here.
+"""The contracts of the seams, and the frozen values that pass them: messages, statuses, verdicts.
 
-A contract says what fires, what fails and in which unit. `RawMessage`, `Marker` and `MarketChange` are the values of
-`gatherer.core.messages`. Every Deferred a method returns belongs to the caller.
+A contract says what fires, what fails and in which unit. Every Deferred a method returns belongs to the caller. Nothing
+of ours but `errors` is imported here, so that every package may import this one.
 """
 
+from gatherer.interfaces.health import ComponentHealth, HealthStatus, Readiness
 from gatherer.interfaces.pool import IConnection, IConnectionManager, IConnectionOwner, IPoolAdmin
 from gatherer.interfaces.registry import IExchangeRest, IMarketChangeListener, IMarketRegistry
 from gatherer.interfaces.router import IMessageRouter
+from gatherer.interfaces.status import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
 from gatherer.interfaces.subscriptions import IAllocator, ICommandCorrelator, ISequenceTracker
+from gatherer.interfaces.values import (
+    Change,
+    ExchangeStatus,
+    Marker,
+    MarketChange,
+    MarketRow,
+    RawMessage,
+    Role,
+    ShardStatus,
+)
 
 __all__ = [
+    "Change",
+    "ComponentHealth",
+    "ConnectionStatus",
+    "ExchangeStatus",
+    "GathererStatus",
+    "HealthStatus",
     "IAllocator",
     "ICommandCorrelator",
     "IConnection",
@@ -21,4 +39,14 @@ __all__ = [
     "IMessageRouter",
     "IPoolAdmin",
     "ISequenceTracker",
+    "Marker",
+    "MarketChange",
+    "MarketRow",
+    "PoolStatus",
+    "RawMessage",
+    "Readiness",
+    "RegistryStatus",
+    "Role",
+    "RouterStatus",
+    "ShardStatus",
 ]  # fmt: skip

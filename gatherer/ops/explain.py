@@ -1,6 +1,6 @@
-"""One market's story in plain words, made of what `IConnectionManager.explain` gives. Pure: `now` is an argument.
+"""What happens to one market, in plain words, made of what `IConnectionManager.explain` gives. Pure.
 
-The manhole, the status page and the terminal tell it alike.
+The manhole, the status page and the terminal show the same words.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,15 +9,16 @@ from typing import Any
 from gatherer.text import clock_time, counted, moment, one_line, span
 
 Facts = dict[str, Any]
+"""JSON-ready, of the shape that `IConnectionManager.explain` gives; any key may be missing."""
 QUIET = 60.0
-"""Seconds without a message on a whole subscription that are worth a word."""
-MAX_TOLD = 5
-"""Moves and gaps that the story lists, the newest."""
+"""Seconds without a message on a whole subscription after which the verdict mentions it."""
+MAX_LISTED = 5
+"""Moves and gaps that are listed, the newest."""
 OPEN = ("live", "subscribing")
 
 
-def tell(explained: Facts, now: float) -> list[str]:
-    """The story, one statement a line, the verdict last. `now` is Unix seconds."""
+def explain(explained: Facts, now: float) -> list[str]:
+    """One statement a line, the verdict last. `now` is Unix seconds."""
     connection = explained.get("connection")
     lines = [str(explained["ticker"]), *_listed(explained.get("registry"), now)]
     if connection is not None:
@@ -38,7 +39,7 @@ def verdict(explained: Facts, now: float) -> str:
 
 
 def _clean(line: str) -> str:
-    """Foreign words may be in it, tickers to begin with."""
+    """Without line breaks and control characters: tickers and errors come from outside."""
     return line[: len(line) - len(line.lstrip(" "))] + one_line(line)
 
 
@@ -210,11 +211,11 @@ def _subscribed(connection: Facts, now: float) -> Iterator[str]:
 
 
 def _happened(explained: Facts, connection: Facts, now: float) -> Iterator[str]:
-    for move in explained.get("moves", ())[-MAX_TOLD:]:
+    for move in explained.get("moves", ())[-MAX_LISTED:]:
         there = "nowhere" if move.get("to") is None else f"connection {move['to']}"
         yield f"moved from connection {move['from']} to {there} {moment(move['at'], now)}: {move['why']}"
     gaps = connection.get("gaps", ())
-    for gap in gaps[-MAX_TOLD:]:
+    for gap in gaps[-MAX_LISTED:]:
         yield f"gap of {gap['size']:,} on sid {gap.get('sid', '?')} {moment(gap['at'], now)}{_outcome(gap)}"
 
 

@@ -1,27 +1,29 @@
-"""What is measured by looking now and then: how late the reactor is, how old messages are, whether the feed flows."""
+"""What is measured now and then: how late the reactor is, how old messages are, whether the feed flows.
+
+`HealthService.status` is the one place where the statuses of all parts come together.
+"""
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from gatherer.core.health.checks import health
-from gatherer.core.health.monitor import HealthMonitor
+from gatherer.core.health import HealthMonitor, Observations, health, readiness
 from gatherer.core.histograms import Measurements
 from gatherer.core.wire.codec import decode_time
-from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import GathererStatus, HealthStatus, IConnectionManager, IMarketRegistry, IMessageRouter
 
 PROBE_SECONDS = 0.1
 """A timer ten times a second: each turn of a tenth of a second or more is noticed, shorter ones now and then."""
 SAMPLE_PROBES = 10
 """Probes between two samples of the messages' age: once a second and connection."""
 LOOK_PROBES = 50
-"""Probes between two looks of the vigil."""
+"""Probes between two looks of the monitor."""
 LAG_MEMORY = 600
-"""Probes whose worst the health page tells: one minute."""
+"""Probes of which the health page shows the worst: one minute."""
 MAX_SAMPLE = 65_536
 """Bytes. A longer message is a book, which has no time of its own and takes long to read."""
 AGE_MEMORY = 60.0
@@ -29,23 +31,23 @@ AGE_MEMORY = 60.0
 
 
 class HealthService(Service):
-    """One timer for all of it. Lateness is measured with `monotonic`, which no NTP step can move."""
+    """One timer for all of it. Lateness is measured with `monotonic`, which no NTP step moves."""
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, monotonic: Callable[[], float], meters: Measurements, manager: Any, registry: Any,
-        router: Any, frozen_after: float,
+        self, clock: IReactorTime, monotonic: Callable[[], float], meters: Measurements,
+        manager: IConnectionManager, registry: IMarketRegistry, router: IMessageRouter, frozen_after: float,
     ) -> None:  # fmt: skip
-        """`frozen_after`: see `StaleFeedDetector`. `monotonic` gives seconds since whenever."""
-        self.setName("vitals")
+        """`frozen_after`: see `StaleFeedDetector`. `monotonic` gives seconds of a clock that is never set."""
+        self.setName("health")
         self._clock = clock
         self._monotonic = monotonic
         self.meters = meters
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
         self._router = IMessageRouter(router)
-        self._vigil = HealthMonitor(frozen_after)
+        self._monitor = HealthMonitor(frozen_after)
         self._call: IDelayedCall | None = None
         self._due = 0.0
         self._probes = 0
@@ -66,14 +68,20 @@ class HealthService(Service):
             self._call.cancel()
             self._call = None
 
-    def report(self) -> dict[str, Any]:
-        """What `HealthMonitor.report` has, with `lag_seconds`, the worst of the last minute."""
-        return {**self._vigil.report(), "lag_seconds": max(self._lags, default=0.0)}
+    def observations(self) -> Observations:
+        """What the last look found, with the worst lateness of the last minute."""
+        return replace(self._monitor.report(), lag_seconds=max(self._lags, default=0.0))
 
-    def health(self) -> dict[str, Any]:
-        """The verdict on the figures of this moment; what must last is judged by the looks, 5 s apart."""
-        parts = (self._manager.status(), self._registry.status(), self._router.status())
-        return health(*parts, self.report())
+    def status(self) -> GathererStatus:
+        """All parts at this moment and the verdict on them; what must last is judged by the looks, 5 s apart."""
+        pool, registry, router = self._manager.status(), self._registry.status(), self._router.status()
+        return GathererStatus(
+            pool=pool,
+            registry=registry,
+            router=router,
+            health=health(pool, registry, router, self.observations()),
+            readiness=readiness(pool, registry),
+        )
 
     def ages(self) -> dict[int, float]:
         """Seconds from the exchange's time to ours, of the latest sample of each connection that has a recent one."""
@@ -112,17 +120,17 @@ class HealthService(Service):
     def _look(self) -> None:
         try:
             figures = (self._manager.status(), self._registry.status(), self._router.status())
-            self._vigil.look(self._clock.seconds(), *figures)
-            self._tell(health(*figures, self.report()))
+            self._monitor.look(self._clock.seconds(), *figures)
+            self._log_change(health(*figures, self.observations()))
         except Exception:  # the health page shows it as well; the timer must go on
             self._log.failure("the look at the vital signs failed")
 
-    def _tell(self, verdict: dict[str, Any]) -> None:
+    def _log_change(self, verdict: HealthStatus) -> None:
         """One line per change of the verdict."""
-        status, before = verdict["status"], self._status
+        status, before = verdict.status, self._status
         if status == before:
             return
         self._status = status
-        why = "; ".join([*verdict["problems"], *verdict["warnings"]]) or "all is well"
+        why = "; ".join([*verdict.problems, *verdict.warnings]) or "all is well"
         log = self._log.error if status == "failing" else self._log.warn if status == "degraded" else self._log.info
         log("health was {before}, is {status}: {why}", before=before, status=status, why=why)

@@ -1,7 +1,7 @@
-"""SIGUSR1: everything gatherer knows of itself in one file, for whoever has to find out why.
+"""SIGUSR1: everything gatherer knows of itself in one file, for finding out why.
 
-The parts' figures are gathered in the reactor thread, where alone they do not change under the reader: sums and
-counts, never the markets themselves. The rest, and the disk, is a thread's work.
+The parts' figures are read in the reactor thread, because only there they do not change meanwhile: sums and counts,
+never the markets themselves. A thread does the rest, the disk included.
 """
 
 import gc
@@ -25,17 +25,19 @@ from twisted.logger import Logger
 
 from gatherer import __version__
 from gatherer.config.settings import Settings
-from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import GathererStatus, IConnectionManager
+from gatherer.ops.web.event_log import EventLog
 
 FOLDER = "dumps"
-"""Below the capture directory: the one place that is surely there and writable. Readers of a capture do not look."""
+"""Below the capture directory: the one place that is surely there and writable. Readers of a capture ignore it."""
 KEPT = 10
 """Dumps that stay; the oldest go."""
 GAPS_SECONDS = 600.0
-"""How far back gaps are told."""
+"""How far back the dump lists gaps."""
 LIBRARIES = ("twisted", "autobahn", "treq", "cryptography", "pyOpenSSL", "msgspec", "zstandard", "prometheus-client")
 
-Fact = dict[str, Any]
+Facts = dict[str, Any]
+"""JSON-ready, of the shape that the JSON of the dump has."""
 
 
 class StateDump:
@@ -44,17 +46,17 @@ class StateDump:
     _log = Logger()
 
     def __init__(
-        self, settings: Callable[[], Settings], manager: Any, registry: Any, router: Any, reactor: Any,
-        run: Callable[[Callable[[], Path]], Deferred[Path]], more: Callable[[], Fact],
+        self, settings: Callable[[], Settings], manager: IConnectionManager,
+        status: Callable[[], GathererStatus], events: EventLog, reactor: Any,
+        run: Callable[[Callable[[], Path]], Deferred[Path]],
     ) -> None:  # fmt: skip
-        """`settings` gives those in force, `more` what else is to be told. `run` has work done in a thread."""
+        """`settings` gives those in force. `run` has work done in a thread."""
         self._settings = settings
         self._manager = IConnectionManager(manager)
-        self._registry = IMarketRegistry(registry)
-        self._router = IMessageRouter(router)
+        self._status = status
+        self._events = events
         self._reactor = reactor
         self._run = run
-        self._more = more
         self._started_at = reactor.seconds()
         self._busy = False
 
@@ -76,32 +78,33 @@ class StateDump:
         self._log.info("state dump written to {path}", path=str(path))
         return path
 
-    def _facts(self) -> Fact:
+    def _facts(self) -> Facts:
         """What only the reactor thread may look at."""
-        now = self._reactor.seconds()
+        now, status, admin = self._reactor.seconds(), self._status(), self._manager.admin
         return {
             "at": datetime.fromtimestamp(now, UTC).isoformat(),
             "uptime_seconds": now - self._started_at,
             "settings": settings_facts(self._settings()),
-            "manager": self._manager.status(),
-            "pending": self._manager.steering.pending(),
-            "gaps": self._manager.steering.gaps(now - GAPS_SECONDS),
+            "manager": status.pool,
+            "pending": admin.pending(),
+            "gaps": admin.gaps(now - GAPS_SECONDS),
             "last_errors": {each.conn_id: each.last_error for each in self._manager.connections() if each.last_error},
-            "registry": self._registry.status(),
-            "router": self._router.status(),
+            "registry": status.registry,
+            "router": status.router,
             "reactor": reactor_facts(self._reactor, now),
-            **self._more(),
+            "health": status.health,
+            "events": self._events.since(0),
         }
 
 
-def settings_facts(settings: Settings) -> Fact:
-    """The settings in force. They hold paths, no secrets; the key's id is nobody else's business all the same."""
+def settings_facts(settings: Settings) -> Facts:
+    """The settings in force. They hold paths, not secrets; the key's id stays private all the same."""
     facts = asdict(settings)
     facts["exchange"]["key_id"] = "set" if settings.exchange.key_id else ""
     return facts
 
 
-def reactor_facts(reactor: Any, now: float) -> Fact:
+def reactor_facts(reactor: Any, now: float) -> Facts:
     """What the reactor waits for: timers by what they call, and how many sockets."""
     calls = reactor.getDelayedCalls()
     names = Counter(getattr(call.func, "__qualname__", type(call.func).__name__) for call in calls)
@@ -114,7 +117,7 @@ def reactor_facts(reactor: Any, now: float) -> Fact:
     }
 
 
-def process_facts() -> Fact:
+def process_facts() -> Facts:
     """Versions, threads and where each is, memory, limits."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     names = {thread.ident: thread.name for thread in threading.enumerate()}
@@ -136,7 +139,7 @@ def process_facts() -> Fact:
     }  # fmt: skip
 
 
-def write_dump(folder: Path, at: float, facts: Fact) -> Path:
+def write_dump(folder: Path, at: float, facts: Facts) -> Path:
     """Into a new file, under its name only when it is whole; the oldest go. OSError as the disk says."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"state-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%S.%fZ}.json"

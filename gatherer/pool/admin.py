@@ -1,7 +1,6 @@
-"""What operators may do to the pool while it runs. Each change is one line in the log that says who wanted it."""
+"""What operators may do to the pool while it runs. Each change is one line in the log that names the operator."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -9,27 +8,25 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.core.layout import Role
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.errors import AdminError, SessionLost
-from gatherer.interfaces import IPoolAdmin
+from gatherer.interfaces import IConnection, IPoolAdmin, Role
+from gatherer.interfaces.pool import Facts
 from gatherer.pool.placement import Placement
 
-PATIENCE = 60.0
+BACK_SECONDS = 60.0
 """Seconds to wait for a connection that is down; it goes on dialling after that."""
-BOOK_PATIENCE = 15.0
+BOOK_SECONDS = 15.0
 """Seconds to wait for a fresh book: three times what a command may take."""
-
-Facts = dict[str, Any]
 
 
 @implementer(IPoolAdmin)
 class PoolAdmin:
-    """Knows who may be steered, what is paused and who waits for what."""
+    """Checks what operators ask for, does it, and answers them when it is done."""
 
     _log = Logger()
 
-    def __init__(self, connections: Mapping[int, Any], placement: Placement, clock: IReactorTime) -> None:
+    def __init__(self, connections: Mapping[int, IConnection], placement: Placement, clock: IReactorTime) -> None:
         self._connections = connections
         self._placement = placement
         self._clock = clock
@@ -55,7 +52,7 @@ class PoolAdmin:
         found = [{"conn_id": c.conn_id, **gap} for c in self._connections.values() for gap in c.gaps(since)]
         return sorted(found, key=lambda gap: gap["at"])
 
-    # -- steering -------------------------------------------------------------------------------
+    # -- what operators do -------------------------------------------------------------------------------
 
     def kick(self, conn_id: int, by: str) -> Deferred[Facts]:
         """See `IPoolAdmin`."""
@@ -75,7 +72,7 @@ class PoolAdmin:
         connection = self._connection(conn_id)
         back = self._back.wait(conn_id)
         self.connection_changed(connection)
-        return back.addTimeout(PATIENCE, self._clock, lambda _value, _seconds: self._not_back(connection))
+        return back.addTimeout(BACK_SECONDS, self._clock, lambda _value, _seconds: self._not_back(connection))
 
     def drain(self, conn_id: int, by: str) -> Facts:
         """See `IPoolAdmin`."""
@@ -119,31 +116,31 @@ class PoolAdmin:
         asked_at, conn_id = self._clock.seconds(), connection.conn_id
         self._log.info("{by}: snapshot {ticker} on connection {conn_id}", by=by, ticker=ticker, conn_id=conn_id)
         late = AdminError(
-            f"no book of {ticker} came within {BOOK_PATIENCE:.0f} s on connection {conn_id}; pending() tells more"
+            f"no book of {ticker} came within {BOOK_SECONDS:.0f} s on connection {conn_id}; pending() tells more"
         )
         book: Deferred[Facts] = connection.fresh_book(ticker)
-        book.addTimeout(BOOK_PATIENCE, self._clock, lambda _value, _seconds: Failure(late))
+        book.addTimeout(BOOK_SECONDS, self._clock, lambda _value, _seconds: Failure(late))
         return book.addCallbacks(
             lambda facts: {"conn_id": conn_id, "seconds": self._clock.seconds() - asked_at, **facts},
             lambda failure: _lost(failure, f"the socket of connection {conn_id} was lost before a book came"),
         )
 
-    # -- the manager tells ------------------------------------------------------------------------
+    # -- what the manager reports ------------------------------------------------------------------------
 
-    def connection_changed(self, connection: Any) -> None:
+    def connection_changed(self, connection: IConnection) -> None:
         """See `IConnectionOwner`."""
         conn_id = connection.conn_id
         if not connection.is_live:
             if conn_id in self._gone:
-                wait = connection.status()["next_dial_in"]
+                wait = connection.status().next_dial_in
                 self._gone.fire(conn_id, {"conn_id": conn_id, "next_dial_in": wait})
         elif conn_id in self._back:
             status = connection.status()
-            if self.paused_since is not None or not status["divergence"]:
-                self._back.fire(conn_id, {key: status[key] for key in ("conn_id", "held", "wanted")})
+            if self.paused_since is not None or not status.divergence:
+                self._back.fire(conn_id, {"conn_id": conn_id, "held": status.held, "wanted": status.wanted})
 
     def stop(self) -> None:
-        """Nobody waits any longer."""
+        """End every wait with an error."""
         for waiters in (self._gone, self._back):
             waiters.fail_all(AdminError("the gatherer stops"))
 
@@ -154,14 +151,14 @@ class PoolAdmin:
             if connection.role is Role.ORDERBOOK:
                 connection.pause(paused)
 
-    def _connection(self, conn_id: object) -> Any:
+    def _connection(self, conn_id: object) -> IConnection:
         if isinstance(conn_id, bool) or not isinstance(conn_id, int) or conn_id not in self._connections:
             raise AdminError(
                 f"no connection {conn_id!r:.40}: ids are {min(self._connections)} to {max(self._connections)}"
             )
         return self._connections[conn_id]
 
-    def _book_connection(self, conn_id: object) -> Any:
+    def _book_connection(self, conn_id: object) -> IConnection:
         connection = self._connection(conn_id)
         if connection.role is not Role.ORDERBOOK:
             raise AdminError(
@@ -169,9 +166,9 @@ class PoolAdmin:
             )
         return connection
 
-    def _carrier(self, ticker: object) -> Any:
+    def _carrier(self, ticker: object) -> IConnection:
         conn_id = self._placement.where(ticker) if isinstance(ticker, str) else None
-        if conn_id is None:
+        if conn_id is None or not isinstance(ticker, str):
             raise AdminError(f"{ticker!s:.80} is on no connection: explain() tells why")
         if self.paused_since is not None:
             raise AdminError("commands are paused: resume() first")
@@ -180,11 +177,11 @@ class PoolAdmin:
             raise AdminError(f"{ticker} is not held by connection {conn_id} yet: explain() tells why")
         return connection
 
-    def _not_back(self, connection: Any) -> Failure:
+    def _not_back(self, connection: IConnection) -> Failure:
         status = connection.status()
         return Failure(AdminError(
-            f"connection {connection.conn_id} is not back after {PATIENCE:.0f} s: {status['state']}, "
-            f"{status['held']} of {status['wanted']} markets held; it goes on trying"
+            f"connection {connection.conn_id} is not back after {BACK_SECONDS:.0f} s: {status.state}, "
+            f"{status.held} of {status.wanted} markets held; it goes on trying"
         ))  # fmt: skip
 
 

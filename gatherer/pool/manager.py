@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -12,44 +13,51 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.auth_alarm import AuthAlarm
-from gatherer.core.layout import Role, Slot, dial_order
-from gatherer.core.messages import Change, MarketChange
+from gatherer.core.layout import Slot, dial_order
 from gatherer.errors import StartupFailed, UpgradeRefused
 from gatherer.interfaces import (
+    Change,
+    IAllocator,
     IConnection,
     IConnectionManager,
     IConnectionOwner,
     IMarketChangeListener,
     IMarketRegistry,
+    MarketChange,
+    PoolStatus,
+    Role,
 )
+from gatherer.interfaces.pool import Facts
 from gatherer.pool.admin import PoolAdmin
 from gatherer.pool.placement import Placement
 
-UNNOTICED = 60.0
-"""Seconds a socket can be dead at most before its silence is noticed: twice the usual `ping_timeout`."""
+MAX_UNNOTICED = 60.0
+"""Seconds that a socket can be dead before its silence is noticed: twice the usual `ping_timeout`."""
 
 
 @implementer(IConnectionManager, IMarketChangeListener, IConnectionOwner)
 class ConnectionManager(MultiService):
     """Acts on the registry's changes in the same call, so there is no queue that could overflow: a change is
-    an edit of a set, and the sockets are pulled towards the sets in their own time."""
+    an edit of a set, and each session brings its socket to that set in its own time."""
 
     _log = Logger()
 
     def __init__(
-        self, plan: Sequence[Slot], make_connection: Callable[[Slot, Any], Any], allocator: Any, registry: Any,
-        clock: IReactorTime, capacity: int, min_healthy: int, start_timeout: float,
-        rehome_after: float = 0.0,
+        self, plan: Sequence[Slot], make_connection: Callable[[Slot, IConnectionOwner], IConnection],
+        allocator: IAllocator, registry: IMarketRegistry, clock: IReactorTime, capacity: int,
+        min_healthy: int, start_timeout: float, rehome_after: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self._registry = IMarketRegistry(registry)
         self._clock = clock
         self._min_healthy = min(min_healthy, len(plan))
         self._start_timeout = start_timeout
-        self._connections: dict[int, Any] = {slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan}
+        self._connections: dict[int, IConnection] = {
+            slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan
+        }
         self._placement = Placement(self._connections, allocator, clock, capacity, rehome_after)
-        self.steering = PoolAdmin(self._connections, self._placement, clock)
-        self._refusals = AuthAlarm()
+        self.admin = PoolAdmin(self._connections, self._placement, clock)
+        self._auth = AuthAlarm()
         self._live: set[int] = set()
         self._lifecycle_was_down = False
         self._lifecycle_since: dict[int, float] = {}
@@ -69,7 +77,7 @@ class ConnectionManager(MultiService):
         """See `IConnectionManager`."""
         self._cancel_deadline()
         self._placement.stop()
-        self.steering.stop()
+        self.admin.stop()
         self._waiting = []
         return super().stopService()
 
@@ -77,36 +85,46 @@ class ConnectionManager(MultiService):
         """See `IConnectionManager`."""
         ready: Deferred[None] = Deferred()
         self._waiting.append(ready)
-        self._tell_if_ready()
+        self._fire_if_ready()
         return ready
 
-    def connections(self) -> list[Any]:
+    def connections(self) -> list[IConnection]:
         """See `IConnectionManager`."""
         return [self._connections[conn_id] for conn_id in sorted(self._connections)]
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> PoolStatus:
         """See `IConnectionManager`."""
-        draining, unplaced = self.steering.draining, len(self._placement.unplaced)
-        connections = [{**c.status(), "draining": c.conn_id in draining} for c in self.connections()]
-        twice = self._placement.twice
-        sums = {key: sum(c[key] for c in connections) for key in ("wanted", "held", "owed", "pending", "rejected")}
-        return {
-            "connections": connections, "healthy": len(self._live), "min_healthy": self._min_healthy,
-            "alarm": self._refusals.alarm, "unplaced": unplaced, "markets": sums["wanted"] + unplaced - twice,
-            "divergence": sum(c["divergence"] for c in connections) + unplaced, **sums,
-            "paused_since": self.steering.paused_since, "draining": draining,
-        }  # fmt: skip
+        draining, unplaced = self.admin.draining, len(self._placement.unplaced)
+        connections = [replace(c.status(), draining=c.conn_id in draining) for c in self.connections()]
+        wanted = sum(c.wanted for c in connections)
+        return PoolStatus(
+            connections=connections,
+            healthy=len(self._live),
+            min_healthy=self._min_healthy,
+            alarm=self._auth.alarm,
+            unplaced=unplaced,
+            markets=wanted + unplaced - self._placement.twice,
+            divergence=sum(c.divergence for c in connections) + unplaced,
+            wanted=wanted,
+            held=sum(c.held for c in connections),
+            owed=sum(c.owed for c in connections),
+            pending=sum(c.pending for c in connections),
+            rejected=sum(c.rejected for c in connections),
+            paused_since=self.admin.paused_since,
+            draining=draining,
+        )
 
-    def explain(self, ticker: str) -> dict[str, Any]:
+    def explain(self, ticker: str) -> Facts:
         """See `IConnectionManager`."""
-        conn_id, connection = self._placement.where(ticker), None
+        conn_id = self._placement.where(ticker)
+        connection: Facts | None = None
         if conn_id is not None:
             connection = {
                 **self._connections[conn_id].describe(ticker), "draining": conn_id in self._placement.draining
             }  # fmt: skip
         return {
             "ticker": ticker, "registry": self._registry.describe(ticker), "connection": connection,
-            "paused_since": self.steering.paused_since, **self._placement.explain(ticker),
+            "paused_since": self.admin.paused_since, **self._placement.explain(ticker),
         }  # fmt: skip
 
     # -- IMarketChangeListener ----------------------------------------------------------------
@@ -124,7 +142,7 @@ class ConnectionManager(MultiService):
 
     # -- IConnectionOwner ---------------------------------------------------------------------
 
-    def connection_changed(self, connection: Any) -> None:
+    def connection_changed(self, connection: IConnection) -> None:
         """See `IConnectionOwner`."""
         conn_id, live = connection.conn_id, connection.is_live
         if connection.role is Role.ORDERBOOK:
@@ -133,18 +151,18 @@ class ConnectionManager(MultiService):
             (self._live.add if live else self._live.discard)(conn_id)
             if self.running:
                 self._flipped(connection, live)
-        self.steering.connection_changed(connection)
-        self._tell_if_ready()
+        self.admin.connection_changed(connection)
+        self._fire_if_ready()
 
     def upgrade_refused(self, error: UpgradeRefused) -> None:
         """See `IConnectionOwner`."""
-        alarm = self._refusals.refused(error.status, error.body, error.clock_skew)
+        alarm = self._auth.refused(error.status, error.body, error.clock_skew)
         if alarm is not None:
             self._log.critical("ALARM: {alarm}", alarm=alarm)
 
     def upgrade_accepted(self) -> None:
         """See `IConnectionOwner`."""
-        if self._refusals.accepted():
+        if self._auth.accepted():
             self._log.info("upgrades are accepted again")
 
     def lifecycle(self, payloads: list[bytes]) -> None:
@@ -152,7 +170,7 @@ class ConnectionManager(MultiService):
         self._registry.lifecycle_messages(payloads)
 
     def lifecycle_gap(self) -> None:
-        """See `IConnectionOwner`. The other leg may have them, but a walk is cheap and certain."""
+        """See `IConnectionOwner`. The other connection may have them, but a walk is cheap and certain."""
         self._registry.lifecycle_missed()
 
     def silent(self, tickers: list[str]) -> None:
@@ -161,7 +179,7 @@ class ConnectionManager(MultiService):
         for ticker in tickers:
             self._registry.market_missed(ticker)
 
-    def over_limit(self, connection: Any, tickers: list[str], capacity: int) -> None:
+    def over_limit(self, connection: IConnection, tickers: list[str], capacity: int) -> None:
         """See `IConnectionOwner`. The limit holds until the connection is made anew."""
         self._log.warn(
             "connection {conn_id} takes no more than {capacity} markets: moving {n}",
@@ -171,15 +189,15 @@ class ConnectionManager(MultiService):
 
     # -- helpers ------------------------------------------------------------------------------
 
-    def _flipped(self, connection: Any, live: bool) -> None:
+    def _flipped(self, connection: IConnection, live: bool) -> None:
         if connection.role is Role.LIFECYCLE:
             self._lifecycle_flipped(connection.conn_id, live)
         elif connection.role is Role.ORDERBOOK and live:
             self._placement.came_back(connection)
 
     def _lifecycle_flipped(self, conn_id: int, live: bool) -> None:
-        """A leg may have been dead for `ping_timeout` before that is noticed. So the loss of one is none of messages
-        only if another leg has been live for longer than that."""
+        """A connection can be dead for `ping_timeout` before that is noticed. So losing one costs no messages only if
+        the other has been live for longer than that."""
         if live:
             self._lifecycle_since[conn_id] = self._clock.seconds()
             if self._lifecycle_was_down:
@@ -190,14 +208,14 @@ class ConnectionManager(MultiService):
         if not self._lifecycle_since:
             self._lifecycle_was_down = True
             self._log.error("no lifecycle connection is up: changes of markets are missed until one is")
-        elif self._clock.seconds() - min(self._lifecycle_since.values()) < UNNOTICED:
+        elif self._clock.seconds() - min(self._lifecycle_since.values()) < MAX_UNNOTICED:
             self._registry.lifecycle_missed()
 
     def _is_ready(self) -> bool:
         has_lifecycle = any(c.role is Role.LIFECYCLE for c in self._connections.values())
         return len(self._live) >= self._min_healthy and (not has_lifecycle or bool(self._lifecycle_since))
 
-    def _tell_if_ready(self) -> None:
+    def _fire_if_ready(self) -> None:
         if self._waiting and self._is_ready():
             self._cancel_deadline()
             waiting, self._waiting = self._waiting, []

@@ -2,31 +2,31 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from gatherer.errors import NoCapacity
-from gatherer.interfaces import IAllocator
+from gatherer.interfaces import IAllocator, IConnection
+from gatherer.interfaces.pool import Facts
 
 
 class FailoverTimer:
     """One timer for each connection that is down."""
 
-    def __init__(self, clock: IReactorTime, after: float, rehome: Callable[[Any], None]) -> None:
-        """`after` in seconds, 0 for never; `rehome` is called with the connection, again and again while it is down."""
+    def __init__(self, clock: IReactorTime, after: float, move_markets: Callable[[IConnection], None]) -> None:
+        """`after` in seconds, 0 for never; `move_markets` gets a connection, again and again while it is down."""
         self._clock = clock
         self._after = after
-        self._rehome = rehome
+        self._move_markets = move_markets
         self._calls: dict[int, IDelayedCall] = {}
 
-    def down(self, connection: Any) -> None:
+    def down(self, connection: IConnection) -> None:
         """It is down, perhaps as before."""
         if self._after and connection.conn_id not in self._calls:
             self._arm(connection)
 
-    def up(self, connection: Any) -> None:
+    def up(self, connection: IConnection) -> None:
         """It is back."""
         call = self._calls.pop(connection.conn_id, None)
         if call is not None:
@@ -38,12 +38,12 @@ class FailoverTimer:
         for call in calls.values():
             call.cancel()
 
-    def _arm(self, connection: Any) -> None:
+    def _arm(self, connection: IConnection) -> None:
         self._calls[connection.conn_id] = self._clock.callLater(self._after, self._over, connection)
 
-    def _over(self, connection: Any) -> None:
+    def _over(self, connection: IConnection) -> None:
         self._arm(connection)  # what finds no place now may find one later
-        self._rehome(connection)
+        self._move_markets(connection)
 
 
 LOOK_SECONDS = 0.25
@@ -53,24 +53,29 @@ MAX_MOVES = 10_000
 
 
 class Placement:
-    """An edit of the connections' wanted sets; the sockets are pulled towards them in their own time."""
+    """Edits the connections' wanted sets; each session brings its socket to that set in its own time."""
 
     _log = Logger()
 
     def __init__(
-        self, connections: Mapping[int, Any], allocator: Any, clock: IReactorTime, capacity: int, rehome_after: float
+        self,
+        connections: Mapping[int, IConnection],
+        allocator: IAllocator,
+        clock: IReactorTime,
+        capacity: int,
+        rehome_after: float,
     ) -> None:
         self._connections = connections
         self._allocator = IAllocator(allocator)
         self._clock = clock
         self._capacity = capacity
-        self._rehoming = FailoverTimer(clock, rehome_after, self._rehome)
-        self._moves: deque[dict[str, Any]] = deque(maxlen=MAX_MOVES)
-        self.unplaced: OrderedDict[str, None] = OrderedDict()  # a dict finds its first again by a search
+        self._failover = FailoverTimer(clock, rehome_after, self._fail_over)
+        self._moves: deque[Facts] = deque(maxlen=MAX_MOVES)
+        self.unplaced: OrderedDict[str, None] = OrderedDict()  # a plain dict searches for its first key
         """Markets without a place, in the order of arrival."""
         self.draining: set[int] = set()
         """Connections that are to carry nothing."""
-        self._leaving: dict[str, Any] = {}
+        self._leaving: dict[str, IConnection] = {}
         """Markets that moved, and the connection that goes on carrying them until their book came on the new one."""
         self._look: IDelayedCall | None = None
 
@@ -87,7 +92,7 @@ class Placement:
         """How many markets a connection has, those that moved already left out."""
         return self._allocator.load(conn_id)
 
-    def explain(self, ticker: str) -> dict[str, Any]:
+    def explain(self, ticker: str) -> Facts:
         """Why a market is where it is; JSON-ready."""
         moves = [move for move in self._moves if move["ticker"] == ticker]
         why = moves[-1]["why"] if moves else "least loaded when it was added"
@@ -112,7 +117,7 @@ class Placement:
             self._want(conn_id, ticker)
 
     def remove(self, ticker: str) -> None:
-        """It is over."""
+        """The market is over."""
         self.unplaced.pop(ticker, None)
         self._let_go(ticker, moved=False)
         conn_id = self._allocator.release(ticker)
@@ -120,7 +125,7 @@ class Placement:
             self._connections[conn_id].unwant(ticker)
 
     def refresh(self, ticker: str) -> None:
-        """Its book starts anew."""
+        """The book of the market starts anew."""
         conn_id = self._allocator.where(ticker)
         if conn_id is not None:
             self._connections[conn_id].refresh(ticker)
@@ -140,23 +145,23 @@ class Placement:
 
     # -- connections ----------------------------------------------------------------------------
 
-    def set_live(self, connection: Any, live: bool, running: bool) -> None:
+    def set_live(self, connection: IConnection, live: bool, running: bool) -> None:
         """A connection can, or cannot, carry markets now."""
         self._allocator.set_available(connection.conn_id, live and connection.conn_id not in self.draining)
-        (self._rehoming.up if live or not running else self._rehoming.down)(connection)
+        (self._failover.up if live or not running else self._failover.down)(connection)
 
-    def came_back(self, connection: Any) -> None:
+    def came_back(self, connection: IConnection) -> None:
         """It went live: a limit learnt on the last socket is forgotten."""
         self._allocator.set_capacity(connection.conn_id, self._capacity)
         self.use_room()
 
-    def over_limit(self, connection: Any, tickers: list[str], capacity: int) -> None:
+    def over_limit(self, connection: IConnection, tickers: list[str], capacity: int) -> None:
         """It takes no more than `capacity` markets: these go elsewhere. Holds until the connection is made anew."""
         self._allocator.set_capacity(connection.conn_id, capacity)
         for ticker in tickers:
             self._move(connection, ticker, "market limit")
 
-    def drain(self, connection: Any) -> int:
+    def drain(self, connection: IConnection) -> int:
         """Move its markets to others, as far as these have room, and give it none until `undrain`; how many moved.
 
         It carries each until the book came on the other connection, so that nothing is missed.
@@ -165,7 +170,7 @@ class Placement:
         self._allocator.set_available(connection.conn_id, False)
         return self._empty(connection, f"connection {connection.conn_id} drained", gently=True)
 
-    def undrain(self, connection: Any) -> None:
+    def undrain(self, connection: IConnection) -> None:
         """It may carry markets again: new ones, and those that wait for room."""
         self.draining.discard(connection.conn_id)
         self._allocator.set_available(connection.conn_id, connection.is_live)
@@ -173,14 +178,14 @@ class Placement:
 
     def stop(self) -> None:
         """No timer is left."""
-        self._rehoming.stop()
+        self._failover.stop()
         if self._look is not None:
             self._look.cancel()
             self._look = None
 
     # -- helpers --------------------------------------------------------------------------------
 
-    def _rehome(self, connection: Any) -> None:
+    def _fail_over(self, connection: IConnection) -> None:
         moved = self._empty(connection, f"connection {connection.conn_id} down too long")
         if moved:
             self._log.warn(
@@ -188,7 +193,7 @@ class Placement:
                 conn_id=connection.conn_id, moved=moved,
             )  # fmt: skip
 
-    def _empty(self, connection: Any, why: str, gently: bool = False) -> int:
+    def _empty(self, connection: IConnection, why: str, gently: bool = False) -> int:
         moved = 0
         for ticker in list(connection.wanted):
             if ticker in self._leaving and self._allocator.where(ticker) != connection.conn_id:
@@ -199,7 +204,7 @@ class Placement:
             moved += 1
         return moved
 
-    def _move(self, connection: Any, ticker: str, why: str, gently: bool = False) -> None:
+    def _move(self, connection: IConnection, ticker: str, why: str, gently: bool = False) -> None:
         """From a connection to the least loaded other one, or to those that wait. Gently: it goes on for a moment."""
         self._allocator.release(ticker)
         if gently and connection.has_book(ticker):

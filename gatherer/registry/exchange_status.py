@@ -1,14 +1,12 @@
 """Whether the exchange runs, asked every minute: a pause is no fault of ours (protocol section 6)."""
 
-from typing import Any
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from gatherer.core.messages import ExchangeStatus
 from gatherer.errors import RestError
-from gatherer.interfaces import IExchangeRest
+from gatherer.interfaces import ExchangeStatus, IExchangeRest
+from gatherer.interfaces.status import ShardActivity
 from gatherer.registry.periodic import PeriodicTask
 
 
@@ -17,44 +15,42 @@ class ExchangeStatusPoller:
 
     _log = Logger()
 
-    def __init__(self, rest: Any, clock: IReactorTime, interval: float) -> None:
+    def __init__(self, rest: IExchangeRest, clock: IReactorTime, interval: float) -> None:
         self._rest = IExchangeRest(rest)
         self._interval = interval
-        self._chore = PeriodicTask(clock, "exchange status", self._ask)
+        self._task = PeriodicTask(clock, "exchange status", self._ask)
         self._status: ExchangeStatus | None = None
         self._started = False
 
     def start(self) -> None:
         """Ask now, and every `interval` seconds from then on."""
         self._started = True
-        self._chore.hurry()
+        self._task.run_within()
 
     def set_interval(self, seconds: float) -> None:
         """Ask so often from now on."""
         self._interval = seconds
         if self._started:
-            self._chore.hurry(seconds)
+            self._task.run_within(seconds)
 
     def stop(self) -> Deferred[None]:
         """Fires with None when no request and no timer is left."""
-        return self._chore.stop()
+        return self._task.stop()
 
-    def report(self) -> dict[str, Any]:
-        """JSON-ready; None where nothing is known yet. One shard may pause alone."""
-        status = self._status
-        shards = status.exchange_index_statuses or () if status is not None else ()
-        return {
-            "exchange_active": status.exchange_active if status is not None else None,
-            "trading_active": status.trading_active if status is not None else None,
-            "shards": [
-                {
-                    "exchange_index": shard.exchange_index,
-                    "exchange_active": shard.exchange_active,
-                    "trading_active": shard.trading_active,
-                }
-                for shard in shards
-            ],
-        }
+    @property
+    def exchange_active(self) -> bool | None:
+        """Whether the exchange runs; None while that is not known."""
+        return None if self._status is None else self._status.exchange_active
+
+    @property
+    def trading_active(self) -> bool | None:
+        """Whether trading is on; None while that is not known."""
+        return None if self._status is None else self._status.trading_active
+
+    def shards(self) -> list[ShardActivity]:
+        """What is known of each shard: one may pause alone."""
+        known = (self._status.exchange_index_statuses if self._status is not None else None) or ()
+        return [ShardActivity(each.exchange_index, each.exchange_active, each.trading_active) for each in known]
 
     async def _ask(self) -> float:
         try:
@@ -62,13 +58,16 @@ class ExchangeStatusPoller:
         except RestError as error:
             self._log.warn("exchange status is unknown: {error}", error=error)
             return self._interval
-        before, self._status = self.report(), status
-        report = self.report()
-        if report != before:
+        before = self._figures()
+        self._status = status
+        if self._figures() != before:
             self._log.info(
                 "exchange active: {exchange}, trading active: {trading}, shards that pause: {pausing}",
-                exchange=report["exchange_active"],
-                trading=report["trading_active"],
-                pausing=[shard["exchange_index"] for shard in report["shards"] if not shard["trading_active"]],
+                exchange=status.exchange_active,
+                trading=status.trading_active,
+                pausing=[shard.exchange_index for shard in self.shards() if not shard.trading_active],
             )
         return self._interval
+
+    def _figures(self) -> tuple[bool | None, bool | None, list[ShardActivity]]:
+        return self.exchange_active, self.trading_active, self.shards()

@@ -1,7 +1,6 @@
 """The registry's questions about single markets: those that vanished, closed, or never sent a book."""
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -9,9 +8,8 @@ from twisted.logger import Logger
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.markets.table import MarketTable
-from gatherer.core.messages import MarketChange, MarketRow
 from gatherer.errors import RestError
-from gatherer.interfaces import IExchangeRest
+from gatherer.interfaces import IExchangeRest, MarketChange, MarketRow
 from gatherer.registry.periodic import PeriodicTask
 
 BATCH = 300
@@ -28,28 +26,28 @@ class LookUps:
 
     def __init__(
         self,
-        rest: Any,
+        rest: IExchangeRest,
         clock: IReactorTime,
         table: MarketTable,
-        tell: Callable[[list[MarketChange]], None],
+        listen: Callable[[list[MarketChange]], None],
         random: Callable[[], float],
     ) -> None:
         self._rest = IExchangeRest(rest)
         self._clock = clock
         self._table = table
-        self._tell = tell
-        self._chore = PeriodicTask(clock, "market look-up", self._ask_all)
+        self._listen = listen
+        self._task = PeriodicTask(clock, "market look-up", self._ask_all)
         self._backoff = Backoff(5.0, 120.0, 2.0, 0.2, random)
         self._not_before = float("-inf")
 
     def wake(self) -> None:
         """Ask soon, if there is anything to ask; not before the wait after a failure is over."""
         if self._table.lookups_waiting():
-            self._chore.hurry(max(GATHER_SECONDS, self._not_before - self._clock.seconds()))
+            self._task.run_within(max(GATHER_SECONDS, self._not_before - self._clock.seconds()))
 
     def stop(self) -> Deferred[None]:
         """Fires with None when no question is open."""
-        return self._chore.stop()
+        return self._task.stop()
 
     async def _ask_all(self) -> float | None:
         while tickers := self._table.take_lookups(BATCH):
@@ -92,4 +90,4 @@ class LookUps:
         changes: list[MarketChange] = []
         for ticker, row in answers:
             changes += self._table.looked_up(ticker, row, asked_at, now)
-        self._tell(changes)
+        self._listen(changes)

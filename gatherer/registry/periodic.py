@@ -16,7 +16,7 @@ class PeriodicTask:
     """Runs an action when asked to, and then whenever the action itself says.
 
     The action is a coroutine function that returns the seconds until its next run, or None
-    for "when asked". An error it lets escape is a bug: it is logged, and the chore goes on.
+    for "when asked". An error it lets escape is a bug: it is logged, and the task goes on.
     """
 
     _log = Logger()
@@ -35,7 +35,7 @@ class PeriodicTask:
         """Whether the action is under way."""
         return self._running is not None
 
-    def hurry(self, delay: float = 0.0) -> None:
+    def run_within(self, delay: float = 0.0) -> None:
         """Run in at most `delay` seconds; if it runs now, that long after now or as soon as it ends."""
         if self._stopped:
             return
@@ -63,7 +63,7 @@ class PeriodicTask:
 
     def _run(self) -> None:
         self._call = None
-        # Set before the coroutine begins: it may call `hurry` before its first await.
+        # Set before the coroutine begins: it may call `run_within` before its first await.
         begin: Deferred[Any] = Deferred()
         self._running = begin
         begin.addCallback(self._begin).addErrback(self._failed).addCallback(self._ended)
@@ -84,4 +84,4 @@ class PeriodicTask:
             wished = max(0.0, wish - self._clock.seconds())
             delay = wished if delay is None else min(delay, wished)
         if delay is not None:
-            self.hurry(delay)
+            self.run_within(delay)

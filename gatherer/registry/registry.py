@@ -14,10 +14,17 @@ from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.markets.table import MarketTable
-from gatherer.core.messages import Change, MarketChange, MarketRow
 from gatherer.core.wire.lifecycle import decode_lifecycle
 from gatherer.errors import LocalProtocolError, RemoteProtocolError, RestError
-from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry
+from gatherer.interfaces import (
+    Change,
+    IExchangeRest,
+    IMarketChangeListener,
+    IMarketRegistry,
+    MarketChange,
+    MarketRow,
+    RegistryStatus,
+)
 from gatherer.registry.exchange_status import ExchangeStatusPoller
 from gatherer.registry.lookups import LookUps
 from gatherer.registry.periodic import PeriodicTask
@@ -43,7 +50,7 @@ class MarketRegistry:
 
     def __init__(
         self,
-        rest: Any,
+        rest: IExchangeRest,
         clock: IReactorTime,
         reconcile_interval: float = 300.0,
         status_interval: float = 60.0,
@@ -57,7 +64,7 @@ class MarketRegistry:
         self._reconcile_interval = reconcile_interval
         self._multivariate = multivariate
         self._table = table or MarketTable()
-        self._listener: Any = None
+        self._listener: IMarketChangeListener | None = None
         self._first_walk: Deferred[int] = Deferred()
         self._stopped = False
         self._timer: IDelayedCall | None = None
@@ -72,20 +79,20 @@ class MarketRegistry:
         self._last_sync: float | None = None
         self._events: Counter[str] = Counter()
 
-    def start(self, listener: Any) -> Deferred[int]:
+    def start(self, listener: IMarketChangeListener) -> Deferred[int]:
         if self._listener is not None or self._stopped:
             raise LocalProtocolError("the registry was started twice, or after its end")
         self._listener = IMarketChangeListener(listener)
         self._table_changed([MarketChange(ticker, Change.ADD) for ticker in self._table.active()])
         self._exchange.start()
-        self._walks.hurry()
+        self._walks.run_within()
         return self._first_walk
 
     def set_intervals(self, reconcile: float, status: float) -> None:
         """Seconds between two walks and between two looks at the exchange's status, from now on."""
         self._reconcile_interval = reconcile
         if self._listener is not None and not self._walks.busy:
-            self._walks.hurry(reconcile)
+            self._walks.run_within(reconcile)
         self._exchange.set_interval(status)
 
     def stop(self) -> Deferred[None]:
@@ -110,7 +117,7 @@ class MarketRegistry:
     def lifecycle_missed(self) -> None:
         self._missed = True  # pages read before may be out of date, so a walk under way does not do
         if self._listener is not None and not self._walks.busy:
-            self._walks.hurry(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
+            self._walks.run_within(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
 
     def market_missed(self, ticker: str) -> None:
         # Not put off to the next walk: the walk lists what is open, only a look-up says what became of this one.
@@ -123,18 +130,20 @@ class MarketRegistry:
     def describe(self, ticker: str) -> dict[str, Any] | None:
         return self._table.describe(ticker)
 
-    def status(self) -> dict[str, Any]:
-        return {
-            "markets_total": len(self._table),
-            "active_markets": len(self._table.active()),
-            "lifecycle_events": dict(self._events),
-            "unknown_statuses": dict(self._table.unknown_statuses),
-            "reconcile_duration": self._duration,
-            "reconcile_interval": self._reconcile_interval,
-            "rest_errors": dict(self._rest.errors),
-            "last_sync": self._last_sync,
-            **self._exchange.report(),
-        }
+    def status(self) -> RegistryStatus:
+        return RegistryStatus(
+            markets_total=len(self._table),
+            active_markets=len(self._table.active()),
+            lifecycle_events=dict(self._events),
+            unknown_statuses=dict(self._table.unknown_statuses),
+            reconcile_duration=self._duration,
+            reconcile_interval=self._reconcile_interval,
+            rest_errors=dict(self._rest.errors),
+            last_sync=self._last_sync,
+            exchange_active=self._exchange.exchange_active,
+            trading_active=self._exchange.trading_active,
+            shards=self._exchange.shards(),
+        )
 
     # Telling
 

@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from gatherer.core.messages import Marker, RawMessage
-from gatherer.interfaces import IMessageRouter
+from gatherer.interfaces import IMessageRouter, RouterStatus
 
 
 @implementer(IMessageRouter)
@@ -47,7 +47,7 @@ class MemoryRouter:
         """The markers, all or of one kind."""
         return [record for record in self.records if isinstance(record, Marker) and kind in (None, record.kind)]
 
-    def status(self) -> dict[str, object]:
-        """The same keys that `MetricsCollector` reads from every router."""
+    def status(self) -> RouterStatus:
+        """What every router counts."""
         received = len(self.messages())
-        return {"kind": "memory", "received": received, "written": received, "dropped": 0, "backlog": 0}
+        return RouterStatus(kind="memory", received=received, written=received, dropped=0, backlog=0)

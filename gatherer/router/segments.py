@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from gatherer.capture_format import CaptureDirectory, encode_batch, encode_marker
 from gatherer.core.messages import Marker, RawMessage
-from gatherer.interfaces import IMessageRouter
+from gatherer.interfaces import IMessageRouter, RouterStatus
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
 from gatherer.router.flusher import Flusher
@@ -167,24 +167,24 @@ class SegmentRouter:
         """How many times the disk refused."""
         return self._flusher.errors + self._flusher.finisher.errors
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RouterStatus:
         """Counters, the current segment and, while the disk refuses, why."""
-        return {
-            "kind": "segments",
-            "directory": str(self._directory.path),
-            "segment": self._writer.current,
-            "received": self.received,
-            "written": self.written,
-            "dropped": self.dropped,
-            "dropped_by_connection": {str(conn_id): n for conn_id, n in sorted(self._drops.by_connection.items())},
-            "backlog": self.backlog(),
-            "buffer_messages": self._buffer_messages,
-            "bytes_written": self.bytes_written,
-            "segments": self.segments,
-            "segments_finished": self._flusher.finisher.finished,
-            "write_errors": self.write_errors,
-            "trouble": None if self._flusher.last_error is None else str(self._flusher.last_error),
-        }
+        return RouterStatus(
+            kind="segments",
+            directory=str(self._directory.path),
+            segment=self._writer.current,
+            received=self.received,
+            written=self.written,
+            dropped=self.dropped,
+            dropped_by_connection={str(conn_id): n for conn_id, n in sorted(self._drops.by_connection.items())},
+            backlog=self.backlog(),
+            buffer_messages=self._buffer_messages,
+            bytes_written=self.bytes_written,
+            segments=self.segments,
+            segments_finished=self._flusher.finisher.finished,
+            write_errors=self.write_errors,
+            trouble=None if self._flusher.last_error is None else str(self._flusher.last_error),
+        )
 
     def _room(self) -> int:
         """Messages that still fit: none while closing, or closing would never end."""

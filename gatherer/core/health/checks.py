@@ -1,23 +1,33 @@
-"""What the figures amount to: healthy or not, ready or not, and why. Pure functions of the status dicts.
+"""What the figures amount to: healthy or not, ready or not, and why. Pure functions of the parts' statuses.
 
-A problem is what a person has to see to now: it makes a part "failing" and the answer 503. A warning can wait until the
-morning: the part is "degraded". An exchange that pauses is neither. `docs/operations.md` has the table.
+A problem needs a person now: it makes a part "failing" and the answer 503. A warning can wait until the morning: the
+part is "degraded". An exchange that pauses is neither. `docs/operations.md` has the table.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-Status = dict[str, Any]
+from gatherer.core.health.stale_feed import Feed
+from gatherer.interfaces import HealthStatus, PoolStatus, Readiness, RegistryStatus, Role, RouterStatus
+from gatherer.interfaces.health import (
+    CaptureHealth,
+    Components,
+    ConnectionsHealth,
+    FeedHealth,
+    MarketsHealth,
+    ProcessHealth,
+)
+
 READY_SHARE = 0.99
 """Share of the wanted markets that must be held. Markets open every minute, so all of them would flap."""
 GRACE = 60.0
 """Seconds a lack of connections may last: a deploy of the exchange cuts all sockets, and they are back in 20 s."""
-STARTING_AT_MOST = 900.0
-"""Seconds after the start in which what is not there yet is no problem: a million markets take 5 minutes."""
+MAX_STARTING = 900.0
+"""Seconds after the start in which missing parts are not a problem: a million markets take 5 minutes."""
 DIVERGING = 600.0
-"""Seconds in which every difference of wanted and held should have gone, with the longest pause between two tries."""
+"""Seconds in which wanted and held should agree once, the longest pause between two tries included."""
 STALE_WALKS = 3
-"""Intervals without a complete walk over REST."""
+"""Intervals without a complete walk over REST after which the list of markets is stale."""
 BACKLOG_SHARE = 0.8
 """Of the router's buffer: the rest lasts for a fraction of a second of a busy day."""
 BLOCKED = 1.0
@@ -25,152 +35,184 @@ BLOCKED = 1.0
 MAX_TEXT = 300
 """Characters of what the operating system says."""
 RECENT = 300.0
-"""Seconds a loss of ours is told."""
+"""Seconds for which a drop of ours is reported."""
 
 
-def health(manager: Status, registry: Status, router: Status, vigil: Status) -> Status:
-    """`status` is "ok", "starting", "degraded" or "failing", `ok` whether it is not failing; `components` say why.
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What shows only over time: `HealthMonitor` finds it. The defaults hold before its first look."""
 
-    `vigil` is what `HealthMonitor.report` gives and what `HealthService` adds, or {} before the first look.
-    """
-    starting = not vigil.get("was_ready") and vigil.get("uptime", 0.0) < STARTING_AT_MOST
-    components = {
-        "connections": _component(*_connections(manager, registry, vigil), starting),
-        "feed": _component(*_feed(vigil), starting),
-        "markets": _component(*_markets(manager, registry, vigil), starting),
-        "capture": _component(*_capture(router, vigil), False),
-        "process": _component(*_process(vigil), False),
-    }
-    statuses = {component["status"] for component in components.values()}
+    at: float | None = None
+    """Unix time of the look."""
+    uptime: float = 0.0
+    """Seconds since the first look."""
+    was_ready: bool = False
+    """Whether the gatherer was ready at one of the looks."""
+    pause: str | None = None
+    """Why nothing needs to flow now."""
+    feed: Feed | None = None
+    lasting: Mapping[str, float] = field(default_factory=dict)
+    """Seconds for which each condition that holds has held without a break."""
+    lag_seconds: float = 0.0
+    """The worst lateness of a timer within the last minute."""
+
+
+def health(pool: PoolStatus, registry: RegistryStatus, router: RouterStatus, observed: Observations) -> HealthStatus:
+    """The verdict; its components say why."""
+    starting = not observed.was_ready and observed.uptime < MAX_STARTING
+    components = Components(
+        connections=_connections(pool, registry, observed, starting),
+        feed=_feed(observed, starting),
+        markets=_markets(pool, registry, observed, starting),
+        capture=_capture(router, observed),
+        process=_process(observed),
+    )
+    parts = components.by_name().values()
+    statuses = {component.status for component in parts}
     status = next((each for each in ("failing", "starting", "degraded") if each in statuses), "ok")
-    return {
-        "ok": status != "failing",
-        "status": "starting" if starting and status == "ok" else status,
-        "problems": [problem for component in components.values() for problem in component["problems"]],
-        "warnings": [warning for component in components.values() for warning in component["warnings"]],
-        "pause": vigil.get("pause"),
-        "components": components,
-    }
+    return HealthStatus(
+        ok=status != "failing",
+        status="starting" if starting and status == "ok" else status,
+        problems=[problem for component in parts for problem in component.problems],
+        warnings=[warning for component in parts for warning in component.warnings],
+        pause=observed.pause,
+        components=components,
+    )
 
 
-def readiness(manager: Status, registry: Status) -> Status:
-    """`ok`, and what is still missing: connections of the minimum, markets held of those wanted, the first walk."""
-    live, least = _live(manager), _least(manager)
-    covered = coverage(manager)
+def readiness(pool: PoolStatus, registry: RegistryStatus) -> Readiness:
+    """What is still missing: connections of the minimum, markets held of those wanted, the first walk."""
+    live, books = _live(pool), book_share(pool)
     missing = []
-    if live < least:
-        missing.append(f"{live} of at least {least} connections are live")
-    if registry.get("last_sync") is None:
+    if live < pool.min_healthy:
+        missing.append(f"{live} of at least {pool.min_healthy} connections are live")
+    if registry.last_sync is None:
         missing.append("the first walk over the markets is not complete")
-    if not covered["ok"]:
-        missing.append(f"{covered['held']} of {covered['wanted']} markets have their book")
-    return {
-        "ok": not missing,
-        "missing": missing,
-        "connections_live": live,
-        "connections_least": least,
-        "markets_held": covered["held"],
-        "markets_wanted": covered["wanted"],
-    }
+    if not books.ok:
+        missing.append(f"{books.held} of {books.wanted} markets have their book")
+    return Readiness(
+        ok=not missing,
+        missing=missing,
+        connections_live=live,
+        connections_least=pool.min_healthy,
+        markets_held=books.held,
+        markets_wanted=books.wanted,
+    )
 
 
-def coverage(manager: Status) -> Status:
+@dataclass(frozen=True, slots=True)
+class BookShare:
+    """Markets that have their book, of those wanted; `ok` when that is as good as all."""
+
+    ok: bool
+    held: int
+    wanted: int
+
+
+def book_share(pool: PoolStatus) -> BookShare:
     """How many markets have their book, and whether that is as good as all."""
-    held = sum(connection["held"] - connection["owed"] for connection in manager["connections"])
-    wanted = manager["markets"]
-    return {"ok": held >= wanted * READY_SHARE, "held": held, "wanted": wanted}
+    held = sum(connection.held - connection.owed for connection in pool.connections)
+    return BookShare(held >= pool.markets * READY_SHARE, held, pool.markets)
 
 
-def _component(problems: list[str], warnings: list[str], figures: Status, starting: bool) -> Status:
+def _judge(problems: list[str], warnings: list[str], starting: bool) -> tuple[str, list[str], list[str]]:
+    """The status of a component, its problems and its warnings. While we start, problems are only warnings."""
     status = "failing" if problems else "degraded" if warnings else "ok"
     if starting and status != "ok":
-        status, problems, warnings = "starting", [], problems + warnings
-    return {"status": status, "problems": problems, "warnings": warnings, **figures}
+        return "starting", [], problems + warnings
+    return status, problems, warnings
 
 
-Finding = tuple[list[str], list[str], Status]
-"""Problems, warnings, the figures that decide."""
+def _live(pool: PoolStatus) -> int:
+    return sum(connection.is_live for connection in pool.connections)
 
 
-def _live(manager: Status) -> int:
-    return sum(connection["state"] == "live" for connection in manager["connections"])
-
-
-def _least(manager: Status) -> int:
-    return int(manager.get("min_healthy", len(manager["connections"])))
-
-
-def _connections(manager: Status, registry: Status, vigil: Status) -> Finding:
-    live, least, total = _live(manager), _least(manager), len(manager["connections"])
+def _connections(
+    pool: PoolStatus, registry: RegistryStatus, observed: Observations, starting: bool
+) -> ConnectionsHealth:
+    live = _live(pool)
     problems: list[str] = []
     warnings: list[str] = []
-    for text, seconds in _lacks(manager, vigil.get("lasting", {})):
+    for text, seconds in _lacks(pool, observed.lasting):
         (problems if seconds >= GRACE else warnings).append(f"{text}, for {seconds:.0f} s")
-    alarm = manager.get("alarm")
-    if alarm:
-        (warnings if live else problems).append(alarm)
-    if registry.get("exchange_active") is False:  # then it has no sockets for us, and we go on dialling
+    if pool.alarm:
+        (warnings if live else problems).append(pool.alarm)
+    if registry.exchange_active is False:  # then it has no sockets for us, and we go on dialling
         problems, warnings = [], problems + warnings
-    return problems, warnings, {"live": live, "least": least, "planned": total, "alarm": alarm}
+    status, problems, warnings = _judge(problems, warnings, starting)
+    return ConnectionsHealth(
+        status=status, problems=problems, warnings=warnings,
+        live=live, least=pool.min_healthy, planned=len(pool.connections), alarm=pool.alarm,
+    )  # fmt: skip
 
 
-def _lacks(manager: Status, lasting: dict[str, float]) -> Iterator[tuple[str, float]]:
-    live, least = _live(manager), _least(manager)
+def _lacks(pool: PoolStatus, lasting: Mapping[str, float]) -> Iterator[tuple[str, float]]:
+    live, least = _live(pool), pool.min_healthy
     if live < least:
         yield f"{live} of at least {least} connections are live", lasting.get("below minimum", 0.0)
-    roles = {connection["role"]: False for connection in manager["connections"]}
-    roles.update((each["role"], True) for each in manager["connections"] if each["state"] == "live")
-    for role in (role for role, is_live in roles.items() if not is_live):
+    roles: dict[Role, bool] = {connection.role: False for connection in pool.connections}
+    roles.update((each.role, True) for each in pool.connections if each.is_live)
+    for role in (role.value for role, is_live in roles.items() if not is_live):
         yield f"no connection for {role} is live", lasting.get(f"no {role}", 0.0)
 
 
-def _feed(vigil: Status) -> Finding:
-    feed = vigil.get("feed", {})
-    quiet = {role: round(seconds, 1) for role, seconds in feed.get("quiet_seconds", {}).items()}
-    return list(feed.get("frozen", [])), list(feed.get("silent", [])), {"quiet_seconds": quiet}
+def _feed(observed: Observations, starting: bool) -> FeedHealth:
+    feed = observed.feed or Feed()
+    status, problems, warnings = _judge(list(feed.frozen), list(feed.silent), starting)
+    quiet = {role.value: round(seconds, 1) for role, seconds in feed.quiet}
+    return FeedHealth(status=status, problems=problems, warnings=warnings, quiet_seconds=quiet)
 
 
-def _markets(manager: Status, registry: Status, vigil: Status) -> Finding:
-    covered, lasting, warnings = coverage(manager), vigil.get("lasting", {}), []
+def _markets(pool: PoolStatus, registry: RegistryStatus, observed: Observations, starting: bool) -> MarketsHealth:
+    books, lasting, found = book_share(pool), observed.lasting, list[str]()
     low, diverging = lasting.get("low coverage", 0.0), lasting.get("diverging", 0.0)
-    if low >= DIVERGING and not covered["ok"]:
-        warnings.append(f"{covered['held']} of {covered['wanted']} markets have their book, for {low:.0f} s")
-    if diverging >= DIVERGING and manager["divergence"]:
-        warnings.append(f"{manager['divergence']} markets differ from what is wanted, never 0 for {diverging:.0f} s")
-    paused = manager.get("paused_since")
-    if paused is not None:
-        warnings.append("an operator paused the commands: what is to be subscribed waits for resume() in the manhole")
-    if manager.get("unplaced"):
-        warnings.append(f"{manager['unplaced']} markets find no connection with room")
-    age = _walk_age(registry, vigil)
-    if age is not None and age > STALE_WALKS * registry.get("reconcile_interval", 300.0):
-        warnings.append(f"no complete walk over the list of markets for {age:.0f} s")
-    figures = {"held": covered["held"], "wanted": covered["wanted"], "divergence": manager["divergence"]}
-    steered = {"paused_since": paused, "draining": manager.get("draining", [])}
-    return [], warnings, {**figures, **steered, "unplaced": manager.get("unplaced", 0), "walk_age_seconds": age}
+    if low >= DIVERGING and not books.ok:
+        found.append(f"{books.held} of {books.wanted} markets have their book, for {low:.0f} s")
+    if diverging >= DIVERGING and pool.divergence:
+        found.append(f"{pool.divergence} markets differ from what is wanted, never 0 for {diverging:.0f} s")
+    if pool.paused_since is not None:
+        found.append("an operator paused the commands: what is to be subscribed waits for resume() in the manhole")
+    if pool.unplaced:
+        found.append(f"{pool.unplaced} markets find no connection with room")
+    age = _walk_age(registry, observed)
+    if age is not None and age > STALE_WALKS * registry.reconcile_interval:
+        found.append(f"no complete walk over the list of markets for {age:.0f} s")
+    status, problems, warnings = _judge([], found, starting)
+    return MarketsHealth(
+        status=status, problems=problems, warnings=warnings,
+        held=books.held, wanted=books.wanted, divergence=pool.divergence, paused_since=pool.paused_since,
+        draining=pool.draining, unplaced=pool.unplaced, walk_age_seconds=age,
+    )  # fmt: skip
 
 
-def _walk_age(registry: Status, vigil: Status) -> float | None:
+def _walk_age(registry: RegistryStatus, observed: Observations) -> float | None:
     """Seconds since the last complete walk; since the start, as long as there was none."""
-    if "at" not in vigil:
+    if observed.at is None:
         return None
-    last = registry.get("last_sync")
-    return float(vigil["uptime"]) if last is None else max(0.0, round(vigil["at"] - last, 1))
+    last = registry.last_sync
+    return observed.uptime if last is None else max(0.0, round(observed.at - last, 1))
 
 
-def _capture(router: Status, vigil: Status) -> Finding:
+def _capture(router: RouterStatus, observed: Observations) -> CaptureHealth:
     problems, warnings = [], []
-    backlog, buffer, dropped = router.get("backlog", 0), router.get("buffer_messages"), router.get("dropped", 0)
-    if router.get("trouble"):
-        problems.append(f"the capture cannot be written: {router['trouble'][:MAX_TEXT]}")
-    if buffer and backlog > buffer * BACKLOG_SHARE:
-        warnings.append(f"{backlog} messages wait for the disk, {buffer} is the most")
-    if dropped and vigil.get("lasting", {}).get("no drop", 0.0) < RECENT:
-        warnings.append(f"messages were dropped within the last {RECENT:.0f} s, {dropped} since the start")
-    return problems, warnings, {"backlog": backlog, "buffer": buffer, "dropped": dropped}
+    if router.trouble:
+        problems.append(f"the capture cannot be written: {router.trouble[:MAX_TEXT]}")
+    if router.buffer_messages and router.backlog > router.buffer_messages * BACKLOG_SHARE:
+        warnings.append(f"{router.backlog} messages wait for the disk, {router.buffer_messages} is the most")
+    if router.dropped and observed.lasting.get("no drop", 0.0) < RECENT:
+        warnings.append(f"messages were dropped within the last {RECENT:.0f} s, {router.dropped} since the start")
+    status, problems, warnings = _judge(problems, warnings, starting=False)
+    return CaptureHealth(
+        status=status, problems=problems, warnings=warnings,
+        backlog=router.backlog, buffer=router.buffer_messages, dropped=router.dropped,
+    )  # fmt: skip
 
 
-def _process(vigil: Status) -> Finding:
-    lag = vigil.get("lag_seconds", 0.0)
-    warnings = [f"the reactor did not answer for {lag:.1f} s within the last minute"] if lag > BLOCKED else []
-    return [], warnings, {"lag_seconds": round(lag, 3), "uptime_seconds": round(vigil.get("uptime", 0.0), 1)}
+def _process(observed: Observations) -> ProcessHealth:
+    lag = observed.lag_seconds
+    found = [f"the reactor did not answer for {lag:.1f} s within the last minute"] if lag > BLOCKED else []
+    status, problems, warnings = _judge([], found, starting=False)
+    return ProcessHealth(
+        status=status, problems=problems, warnings=warnings,
+        lag_seconds=round(lag, 3), uptime_seconds=round(observed.uptime, 1),
+    )  # fmt: skip

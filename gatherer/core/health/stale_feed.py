@@ -8,17 +8,17 @@ something changes every few seconds at any hour that has trading.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gatherer.core.layout import Role
+from gatherer.interfaces import Role
 
 TWIN_SILENT = 60.0
-"""Seconds one of a pair may say nothing while the other, which gets the same, speaks."""
+"""Seconds that one of a pair may bring nothing while the other, which gets the same messages, does."""
 TWIN_MESSAGES = 20
-"""What the other must have brought meanwhile."""
+"""Messages that the other must have brought meanwhile."""
 BOOKS_SILENT = 300.0
-"""Seconds a connection full of order books may say nothing."""
+"""Seconds that a connection full of order books may bring nothing."""
 BOOKS_EXPECTED = 1000.0
 """Messages its share of the markets would have brought meanwhile. Activity is uneven, so it must be very many: a
-connection with a hundredth of it is no accident any more."""
+connection with a hundredth of it is too little to be a coincidence."""
 TICKERS_WITHOUT_DELTA = 100
 """Tickers follow from changes of books and from trades: so many without a single delta do not happen."""
 DELTAS_WITHOUT_TICKER = 1000
@@ -60,7 +60,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Where everybody stood when somebody last spoke."""
+    """All counters at the time of the last message of a connection or a role."""
 
     since: float
     own: int
@@ -68,7 +68,7 @@ class _Mark:
 
 
 class StaleFeedDetector:
-    """Looks at the counters now and then; remembers since when each of them stands still."""
+    """Looks at the counters now and then; remembers since when each of them has not moved."""
 
     def __init__(self, frozen_after: float) -> None:
         """`frozen_after`: seconds without any message, or with a channel dead, that are called frozen; 0 for never."""
@@ -77,7 +77,7 @@ class StaleFeedDetector:
         self._roles: dict[Role, _Mark] = {}
 
     def look(self, now: float, flows: Iterable[Flow], paused: bool) -> Feed:
-        """`paused`: the exchange rests, so silence means nothing and is counted anew from the end of the pause."""
+        """`paused`: the exchange rests, so silence means nothing; it is counted from the end of the pause."""
         flows = list(flows)
         if paused:
             self._connections, self._roles = {}, {}

@@ -1,4 +1,4 @@
-"""What operators can say at the manhole's prompt. Thin: the pool's steering acts, the views word it."""
+"""The commands of the manhole's prompt. Thin: the pool's admin acts, the views make the text."""
 
 import inspect
 from collections.abc import Callable, Coroutine
@@ -10,16 +10,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from gatherer.errors import AdminError
-from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import GathererStatus, IConnectionManager, IMarketRegistry, IMessageRouter
 from gatherer.log.levels import LevelControl
-from gatherer.ops.explain import tell, verdict
+from gatherer.ops.explain import explain, verdict
 from gatherer.ops.manhole import views
 from gatherer.text import clock_time, counted, parse_span, span
 
 MAX_TICKERS = 40
 """Tickers that TAB offers."""
 MAX_LOOKED_AT = 300_000
-"""Markets that one TAB looks at: so many take the reactor about 25 ms."""
+"""Markets that one TAB searches: so many take the reactor about 25 ms."""
 
 
 class Text(str):
@@ -33,18 +33,18 @@ class Text(str):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sits at a prompt, and how to reach them."""
+    """The user of a prompt, and how to reach them."""
 
     by: str
     """For the log."""
     say: Callable[[str], None]
     """Show a line now."""
     width: Callable[[], int | None]
-    """Columns of the terminal; None when it is none."""
+    """Columns of the terminal; None without a terminal."""
 
 
 class Command:
-    """A function that explains itself, takes wrong arguments for what they are, and may take its time."""
+    """A function that explains itself, rejects wrong arguments in plain words, and may answer later."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -53,7 +53,7 @@ class Command:
         self.usage = f"{function.__name__}({', '.join(map(str, parameters))})"
         self.help = inspect.getdoc(function) or ""
         self.opening = '("' if "ticker" in self._signature.parameters else "(" if self._signature.parameters else "()"
-        """What TAB puts behind the name."""
+        """What TAB adds to the name."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The answer, or a Deferred of it. `AdminError` for arguments that do not fit."""
@@ -74,12 +74,20 @@ class Prompt:
     _log = Logger()
 
     def __init__(
-        self, manager: Any, registry: Any, router: Any, levels: LevelControl, clock: IReactorTime, caller: Caller
+        self,
+        manager: IConnectionManager,
+        registry: IMarketRegistry,
+        router: IMessageRouter,
+        status: Callable[[], GathererStatus],
+        levels: LevelControl,
+        clock: IReactorTime,
+        caller: Caller,
     ) -> None:
         self._manager = IConnectionManager(manager)
         self._registry = IMarketRegistry(registry)
         self._router = IMessageRouter(router)
-        self._steering = self._manager.steering
+        self._admin = self._manager.admin
+        self._status = status
         self._levels = levels
         self._clock = clock
         self._caller = caller
@@ -108,8 +116,7 @@ class Prompt:
 
     def status(self) -> Text:
         """The whole in a few lines: connections, markets, feed, registry, capture, and what is unusual."""
-        parts = (self._manager.status(), self._registry.status(), self._router.status())
-        return _text(views.status_lines(*parts, self._clock.seconds()))
+        return _text(views.status_lines(self._status(), self._clock.seconds()))
 
     def connections(self, role: str | None = None, state: str | None = None) -> Text:
         """A table of the connections: what they hold, when they last heard something, what is odd about them.
@@ -117,19 +124,19 @@ class Prompt:
         role="orderbook" or state="backoff" show a part of them; a part of the name will do. Besides the states of a
         connection there are "down" (all but live) and "draining".
         """
-        everyone = self._manager.status()["connections"]
+        everyone = self._manager.status().connections
         return _text(views.connection_lines(everyone, role, state, self._clock.seconds(), self._caller.width()))
 
     def explain(self, ticker: str) -> Text:
-        """One market's whole story, and at its end a verdict: why it is silent, or what is waited for.
+        """All that is known of one market, and a verdict: why it is silent, or what is waited for.
 
         Its deltas are watched from the first question on, so a second one a little later knows more.
         """
-        return _text(tell(self._manager.explain(_ticker(ticker)), self._clock.seconds()))
+        return _text(explain(self._manager.explain(_ticker(ticker)), self._clock.seconds()))
 
     def where(self, ticker: str) -> int:
         """The id of the connection that carries a market."""
-        conn_id: int | None = self._steering.where(_ticker(ticker))
+        conn_id = self._admin.where(_ticker(ticker))
         if conn_id is None:
             why = verdict(self._manager.explain(ticker), self._clock.seconds())
             raise AdminError(f"{ticker} is on no connection: {why}")
@@ -137,8 +144,8 @@ class Prompt:
 
     def pending(self) -> Text:
         """Commands the exchange has not answered so far, with their connection and age, and what is left to ask."""
-        divergence = self._manager.status()["divergence"]
-        return _text(views.pending_lines(self._steering.pending(), divergence, self._caller.width()))
+        divergence = self._manager.status().divergence
+        return _text(views.pending_lines(self._admin.pending(), divergence, self._caller.width()))
 
     def gaps(self, last: str = "10m") -> Text:
         """Gaps in the sequence numbers in the last minutes: when, where, how many numbers, and what became of it.
@@ -149,9 +156,9 @@ class Prompt:
             seconds, now = parse_span(last), self._clock.seconds()
         except ValueError as error:
             raise AdminError(str(error)) from None
-        return _text(views.gap_lines(self._steering.gaps(now - seconds), seconds, now, self._caller.width()))
+        return _text(views.gap_lines(self._admin.gaps(now - seconds), seconds, now, self._caller.width()))
 
-    # -- steering ---------------------------------------------------------------------------------
+    # -- changing ---------------------------------------------------------------------------------
 
     async def kick(self, conn_id: int) -> Text:
         """Cut the socket of a connection. It dials again after its backoff and takes up all its markets.
@@ -159,10 +166,10 @@ class Prompt:
         The answer comes in two parts: when it dials next, and that it is back. The prompt can be used meanwhile. The
         capture marks the hole: session_down, "kicked by operator".
         """
-        gone = await self._steering.kick(conn_id, self._caller.by)
+        gone = await self._admin.kick(conn_id, self._caller.by)
         cut_at, wait = self._clock.seconds(), gone["next_dial_in"]
         self._caller.say(f"connection {conn_id} is cut" + ("" if wait is None else f"; next dial in {span(wait)}"))
-        back = await self._steering.when_back(conn_id)
+        back = await self._admin.when_back(conn_id)
         return Text(f"connection {conn_id} is back after {span(self._clock.seconds() - cut_at)}{self._held(back)}")
 
     def drain(self, conn_id: int) -> Text:
@@ -171,13 +178,13 @@ class Prompt:
         It carries each until the book came on the other connection, so nothing is missed. What finds no room elsewhere
         stays, and moves as soon as there is some.
         """
-        facts = self._steering.drain(conn_id, self._caller.by)
+        facts = self._admin.drain(conn_id, self._caller.by)
         left = f", {facts['left']:,} stay until the others have room" if facts["left"] else ""
         return Text(f"{counted(facts['moved'], 'market')} of connection {conn_id} on their way to others{left}")
 
     def undrain(self, conn_id: int) -> Text:
         """Let a connection take markets again. Those that moved stay where they are; new ones go to the emptiest."""
-        self._steering.undrain(conn_id, self._caller.by)
+        self._admin.undrain(conn_id, self._caller.by)
         return Text(f"connection {conn_id} takes new markets again")
 
     def pause(self) -> Text:
@@ -186,18 +193,18 @@ class Prompt:
         Nothing is forgotten and what is subscribed goes on. A socket that is lost meanwhile dials again, but its order
         books stay unsubscribed until resume().
         """
-        self._steering.pause(self._caller.by)
+        self._admin.pause(self._caller.by)
         return Text("commands wait until resume(); what is subscribed goes on")
 
     def resume(self) -> Text:
         """Send the commands that waited since pause()."""
-        self._steering.resume(self._caller.by)
-        divergence = self._manager.status()["divergence"]
+        self._admin.resume(self._caller.by)
+        divergence = self._manager.status().divergence
         return Text(f"commands go on; {counted(divergence, 'market')} to add or delete")
 
     async def snapshot(self, ticker: str) -> Text:
         """Ask for a fresh book of one market now, and tell when it came."""
-        book = await self._steering.snapshot(_ticker(ticker), self._caller.by)
+        book = await self._admin.snapshot(_ticker(ticker), self._caller.by)
         return Text(
             f"book of {ticker} on connection {book['conn_id']}, sid {book['sid']}, number {book['seq']:,}: "
             f"{book['yes']} yes and {book['no']} no levels, came {clock_time(book['at'], self._clock.seconds())} "
@@ -233,7 +240,7 @@ class Prompt:
 
 
 _PARTS = (
-    ("manager", "the pool: status(), explain(ticker), connections(), steering"),
+    ("manager", "the pool: status(), explain(ticker), connections(), admin"),
     ("registry", "the list of markets: status(), describe(ticker), active()"),
     ("router", "the capture: status(), backlog()"),
 )

@@ -1,4 +1,4 @@
-"""The parts' status dicts as lines and tables for a prompt. Pure: `now` is Unix seconds."""
+"""The status as lines and tables for a prompt. Pure: `now` is Unix seconds."""
 
 import textwrap
 from collections import Counter
@@ -7,10 +7,11 @@ from typing import Any
 
 from gatherer import __version__
 from gatherer.errors import AdminError
+from gatherer.interfaces import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
 from gatherer.text import clock_time, counted, moment, one_line, size, span
 
 GAP = "  "
-LEAST = 6
+MIN_WIDTH = 6
 """Characters that are left of a text, however narrow the terminal."""
 CUT = "…"
 
@@ -47,7 +48,7 @@ def _shrink(widths: list[int], numeric: list[bool], width: int) -> None:
     texts = [column for column, is_number in enumerate(numeric) if not is_number]
     while sum(widths) + len(GAP) * (len(widths) - 1) > width:
         widest = max(texts, key=lambda column: widths[column], default=None)
-        if widest is None or widths[widest] <= LEAST:
+        if widest is None or widths[widest] <= MIN_WIDTH:
             return
         widths[widest] -= 1
 
@@ -61,118 +62,122 @@ def _line(row: list[str], widths: list[int], numeric: list[bool]) -> str:
 
 
 Facts = dict[str, Any]
+"""JSON-ready, as `IPoolAdmin.pending` and `gaps` describe it."""
 DOWN, DRAINING = "down", "draining"
 """States that `connections` knows besides those of a connection: anything but live, and being drained."""
 
 
-def status_lines(manager: Facts, registry: Facts, router: Facts, now: float) -> list[str]:
+def status_lines(status: GathererStatus, now: float) -> list[str]:
     """The whole in a few lines."""
+    pool = status.pool
     lines = [("gatherer", f"{__version__}, {clock_time(now, now)} UTC")]
-    lines += [("connections", _pool(manager)), ("markets", _markets(manager)), ("feed", _feed(manager, now))]
-    lines += [("registry", _registry(registry, now)), ("capture", _capture(router))]
-    lines += [(name, text) for name, text in _unusual(manager, router, now) if text]
+    lines += [("connections", _pool(pool)), ("markets", _markets(pool)), ("feed", _feed(pool, now))]
+    lines += [("registry", _registry(status.registry, now)), ("capture", _capture(status.router))]
+    lines += [(name, text) for name, text in _unusual(pool, status.router, now) if text]
     return [f"{name:<12} {text}" for name, text in lines]
 
 
-def _pool(manager: Facts) -> str:
-    connections = manager["connections"]
-    others = Counter(each["state"] for each in connections if each["state"] != "live")
+def _pool(pool: PoolStatus) -> str:
+    others = Counter(each.state for each in pool.connections if not each.is_live)
     down = "".join(f", {count} {state}" for state, count in others.most_common())
-    return f"{manager['healthy']} of {len(connections)} live ({manager['min_healthy']} needed){down}"
+    return f"{pool.healthy} of {len(pool.connections)} live ({pool.min_healthy} needed){down}"
 
 
-def _markets(manager: Facts) -> str:
-    books = manager["held"] - manager["owed"]
-    text = f"{manager['markets']:,} wanted, {books:,} held with their book, {manager['owed']:,} without"
-    for key in ("divergence", "unplaced", "rejected"):
-        text += f", {manager[key]:,} {'to add or delete' if key == 'divergence' else key}" if manager.get(key) else ""
+def _markets(pool: PoolStatus) -> str:
+    text = f"{pool.markets:,} wanted, {pool.books:,} held with their book, {pool.owed:,} without"
+    for count, what in (
+        (pool.divergence, "to add or delete"),
+        (pool.unplaced, "unplaced"),
+        (pool.rejected, "rejected"),
+    ):
+        text += f", {count:,} {what}" if count else ""
     return text
 
 
-def _feed(manager: Facts, now: float) -> str:
-    connections = manager["connections"]
-    received, amount = (sum(each[key] for each in connections) for key in ("received", "bytes_received"))
-    newest = max((each["last_message"] for each in connections if each["last_message"]), default=None)
+def _feed(pool: PoolStatus, now: float) -> str:
+    connections = pool.connections
+    received, amount = sum(each.received for each in connections), sum(each.bytes_received for each in connections)
+    gaps, reconnects = sum(each.gaps for each in connections), sum(each.reconnects for each in connections)
+    newest = max((each.last_message for each in connections if each.last_message), default=None)
     heard = "" if newest is None else f", the latest {span(max(0.0, now - newest))} ago"
-    marks = (counted(sum(each[key] for each in connections), key[:-1]) for key in ("gaps", "reconnects"))
-    return f"{counted(received, 'message')}, {size(amount)}{heard}; {', '.join(marks)}"
+    marks = f"{counted(gaps, 'gap')}, {counted(reconnects, 'reconnect')}"
+    return f"{counted(received, 'message')}, {size(amount)}{heard}; {marks}"
 
 
-def _registry(registry: Facts, now: float) -> str:
-    exchange, trading = registry.get("exchange_active"), registry.get("trading_active")
+def _registry(registry: RegistryStatus, now: float) -> str:
     words = {True: "active", False: "NOT ACTIVE", None: "not known"}
-    walk = registry.get("last_sync")
-    walked = "no walk finished yet" if walk is None else f"last walk {moment(walk, now)}"
+    walked = "no walk finished yet" if registry.last_sync is None else f"last walk {moment(registry.last_sync, now)}"
     return (
-        f"{registry['active_markets']:,} of {registry['markets_total']:,} markets active, {walked}; "
-        f"exchange {words.get(exchange)}, trading {words.get(trading)}"
+        f"{registry.active_markets:,} of {registry.markets_total:,} markets active, {walked}; "
+        f"exchange {words[registry.exchange_active]}, trading {words[registry.trading_active]}"
     )
 
 
-def _capture(router: Facts) -> str:
+def _capture(router: RouterStatus) -> str:
     return (
-        f"{counted(router.get('written', 0), 'message')} written, {router.get('backlog', 0):,} wait for the disk, "
-        f"{router.get('dropped', 0):,} dropped"
+        f"{counted(router.written, 'message')} written, {router.backlog:,} wait for the disk, "
+        f"{router.dropped:,} dropped"
     )
 
 
-def _unusual(manager: Facts, router: Facts, now: float) -> Iterator[tuple[str, str | None]]:
-    paused, draining = manager.get("paused_since"), manager.get("draining")
-    yield "paused", paused and f"commands wait since {moment(paused, now)}; resume() ends it"
-    yield "draining", draining and f"{', '.join(map(str, draining))}; undrain(id) ends it"
-    yield "alarm", manager.get("alarm")
-    yield "trouble", router.get("trouble") and f"the capture cannot be written: {router['trouble']}"
+def _unusual(pool: PoolStatus, router: RouterStatus, now: float) -> Iterator[tuple[str, str | None]]:
+    paused = pool.paused_since
+    yield "paused", None if paused is None else f"commands wait since {moment(paused, now)}; resume() ends it"
+    yield "draining", f"{', '.join(map(str, pool.draining))}; undrain(id) ends it" if pool.draining else None
+    yield "alarm", pool.alarm
+    yield "trouble", router.trouble and f"the capture cannot be written: {router.trouble}"
 
 
 # -- tables -------------------------------------------------------------------------------------
 
 
-def connection_lines(connections: list[Facts], role: object, state: object, now: float, width: int | None) -> list[str]:
-    """Connections of a role (a part of its name will do) and a state. `AdminError` for words nobody uses."""
-    known = _known_states(connections)
-    roles = _checked(role, sorted({each["role"] for each in connections}), "role")
-    states = _checked(state, known, "state")
+def connection_lines(
+    connections: list[ConnectionStatus], role: object, state: object, now: float, width: int | None
+) -> list[str]:
+    """Connections of a role (a part of its name will do) and a state. `AdminError` for words that mean nothing."""
+    roles = _checked(role, sorted({each.role.value for each in connections}), "role")
+    states = _checked(state, _known_states(connections), "state")
     chosen = [
         each for each in connections
-        if (roles is None or each["role"] in roles) and (states is None or states & _states(each))
+        if (roles is None or each.role.value in roles) and (states is None or states & _states(each))
     ]  # fmt: skip
     headers = ("id", "role", "state", "markets", "messages", "latest", "remarks")
     rows = (_row(each, now) for each in chosen)
     return [*table(headers, rows, width), f"{len(chosen)} of {counted(len(connections), 'connection')}"]
 
 
-def _row(each: Facts, now: float) -> tuple[object, ...]:
-    heard = each["last_message"]
+def _row(each: ConnectionStatus, now: float) -> tuple[object, ...]:
+    heard = each.last_message
     latest = None if heard is None else f"{span(max(0.0, now - heard))} ago"
     remarks = "; ".join(_remarks(each))
-    return each["conn_id"], each["role"], each["state"], each["held"], each["received"], latest, remarks
+    return each.conn_id, each.role.value, each.state, each.held, each.received, latest, remarks
 
 
-def _remarks(each: Facts) -> Iterator[str]:
-    live = each["state"] == "live"
-    if each["next_dial_in"] is not None:
-        yield f"next dial in {span(each['next_dial_in'])}"
-    if each.get("draining"):
+def _remarks(each: ConnectionStatus) -> Iterator[str]:
+    if each.next_dial_in is not None:
+        yield f"next dial in {span(each.next_dial_in)}"
+    if each.draining:
         yield DRAINING
-    if each.get("divergence"):
-        yield f"{each['divergence']:,} to add or delete" if live else f"{counted(each['wanted'], 'market')} wait"
-    if each["owed"]:
-        yield f"{each['owed']:,} without a book"
-    if each.get("rejected"):
-        yield f"{each['rejected']:,} rejected"
-    for key in ("gaps", "reconnects"):
-        if each[key]:
-            yield counted(each[key], key[:-1])
+    if each.divergence:
+        yield f"{each.divergence:,} to add or delete" if each.is_live else f"{counted(each.wanted, 'market')} wait"
+    if each.owed:
+        yield f"{each.owed:,} without a book"
+    if each.rejected:
+        yield f"{each.rejected:,} rejected"
+    if each.gaps:
+        yield counted(each.gaps, "gap")
+    if each.reconnects:
+        yield counted(each.reconnects, "reconnect")
 
 
-def _states(each: Facts) -> set[str]:
-    states = {each["state"]} if each["state"] == "live" else {each["state"], DOWN}
-    return states | {DRAINING} if each.get("draining") else states
+def _states(each: ConnectionStatus) -> set[str]:
+    states = {each.state} if each.is_live else {each.state, DOWN}
+    return states | {DRAINING} if each.draining else states
 
 
-def _known_states(connections: list[Facts]) -> list[str]:
+def _known_states(connections: list[ConnectionStatus]) -> list[str]:
     usual = ("live", "subscribing", "backoff", "queued", "dialing", DOWN, DRAINING)
-    return sorted({*usual, *(each["state"] for each in connections)})
+    return sorted({*usual, *(each.state for each in connections)})
 
 
 def _checked(word: object, known: list[str], what: str) -> set[str] | None:

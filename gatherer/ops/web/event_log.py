@@ -7,28 +7,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from twisted.logger import ILogObserver, LogEvent, LogLevel
+from twisted.application.service import Service
+from twisted.logger import ILogObserver, LogEvent, LogLevel, LogPublisher
 from zope.interface import implementer
 
+from gatherer.interfaces import ConnectionStatus, PoolStatus
 from gatherer.log.observer import format_json
 
 MAX_SINGLE = 4
-"""Changes of one kind in one look that are told one by one."""
+"""Changes of one kind in one look that are described one by one."""
 
 Change = tuple[str, str, int | None]
 """Level as in the log, sentence, connection id or None when it is about several."""
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
-    """Two statuses of the manager, the earlier first."""
-    then = {each["conn_id"]: each for each in before["connections"]}
-    pairs = [(then[each["conn_id"]], each) for each in after["connections"] if each["conn_id"] in then]
-    up = [now for was, now in pairs if now["state"] == "live" and was["state"] != "live"]
-    yield from _told("info", up, [_up(each) for each in up], f"{len(up)} connections are live")
-    holed = [(was, now) for was, now in pairs if now["gaps"] > was["gaps"]]
-    gaps = sum(now["gaps"] - was["gaps"] for was, now in holed)
-    skipped = sum(now["skipped"] - was["skipped"] for was, now in holed)
-    yield from _told(
+def changes(before: PoolStatus, after: PoolStatus) -> Iterator[Change]:
+    """What happened between two statuses of the pool."""
+    then = {each.conn_id: each for each in before.connections}
+    pairs = [(then[each.conn_id], each) for each in after.connections if each.conn_id in then]
+    up = [now for was, now in pairs if now.is_live and not was.is_live]
+    yield from _described("info", up, [_up(each) for each in up], f"{len(up)} connections are live")
+    holed = [(was, now) for was, now in pairs if now.gaps > was.gaps]
+    gaps = sum(now.gaps - was.gaps for was, now in holed)
+    skipped = sum(now.skipped - was.skipped for was, now in holed)
+    yield from _described(
         "warn",
         [now for _, now in holed],
         [_gap(was, now) for was, now in holed],
@@ -36,23 +38,25 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
     )
 
 
-def _told(level: str, connections: list[dict[str, Any]], sentences: list[str], together: str) -> Iterator[Change]:
+def _described(
+    level: str, connections: list[ConnectionStatus], sentences: list[str], together: str
+) -> Iterator[Change]:
     if len(sentences) > MAX_SINGLE:
         yield level, together, None
     else:
-        yield from ((level, text, each["conn_id"]) for each, text in zip(connections, sentences, strict=True))
+        yield from ((level, text, each.conn_id) for each, text in zip(connections, sentences, strict=True))
 
 
-def _name(status: dict[str, Any]) -> str:
-    return f"{status['role']}-{status['conn_id']}"
+def _name(status: ConnectionStatus) -> str:
+    return f"{status.role.value}-{status.conn_id}"
 
 
-def _up(now: dict[str, Any]) -> str:
-    return f"{_name(now)} is live" + (" again" if now["reconnects"] else "")
+def _up(now: ConnectionStatus) -> str:
+    return f"{_name(now)} is live" + (" again" if now.reconnects else "")
 
 
-def _gap(was: dict[str, Any], now: dict[str, Any]) -> str:
-    gaps, skipped = now["gaps"] - was["gaps"], now["skipped"] - was["skipped"]
+def _gap(was: ConnectionStatus, now: ConnectionStatus) -> str:
+    gaps, skipped = now.gaps - was.gaps, now.skipped - was.skipped
     plural = "gap" if gaps == 1 else "gaps"
     return f"{_name(now)}: {gaps} {plural}, {skipped} {'message' if skipped == 1 else 'messages'} missing"
 
@@ -63,8 +67,8 @@ MAX_TEXT = 240
 MAX_BYTES = 24_000
 """Of what one message to the page may hold of them."""
 NAMESPACE = "gatherer."
-NOT_NEWS = ("gatherer.ops.summary", "gatherer.simulator")
-"""The pulse is on the page already; the simulated exchange's own troubles are none of the gatherer's."""
+IGNORED = ("gatherer.ops.summary", "gatherer.simulator")
+"""The page shows what the summary says already; the simulated exchange is not the gatherer."""
 LEVELS = ("info", "warn", "error", "critical")
 COLUMNS = ("id", "at", "level", "text", "conn_id")
 """Of an entry: rising from 1; Unix time; as in the log; a sentence; a connection's id or null."""
@@ -89,19 +93,38 @@ class Entry:
 
 
 @implementer(ILogObserver)
-class EventLog:
-    """A ring. The text of a log event is made by the log's own formatter, so what it hides is hidden here as well."""
+class EventLog(Service):
+    """A ring, fed by the log while it runs.
 
-    def __init__(self) -> None:
+    The log's own formatter makes the text of an event, so what it hides is hidden here as well.
+    """
+
+    def __init__(self, publisher: LogPublisher) -> None:
+        self._publisher = publisher
         self._entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
         self.last_id = 0
+
+    def privilegedStartService(self) -> None:
+        """Take events before any other part starts: the first ones are about the capture directory."""
+        super().privilegedStartService()
+        self._publisher.addObserver(self)
+
+    def startService(self) -> None:
+        """Take events, where nothing called `privilegedStartService`."""
+        super().startService()
+        self._publisher.addObserver(self)
+
+    def stopService(self) -> None:
+        """Take no more events; what is here stays."""
+        super().stopService()
+        self._publisher.removeObserver(self)
 
     def __call__(self, event: LogEvent) -> None:
         """See `ILogObserver`. An observer must not raise, and `format_json` does not."""
         level, namespace = event.get("log_level"), str(event.get("log_namespace", ""))
         if level is None or level < LogLevel.info or not namespace.startswith(NAMESPACE):
             return
-        if namespace.startswith(NOT_NEWS) or event.get("kind") == _GAP:
+        if namespace.startswith(IGNORED) or event.get("kind") == _GAP:
             return
         text = str(msgspec.json.decode(format_json(event))["event"])
         self.add(float(event.get("log_time") or 0.0), level.name, text, _connection(event))

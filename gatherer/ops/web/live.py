@@ -1,6 +1,6 @@
-"""Tells everybody who watches: one look at the parts a second, encoded once, however many there are.
+"""The stream of the status page: one look at the parts a second, encoded once for all watchers.
 
-While nobody watches, it looks every two seconds, for the history alone.
+Without a watcher it looks every two seconds, for the history alone.
 """
 
 from collections.abc import Callable
@@ -11,28 +11,26 @@ from twisted.application.service import Service
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
-from gatherer.core.health.checks import health, readiness
-from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import GathererStatus, PoolStatus
 from gatherer.log.throttle import Throttle
-from gatherer.ops.health import HealthService
-from gatherer.ops.web import event_log as journal
-from gatherer.ops.web import trends as history
+from gatherer.ops.web import event_log, trends
 from gatherer.ops.web.event_log import EventLog, changes
 from gatherer.ops.web.resources import Missing, problem, refusal, send
 from gatherer.ops.web.tick import tick
 from gatherer.ops.web.trends import History, Rates, totals
 
 INTERVAL = 1.0
-"""Seconds between two messages to who watches."""
-PATIENCE = 30.0
-"""Seconds a watcher may leave what it was sent unread before it is cut off."""
+"""Seconds between two messages to a watcher."""
+MAX_UNREAD_SECONDS = 30.0
+"""Seconds that a watcher may leave what it was sent unread; then it is cut off."""
 MAX_STREAMS = 32
 HEARTBEAT = b": no figures\n\n"
-"""A comment: the connection lives, though there is nothing to tell."""
+"""A comment: the connection lives, though there are no figures."""
 
 
 def event(name: str, value: Any) -> bytes:
@@ -42,7 +40,7 @@ def event(name: str, value: Any) -> bytes:
 
 @implementer(IPushProducer)
 class Stream:
-    """One watcher. Nothing is kept for one that does not read: it misses ticks and is told everything anew later."""
+    """One watcher. Nothing is kept for one that does not read: it misses ticks and gets everything again later."""
 
     def __init__(self, write: Callable[[bytes], object], abort: Callable[[], object], clock: IReactorTime) -> None:
         self._write = write
@@ -52,10 +50,10 @@ class Stream:
         self._complete = False
 
     def send(self, tick: bytes, everything: Callable[[], bytes]) -> None:
-        """The tick; before it `everything`, when this watcher has not had it or has missed ticks since."""
+        """Send the tick; before it `everything`, if this watcher has not had it or has missed ticks since."""
         if self._full_since is not None:
             self._complete = False
-            if self._clock.seconds() - self._full_since > PATIENCE:
+            if self._clock.seconds() - self._full_since > MAX_UNREAD_SECONDS:
                 self._abort()
             return
         complete, self._complete = self._complete, True
@@ -74,28 +72,23 @@ class Stream:
 
 
 class LiveFeed(Service):
-    """Looks, remembers, tells."""
+    """Looks, remembers, and sends to all watchers."""
 
     _log = Logger()
 
-    def __init__(
-        self, clock: IReactorTime, manager: Any, registry: Any, router: Any, vitals: HealthService, journal: EventLog
-    ) -> None:
-        self._vitals = vitals
+    def __init__(self, clock: IReactorTime, status: Callable[[], GathererStatus], events: EventLog) -> None:
         self._clock = clock
-        self._manager = IConnectionManager(manager)
-        self._registry = IMarketRegistry(registry)
-        self._router = IMessageRouter(router)
+        self._status = status
         self._throttle = Throttle(clock)
         self._history = History()
         self._rates = Rates()
-        self._before: dict[str, Any] | None = None
+        self._before: PoolStatus | None = None
         self._sampled_at = float("-inf")
-        self._told = 0
+        self._sent = 0
         self._streams: dict[Stream, None] = {}
         self._loop = LoopingCall(self._beat)
         self._loop.clock = clock
-        self.journal = journal
+        self.events = events
 
     def startService(self) -> None:
         """Begin to look."""
@@ -113,27 +106,27 @@ class LiveFeed(Service):
         return len(self._streams) < MAX_STREAMS
 
     def add(self, stream: Stream) -> None:
-        """Tell this one as well, from now on. It may learn of the newest events twice: they have ids."""
+        """Send to this one as well, from now on. It may get the newest events twice: they have ids."""
         self._streams[stream] = None
-        self._tell([stream])
+        self._send([stream])
 
     def remove(self, stream: Stream) -> None:
         """It is gone."""
         self._streams.pop(stream, None)
 
     def _beat(self) -> None:
-        due = self._clock.seconds() - self._sampled_at >= history.INTERVAL - INTERVAL / 2
+        due = self._clock.seconds() - self._sampled_at >= trends.INTERVAL - INTERVAL / 2
         if due or self._streams:
-            self._tell(list(self._streams), due)
-            self._told = self.journal.last_id
+            self._send(list(self._streams), due)
+            self._sent = self.events.last_id
 
-    def _tell(self, streams: list[Stream], sample: bool = False) -> None:
-        """A status that raises is a bug, told once a minute: it must end neither the loop nor the streams."""
+    def _send(self, streams: list[Stream], sample: bool = False) -> None:
+        """A status that raises is a bug, logged once a minute: it must end neither the loop nor the streams."""
         try:
             message = self._look(sample, bool(streams))
         except Exception:
             if self._throttle.note("broken"):
-                self._log.failure("no figures for those who watch")
+                self._log.failure("no figures for the watchers")
             message = HEARTBEAT
         everything: list[bytes] = []
 
@@ -146,43 +139,42 @@ class LiveFeed(Service):
             stream.send(message, begin)
 
     def _look(self, sample: bool, watched: bool) -> bytes:
-        now, manager, router = self._clock.seconds(), self._manager.status(), self._router.status()
-        self._rates.note(now, manager["connections"])
-        for level, text, conn_id in changes(self._before or manager, manager):
-            self.journal.add(now, level, text, conn_id)
-        self._before = manager
+        now, status = self._clock.seconds(), self._status()
+        pool = status.pool
+        self._rates.note(now, pool.connections)
+        for level, text, conn_id in changes(self._before or pool, pool):
+            self.events.add(now, level, text, conn_id)
+        self._before = pool
         if sample:
-            self._history.note(now, totals(manager, router))
+            self._history.note(now, totals(pool, status.router))
             self._sampled_at = now
         if not watched:
             return b""
-        registry = self._registry.status()
-        verdict = health(manager, registry, router, self._vitals.report())
         return event("tick", {
-            **tick(now, manager, registry, router, self._rates, verdict, readiness(manager, registry)),
+            **tick(now, status, self._rates),
             "sample": self._history.latest(),
-            "events": self.journal.since(self._told, journal.MAX_BYTES // 4),
+            "events": self.events.since(self._sent, event_log.MAX_BYTES // 4),
         })  # fmt: skip
 
     def _everything(self) -> bytes:
-        return event("history", {"columns": history.COLUMNS, "rows": self._history.rows()}) + event(
-            "events", {"columns": journal.COLUMNS, "rows": self.journal.since(0)}
+        return event("history", {"columns": trends.COLUMNS, "rows": self._history.rows()}) + event(
+            "events", {"columns": event_log.COLUMNS, "rows": self.events.since(0)}
         )
 
-    def _bug(self, failure: Any) -> None:
-        self._log.failure("the broadcast broke off", failure)
+    def _bug(self, failure: Failure) -> None:
+        self._log.failure("the live feed broke off", failure)
 
 
 RETRY = b"retry: 2000\n\n"
-"""Milliseconds after which a browser comes back by itself."""
+"""Milliseconds after which a browser reconnects by itself."""
 
 
 class LiveResource(Resource):
-    """Never ends by itself. 503 when enough watch already."""
+    """Never ends by itself. 503 when there are too many watchers."""
 
-    def __init__(self, broadcast: LiveFeed, clock: IReactorTime) -> None:
+    def __init__(self, feed: LiveFeed, clock: IReactorTime) -> None:
         super().__init__()
-        self._broadcast = broadcast
+        self._feed = feed
         self._clock = clock
 
     def getChild(self, path: bytes, request: Request) -> Resource:
@@ -192,7 +184,7 @@ class LiveResource(Resource):
     def render(self, request: Request) -> bytes | int:
         """Begin a stream; it is over when the client goes, reads nothing for too long, or the service stops."""
         refused = refusal(request, ())
-        if refused is None and not self._broadcast.has_room():
+        if refused is None and not self._feed.has_room():
             request.setHeader("retry-after", "10")
             refused = problem(503, "enough watch already")
         if refused is not None:
@@ -202,7 +194,7 @@ class LiveResource(Resource):
             return b""
         request.write(begin)
         stream = Stream(request.write, request.channel.forceAbortClient, self._clock)
-        request.notifyFinish().addBoth(lambda _: self._broadcast.remove(stream))
+        request.notifyFinish().addBoth(lambda _: self._feed.remove(stream))
         request.registerProducer(stream, True)
-        self._broadcast.add(stream)
+        self._feed.add(stream)
         return NOT_DONE_YET

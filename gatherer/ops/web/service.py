@@ -1,19 +1,20 @@
-"""The pages for operators: the status page, metrics, health, readiness, one market's story. Read only, small, bounded.
+"""The pages for operators: the status page, metrics, health, readiness, a market explained. Read only, small, bounded.
 
-Pages are made in the reactor thread. `prometheus_client.twisted` would make them in a thread, where the status
-dicts change under the reader, and would import the global reactor.
+Pages are made in the reactor thread. `prometheus_client.twisted` would make them in a thread, where the figures
+change meanwhile, and would import the global reactor.
 """
 
 from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import LogPublisher
+from twisted.internet.interfaces import IReactorTime, IStreamServerEndpoint
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from gatherer.interfaces import IConnectionManager
 from gatherer.ops.health import HealthService
 from gatherer.ops.listener import ListeningService
 from gatherer.ops.web.assets import load_assets
@@ -28,53 +29,47 @@ REQUEST_TIMEOUT = 30.0
 FLUSH_TIMEOUT = 5
 """Seconds a client has to read the rest of its answer when its time is up."""
 MAX_BODY_BYTES = 65_536
-"""A GET needs no body; whoever sends more than this is cut off."""
+"""A GET needs no body; a client that sends more than this is cut off."""
 
 
 class WebService(ListeningService):
-    """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime; `log` is where events come by."""
+    """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime."""
 
     def __init__(
         self,
-        endpoint: Any,
-        manager: Any,
-        registry: Any,
-        router: Any,
-        vitals: HealthService,
-        clock: Any,
-        log: LogPublisher,
+        endpoint: IStreamServerEndpoint,
+        manager: IConnectionManager,
+        health: HealthService,
+        events: EventLog,
+        clock: IReactorTime,
     ) -> None:
-        self._log_publisher = log
-        self._journal = EventLog()
-        self._broadcast = LiveFeed(clock, manager, registry, router, vitals, self._journal)
-        pages = Pages(manager, registry, router, vitals, self._journal, clock)
-        super().__init__(endpoint, "web", MAX_CONNECTIONS, lambda: make_site(pages, self._broadcast, clock))
+        self._feed = LiveFeed(clock, health.status, events)
+        pages = Pages(manager, health, events, clock)
+        super().__init__(endpoint, "web", MAX_CONNECTIONS, lambda: make_site(pages, self._feed, clock))
         self.setName("web")
 
     def startService(self) -> None:
-        """Listen, and remember what happens from now on."""
-        self._log_publisher.addObserver(self._journal)
+        """Listen, and keep the history of the figures from now on."""
         super().startService()
-        self._broadcast.startService()
+        self._feed.startService()
 
     def stopService(self) -> Deferred[None]:
         """See `ListeningService`."""
-        self._log_publisher.removeObserver(self._journal)
-        self._broadcast.stopService()
+        self._feed.stopService()
         return super().stopService()
 
 
 class DeadlineChannel(HTTPChannel):
-    """A request has to be whole in time. twisted.web would wait anew after every byte, so that a byte now and then
-    keeps a connection for ever."""
+    """A request has to be whole in time. twisted.web starts its timeout again at every byte, so a byte now and then
+    would keep a connection for ever."""
 
     def timeoutConnection(self) -> None:
-        """Its time is up. That is no event: twisted.web would log a line for every browser that goes."""
+        """Its time is up. This is not logged: twisted.web would log a line for every browser that goes."""
         self._abortingCall = self.callLater(FLUSH_TIMEOUT, self.forceAbortClient)
         self.loseConnection()
 
     def forceAbortClient(self) -> None:
-        """Nor is this."""
+        """Cut it. This is not logged either."""
         self._abortingCall = None
         transport: Any = self.transport
         transport.abortConnection()
@@ -97,7 +92,7 @@ class BoundedRequest(Request):
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Forget it, and cut off who does not stop."""
+        """Forget it, and cut off a client that does not stop."""
         self._body_bytes += len(data)
         if self._body_bytes > MAX_BODY_BYTES:
             self.channel.forceAbortClient()
@@ -109,7 +104,7 @@ class BoundedSite(Site):
     protocol: Any = DeadlineChannel
 
 
-def make_site(pages: Pages, broadcast: LiveFeed, clock: Any) -> Site:
+def make_site(pages: Pages, feed: LiveFeed, clock: IReactorTime) -> Site:
     """The pages as a `twisted.web` site; no access log, no tracebacks in answers."""
     root = Missing()
     for name, page in (
@@ -119,7 +114,7 @@ def make_site(pages: Pages, broadcast: LiveFeed, clock: Any) -> Site:
         (b"status", Page(pages.status)),
         (b"explain", Page(pages.explain, "ticker")),
         (b"connection", Page(pages.connection, "id")),
-        (b"live", LiveResource(broadcast, clock)),
+        (b"live", LiveResource(feed, clock)),
     ):
         root.putChild(name, page)
     assets: Resource = Missing()

@@ -1,14 +1,15 @@
-"""What the status page and `gatherer-top` show of one moment: a pure function of the parts' statuses.
+"""What the status page and `gatherer-top` show of one moment: a pure function of the status.
 
 `docs/status-page.md` describes every name; a test holds the two together.
 """
 
 from typing import Any
 
-from gatherer import __version__
-from gatherer.ops.web.trends import Rates
+from msgspec import Struct
 
-Status = dict[str, Any]
+from gatherer import __version__
+from gatherer.interfaces import ConnectionStatus, GathererStatus
+from gatherer.ops.web.trends import Rates
 
 COLUMNS = (
     "id", "role", "state", "wanted", "held", "owed", "rate", "age", "gaps", "reconnects", "dial_in",
@@ -32,51 +33,49 @@ MAX_KINDS = 20
 """Entries of a count by kind; those with the highest count."""
 
 
-def tick(
-    now: float, manager: Status, registry: Status, router: Status, rates: Rates, health: Status, ready: Status
-) -> Status:
+def tick(now: float, status: GathererStatus, rates: Rates) -> dict[str, Any]:
     """`now` in Unix seconds. Bounded: under 30 KB as JSON for 150 connections, whatever the exchange sends."""
-    connections = manager["connections"]
-    live = sum(each["state"] == "live" for each in connections)
+    pool, health, ready = status.pool, status.health, status.readiness
     return {
         "at": round(now, 1),
         "version": __version__,
-        "health": {**_chosen(health, HEALTH), **_texts(health, "problems", "warnings")},
-        "ready": {"ok": ready["ok"], **_texts(ready, "missing")},
-        "pool": {
-            "connections": len(connections),
-            "live": live,
-            "least": manager["min_healthy"],
-            "books": manager["held"] - manager["owed"],
-            "gaps": sum(each["gaps"] for each in connections),
-            "reconnects": sum(each["reconnects"] for each in connections),
-            "draining": manager.get("draining", []),
-            **_chosen(manager, POOL),
+        "health": {
+            **_chosen(health, HEALTH), "problems": _texts(health.problems), "warnings": _texts(health.warnings)
         },
-        "registry": _chosen(registry, REGISTRY),
-        "router": _chosen(router, ROUTER),
+        "ready": {"ok": ready.ok, "missing": _texts(ready.missing)},
+        "pool": {
+            "connections": len(pool.connections),
+            "live": sum(each.is_live for each in pool.connections),
+            "least": pool.min_healthy,
+            "books": pool.books,
+            "gaps": sum(each.gaps for each in pool.connections),
+            "reconnects": sum(each.reconnects for each in pool.connections),
+            "draining": pool.draining,
+            **_chosen(pool, POOL),
+        },
+        "registry": _chosen(status.registry, REGISTRY),
+        "router": _chosen(status.router, ROUTER),
         "columns": COLUMNS,
-        "connections": [_row(now, each, rates) for each in connections],
-    }
+        "connections": [_row(now, each, rates) for each in pool.connections],
+    }  # fmt: skip
 
 
-def _row(now: float, each: Status, rates: Rates) -> list[Any]:
-    last, dial_in = each["last_message"], each["next_dial_in"]
+def _row(now: float, each: ConnectionStatus, rates: Rates) -> list[object]:
+    last, dial_in = each.last_message, each.next_dial_in
     return [
-        each["conn_id"], each["role"], each["state"], each["wanted"], each["held"], each["owed"],
-        round(rates.of(each["conn_id"]), 1),
+        each.conn_id, each.role, each.state, each.wanted, each.held, each.owed, round(rates.of(each.conn_id), 1),
         None if last is None else max(0.0, round(now - last, 1)),
-        each["gaps"], each["reconnects"],
+        each.gaps, each.reconnects,
         None if dial_in is None else max(0.0, round(dial_in, 1)),
     ]  # fmt: skip
 
 
-def _chosen(status: Status, names: tuple[str, ...]) -> Status:
-    return {name: _bounded(status.get(name)) for name in names}
+def _chosen(status: Struct, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _bounded(getattr(status, name)) for name in names}
 
 
-def _texts(verdict: Status, *names: str) -> Status:
-    return {name: [_bounded(text) for text in verdict[name][:MAX_TEXTS]] for name in names}
+def _texts(texts: list[str]) -> list[str]:
+    return [_bounded(text) for text in texts[:MAX_TEXTS]]
 
 
 def _bounded(value: Any) -> Any:

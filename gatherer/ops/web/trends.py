@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp
-from typing import Any
+
+from gatherer.interfaces import ConnectionStatus, PoolStatus, RouterStatus
 
 SMOOTHING = 4.0
 """Seconds after which two thirds of a change show: figures a person can read, and still follow a burst."""
@@ -18,13 +19,13 @@ class Rates:
         self._received: dict[int, int] = {}
         self._rates: dict[int, float] = {}
 
-    def note(self, now: float, connections: Iterable[dict[str, Any]]) -> None:
+    def note(self, now: float, connections: Iterable[ConnectionStatus]) -> None:
         """`now` in seconds. A clock that stands still or steps back changes no rate."""
         then, self._at = self._at, now
         elapsed = 0.0 if then is None else now - then
         share = 1.0 - exp(-elapsed / SMOOTHING) if elapsed > 0 else 0.0
         for each in connections:
-            conn_id, received = each["conn_id"], each["received"]
+            conn_id, received = each.conn_id, each.received
             if share:
                 rate = max(0, received - self._received.get(conn_id, received)) / elapsed
                 last = self._rates.get(conn_id)
@@ -38,7 +39,7 @@ class Rates:
 
 INTERVAL = 2.0
 """Seconds between two samples."""
-CLOSEST = 0.01
+MIN_SECONDS = 0.01
 """Seconds over which a rate means something; over next to nothing it would be infinite."""
 MAX_SAMPLES = 300
 COLUMNS = ("at", "messages", "megabytes", "gaps", "reconnects", "backlog", "missing", "dropped")
@@ -61,17 +62,16 @@ class Totals:
     missing: int
 
 
-def totals(manager: dict[str, Any], router: dict[str, Any]) -> Totals:
+def totals(pool: PoolStatus, router: RouterStatus) -> Totals:
     """The figures of one moment."""
     messages = volume = gaps = reconnects = 0
-    for each in manager["connections"]:
-        messages += each["received"]
-        volume += each["bytes_received"]
-        gaps += each["gaps"]
-        reconnects += each["reconnects"]
-    books = manager["held"] - manager["owed"]
-    missing = max(0, manager["markets"] - books)
-    return Totals(messages, volume, gaps, reconnects, router["dropped"], router["backlog"], missing)
+    for each in pool.connections:
+        messages += each.received
+        volume += each.bytes_received
+        gaps += each.gaps
+        reconnects += each.reconnects
+    missing = max(0, pool.markets - pool.books)
+    return Totals(messages, volume, gaps, reconnects, router.dropped, router.backlog, missing)
 
 
 class History:
@@ -85,7 +85,7 @@ class History:
         """A sample. The first one, and one after the clock stepped back, is only what the next is compared with;
         one too close to the last is left to the next."""
         last = self._last
-        if last is not None and 0.0 <= now - last[0] < CLOSEST:
+        if last is not None and 0.0 <= now - last[0] < MIN_SECONDS:
             return
         self._last = (now, figures)
         if last is None or now < last[0]:
