@@ -49,11 +49,11 @@ class Look:
     @classmethod
     def now(cls, gatherer: Any) -> "Look":
         """Called in the reactor's thread."""
-        status, connections = gatherer.router.status(), gatherer.manager.status()["connections"]
-        raw = sum(connection["bytes_received"] for connection in connections)
+        status, connections = gatherer.router.status(), gatherer.manager.status().connections
+        raw = sum(connection.bytes_received for connection in connections)
         return cls(
-            perf_counter(), process_time(), thread_time(), status["received"], status["written"], status["dropped"],
-            status["bytes_written"], raw,
+            perf_counter(), process_time(), thread_time(), status.received, status.written, status.dropped,
+            status.bytes_written, raw,
         )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ async def measure(
         gatherer.startService()
         await settled(reactor, gatherer, options.markets)
         for rate in options.rates:
-            start = gatherer.router.status()["received"]
+            start = gatherer.router.status().received
             generator.send(("rate", rate))
             await deferLater(reactor, min(WARM_UP, options.seconds))
             turns.longest, before = 0.0, Look.now(gatherer)

@@ -12,11 +12,15 @@ from time import perf_counter
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
+from twisted.logger import LogPublisher
 
 from benchmarks.rig import Rig
 from benchmarks.scale import tickers
 from gatherer.config.settings import Settings
+from gatherer.core.histograms import Measurements
+from gatherer.ops.health import HealthService
 from gatherer.ops.state_dump import StateDump, process_facts, write_dump
+from gatherer.ops.web.event_log import EventLog
 
 ROUNDS = 20
 
@@ -29,7 +33,9 @@ def main(markets: int) -> None:
     rig.quiet()
     reactor: Any = rig.reactor
     reactor.getReaders = reactor.getWriters = list
-    dump = StateDump(Settings, rig.manager, rig.registry, rig.router, reactor, maybeDeferred, dict)
+    parts = (rig.manager, rig.registry, rig.router)
+    health = HealthService(reactor, perf_counter, Measurements(), *parts, 120.0)
+    dump = StateDump(Settings, rig.manager, health.status, EventLog(LogPublisher()), reactor, maybeDeferred)
     held, worked = [], []
     with TemporaryDirectory() as folder:
         for number in range(ROUNDS):

@@ -28,7 +28,7 @@ def resident() -> int:
 
 def pings(gatherer: Any, since: float) -> int:
     """How many connections had a ping after this time."""
-    return sum((each["last_ping"] or 0.0) > since for each in gatherer.manager.status()["connections"])
+    return sum((each.last_ping or 0.0) > since for each in gatherer.manager.status().connections)
 
 
 async def measure(reactor: Any, generator: Any, options: argparse.Namespace) -> list[str]:

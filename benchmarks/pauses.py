@@ -60,7 +60,7 @@ def main() -> None:
     gc.callbacks.append(by_hand)
     for generation in (0, 1, 2) * TIMES:
         gc.collect(generation)
-    held = sum(book.status()["held"] for book in rig.books)
+    held = sum(book.status().held for book in rig.books)
     print(
         f"CPython {platform.python_version()}, {held:,} markets held, {len(gc.get_objects()):,} objects to walk through"
     )

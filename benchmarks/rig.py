@@ -85,7 +85,7 @@ class Rig:
     def is_covered(book: Any) -> bool:
         """Whether a connection holds what it should, with every book here."""
         figures = book.status()
-        return figures["held"] == figures["wanted"] and not (figures["owed"] or figures["divergence"])
+        return figures.held == figures.wanted and not (figures.owed or figures.divergence)
 
     def _open_session(self, send: Callable[[bytes], None]) -> Any:
         with self.reactor.outside():

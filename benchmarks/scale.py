@@ -132,10 +132,10 @@ class Run:
     def reconcile(self) -> None:
         """The registry reads the list again and finds no change."""
         registry, reactor = self.rig.registry, self.rig.reactor
-        before, processor = registry.status()["last_sync"], reactor.processor
+        before, processor = registry.status().last_sync, reactor.processor
         reactor.turns.reset()
         registry.lifecycle_missed()
-        reactor.run_until(lambda: registry.status()["last_sync"] != before)
+        reactor.run_until(lambda: registry.status().last_sync != before)
         self.result["reconcile_cpu_seconds"] = reactor.processor - processor
         self.result["reconcile_turn_ms"] = reactor.turns.seconds * 1e3
 

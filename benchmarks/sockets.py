@@ -24,6 +24,7 @@ from benchmarks.turntimes import LateBeats, TimedPoller, timed_turns
 from gatherer.app.builder import Builder
 from gatherer.config.settings import ExchangeSettings, PoolSettings, RouterSettings, Settings, WebSettings
 from gatherer.exchange.auth import Signer
+from gatherer.interfaces import PoolStatus
 
 LOOK = 0.1
 """Seconds between two looks at how far it is; each costs 2 ms."""
@@ -39,7 +40,7 @@ class Bench:
         self._gatherer = gatherer
         self._turns = turns
 
-    async def phase(self, name: str, done: Callable[[dict[str, Any]], bool]) -> None:
+    async def phase(self, name: str, done: Callable[[PoolStatus], bool]) -> None:
         """Wait until a condition holds, and print the time."""
         began, cpu, theirs = perf_counter(), _cpu(), self.ask("cpu")
         self._turns.longest = 0.0
@@ -65,18 +66,18 @@ def _cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _all_live(status: dict[str, Any]) -> bool:
-    return bool(status["healthy"] == len(status["connections"]))
+def _all_live(status: PoolStatus) -> bool:
+    return bool(status.healthy == len(status.connections))
 
 
-def _reconnects(status: dict[str, Any]) -> int:
-    return sum(connection["reconnects"] for connection in status["connections"])
+def _reconnects(status: PoolStatus) -> int:
+    return sum(connection.reconnects for connection in status.connections)
 
 
-def _covered(markets: int, lost: int = 0) -> Callable[[dict[str, Any]], bool]:
-    def covered(status: dict[str, Any]) -> bool:
-        behind = status["owed"] or status["divergence"] or status["unplaced"]
-        return _all_live(status) and status["held"] == markets and _reconnects(status) >= lost and not behind
+def _covered(markets: int, lost: int = 0) -> Callable[[PoolStatus], bool]:
+    def covered(status: PoolStatus) -> bool:
+        behind = status.owed or status.divergence or status.unplaced
+        return _all_live(status) and status.held == markets and _reconnects(status) >= lost and not behind
 
     return covered
 
@@ -106,7 +107,7 @@ async def measure(reactor: Any, pipe: Any, key: Ed25519PrivateKey, options: argp
             await bench.phase(f"{options.cut} sockets cut at once and back", _covered(options.markets, lost))
         print(f"the exchange has {bench.ask('subscribed'):,} markets subscribed exactly once")
         status = gatherer.router.status()
-        print(f"{status['received']:,} messages captured, {status['dropped']} dropped; {failures or 'no failure'}")
+        print(f"{status.received:,} messages captured, {status.dropped} dropped; {failures or 'no failure'}")
         await gatherer.stopService()
 
 

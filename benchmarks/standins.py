@@ -18,7 +18,7 @@ from gatherer.core.messages import ExchangeStatus, Marker, MarketRow, RawMessage
 from gatherer.core.wire.rest_bodies import decode_page
 from gatherer.errors import GathererError
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
-from gatherer.interfaces import IExchangeRest, IMessageRouter
+from gatherer.interfaces import IExchangeRest, IMessageRouter, RouterStatus
 
 READ_BYTES = 65_536
 """What one read of a socket brings at most, as in Twisted."""
@@ -279,16 +279,17 @@ class NullRouter:
     def start(self) -> None:
         """See `IMessageRouter`."""
 
-    def deliver(self, batch: list[RawMessage]) -> None:
+    def deliver(self, batch: list[RawMessage]) -> int:
         """See `IMessageRouter`."""
         self.received += len(batch)
+        return 0
 
     def mark(self, marker: Marker) -> None:
         """See `IMessageRouter`."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RouterStatus:
         """See `IMessageRouter`."""
-        return {"received": self.received, "written": self.received, "dropped": 0, "backlog": 0}
+        return RouterStatus(kind="null", received=self.received, written=self.received, dropped=0, backlog=0)
 
     def backlog(self) -> int:
         """See `IMessageRouter`."""

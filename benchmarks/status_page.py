@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from twisted.logger import LogPublisher
+
 from benchmarks.cores import surroundings
 from benchmarks.rig import Rig
 from benchmarks.scale import tickers
@@ -42,16 +44,16 @@ def measure() -> list[list[str]]:
     rig.quiet()
     parts = (rig.manager, rig.registry, rig.router)
     clock: Any = rig.reactor
-    vitals = HealthService(clock, time.monotonic, Measurements(), *parts, 120.0)
+    health = HealthService(clock, time.monotonic, Measurements(), *parts, 120.0)
     sent: list[bytes] = []
-    watched, unwatched = (LiveFeed(clock, *parts, vitals, EventLog()) for _ in range(2))
+    watched, unwatched = (LiveFeed(clock, health.status, EventLog(LogPublisher())) for _ in range(2))
     for _ in range(WATCHERS):
         watched.add(Stream(sent.append, lambda: None, clock))
     rows = [
-        ["150 connections tell their state", milliseconds(rig.manager.status)],
-        ["nobody watches: a sample, every 2 s", milliseconds(lambda: unwatched._tell([], sample=True))],
-        ["one watches: a tick, every second", milliseconds(lambda: watched._tell(list(watched._streams)[:1]))],
-        [f"{WATCHERS} watch: a tick", milliseconds(lambda: watched._tell(list(watched._streams)))],
+        ["the status of 150 connections", milliseconds(rig.manager.status)],
+        ["no watcher: a sample, every 2 s", milliseconds(lambda: unwatched._send([], sample=True))],
+        ["one watches: a tick, every second", milliseconds(lambda: watched._send(list(watched._streams)[:1]))],
+        [f"{WATCHERS} watch: a tick", milliseconds(lambda: watched._send(list(watched._streams)))],
     ]
     print(f"a tick has {len(sent[-1]):,} bytes")
     rig.close()

@@ -72,8 +72,8 @@ async def settled(reactor: Any, gatherer: Any, markets: int) -> None:
     began = perf_counter()
     while True:
         status = gatherer.manager.status()
-        behind = status["owed"] or status["divergence"]
-        if status["held"] == markets and status["healthy"] == len(status["connections"]) and not behind:
+        behind = status.owed or status.divergence
+        if status.held == markets and status.healthy == len(status.connections) and not behind:
             break
         if perf_counter() - began > MAX_WAIT:
             raise SystemExit(f"not every market has its book after {MAX_WAIT:.0f} s: {status['held']} of {markets}")

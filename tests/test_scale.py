@@ -75,7 +75,7 @@ class SizeTests(SynchronousTestCase):
         for leaving, coming in zip(pool.tickers[:4], pool.tickers[4:8], strict=True):
             pool.remove([leaving])
             self.assertIn(coming, pool.manager.connections()[-1].wanted)
-        self.assertEqual(pool.manager.status()["unplaced"], 2)
+        self.assertEqual(pool.manager.status().unplaced, 2)
         pool.step(5)
         pool.stop()
 

@@ -31,21 +31,22 @@ class CountingRouter(NullRouter):
         self._took = sink.took
         self.last: dict[int, RawMessage] = {}
 
-    def deliver(self, batch: list[RawMessage]) -> None:
+    def deliver(self, batch: list[RawMessage]) -> int:
         """See `IMessageRouter`."""
         last = batch[-1]
         self.last[last.conn_id] = last
         self._took(len(batch))
+        return 0
 
 
 @implementer(IMessageRouter)
 class TimingRouter(CountingRouter):
     """Also notes when each message arrived."""
 
-    def deliver(self, batch: list[RawMessage]) -> None:
+    def deliver(self, batch: list[RawMessage]) -> int:
         """See `IMessageRouter`."""
         self._sink.arrivals[batch[0].conn_id - 1].extend([monotonic_ns()] * len(batch))
-        super().deliver(batch)
+        return super().deliver(batch)
 
 
 def run(task: Task, sink: Sink) -> None:
@@ -58,11 +59,11 @@ def run(task: Task, sink: Sink) -> None:
     manager = _manager(task, router, loop)
 
     def account() -> dict[str, Any]:
-        connections = manager.status()["connections"]
-        ends = [decode_envelope(router.last[connection["conn_id"]].data) for connection in connections]
+        connections = manager.status().connections
+        ends = [decode_envelope(router.last[connection.conn_id].data) for connection in connections]
         return {
-            "bytes": sum(connection["bytes_received"] for connection in connections),
-            "gaps": sum(connection["gaps"] + connection["repeats"] for connection in connections),
+            "bytes": sum(connection.bytes_received for connection in connections),
+            "gaps": sum(connection.gaps + connection.repeats for connection in connections),
             "last": [envelope.seq for envelope in ends],
             "sids": [envelope.sid for envelope in ends],
             "reactor": name_of(loop),

@@ -52,7 +52,7 @@ class Builder:
         self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
         failed: Callable[[str], None], levels: LevelControl | None = None,
     ) -> None:  # fmt: skip
-        """`levels` decides what is logged; the manhole can change it. `reactor` is the real one or a stand-in for it."""
+        """`levels` decides what is logged; the manhole can change it. `reactor` may be a stand-in."""
         self._levels = levels or LevelControl()
         self._measurements = Measurements()
         self._settings = settings
@@ -73,16 +73,10 @@ class Builder:
         registry = self.registry(rest)
         manager = self.manager(router, registry)
         gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
-        self._health = health = HealthService(
-            self._reactor,
-            time.monotonic,
-            self._measurements,
-            manager,
-            registry,
-            router,
-            self._settings.health.frozen_after,
-        )
-        for service in (self.events, health, Summary(self._reactor, health.status)):
+        frozen_after, clock = self._settings.health.frozen_after, self._reactor
+        health = HealthService(clock, time.monotonic, self._measurements, manager, registry, router, frozen_after)
+        self._health = health
+        for service in (self.events, health, Summary(clock, health.status)):
             gatherer.addService(service)
         for listener in self._listeners(gatherer, health):
             gatherer.add_listener(listener)

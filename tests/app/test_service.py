@@ -1,5 +1,6 @@
 """Tests for `gatherer.app.service`: the order of starting and stopping."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -9,11 +10,22 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from gatherer.app.service import STATUS_PATIENCE, Gatherer
+from gatherer.app.service import STATUS_SECONDS, Gatherer
 from gatherer.core.messages import ExchangeStatus, Marker, RawMessage
 from gatherer.errors import ConfigError, RestError, StartupFailed
-from gatherer.interfaces import IConnectionManager, IExchangeRest, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import (
+    IConnectionManager,
+    IExchangeRest,
+    IMarketChangeListener,
+    IMarketRegistry,
+    IMessageRouter,
+    MarketChange,
+    PoolStatus,
+    RegistryStatus,
+    RouterStatus,
+)
 from gatherer.ops.listener import ListeningService
+from tests.ops.support import StubManager, StubRegistry, StubRouter
 
 
 class Events(list[str]):
@@ -30,8 +42,9 @@ class FakeRouter:
     def start(self) -> None:
         self._events.append("router open")
 
-    def deliver(self, batch: list[RawMessage]) -> None:
+    def deliver(self, batch: list[RawMessage]) -> int:
         """Nowhere."""
+        return 0
 
     def mark(self, marker: Marker) -> None:
         """Nowhere."""
@@ -39,8 +52,8 @@ class FakeRouter:
     def backlog(self) -> int:
         return 0
 
-    def status(self) -> dict[str, Any]:
-        return {}
+    def status(self) -> RouterStatus:
+        return StubRouter().status()
 
     def close(self) -> Deferred[None]:
         self._events.append("router closed")
@@ -70,11 +83,11 @@ class FakeRest:
         return succeed(None)
 
 
-@implementer(IConnectionManager)
+@implementer(IConnectionManager, IMarketChangeListener)
 class FakeManager(Service):
     """Becomes ready when the test says so."""
 
-    steering: Any = None
+    admin: Any = None
 
     def __init__(self, events: Events) -> None:
         self.ready: Deferred[None] = Deferred()
@@ -94,8 +107,11 @@ class FakeManager(Service):
     def connections(self) -> list[Any]:
         return []
 
-    def status(self) -> dict[str, Any]:
-        return {}
+    def markets_changed(self, changes: Sequence[MarketChange]) -> None:
+        """None comes."""
+
+    def status(self) -> PoolStatus:
+        return StubManager().status()
 
     def explain(self, ticker: str) -> dict[str, Any]:
         return {}
@@ -131,8 +147,8 @@ class FakeRegistry:
     def describe(self, ticker: str) -> None:
         return None
 
-    def status(self) -> dict[str, Any]:
-        return {}
+    def status(self) -> RegistryStatus:
+        return StubRegistry().status()
 
 
 class GathererTests(SynchronousTestCase):
@@ -166,7 +182,7 @@ class GathererTests(SynchronousTestCase):
     def test_a_silent_rest_side_does_not_hold_up_the_dials(self) -> None:
         """Neither does one that answers with an error."""
         self.gatherer.startService()
-        self.clock.advance(STATUS_PATIENCE)
+        self.clock.advance(STATUS_SECONDS)
         self.assertIn("dialling", self.events)
         self.setUp()
         self.gatherer.startService()

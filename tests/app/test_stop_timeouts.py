@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.app.service import IDLE_PATIENCE, SETTLE_PATIENCE, SOCKETS_PATIENCE, Gatherer, StopTimeouts
+from gatherer.app.service import IDLE_SECONDS, SETTLE_SECONDS, SOCKETS_SECONDS, Gatherer, StopTimeouts
 from tests.app.test_service import Events, FakeManager, FakeRegistry, FakeRest, FakeRouter
 
 
@@ -66,7 +66,7 @@ class HungStopTests(SynchronousTestCase):
     def test_the_capture_is_closed_in_time(self) -> None:
         """Whatever hangs: 4.5 s, and 5 more for a disk that refuses are less than the 10 of a supervisor."""
         stopped = self.gatherer.stopService()
-        for seconds in (SETTLE_PATIENCE, SOCKETS_PATIENCE, IDLE_PATIENCE):
+        for seconds in (SETTLE_SECONDS, SOCKETS_SECONDS, IDLE_SECONDS):
             self.assertEqual(self.events, [])
             self.clock.advance(seconds)
         self.successResultOf(stopped)

@@ -119,15 +119,15 @@ class PageTests(TestCase):
         """A drained connection says so on its tile and by its name; paused commands are told at the top."""
 
         async def scenario(stage: Stage) -> None:
-            chrome, steering = stage.chrome, stage.gatherer.manager.steering
-            steering.drain(10, "test")
+            chrome, admin = stage.chrome, stage.gatherer.manager.admin
+            admin.drain(10, "test")
             await chrome.until(f"{TILE % 10}.querySelector('.what').textContent === 'draining'")
             self.assertIn("being drained", await chrome.run(f"return {TILE % 10}.ariaLabel"))
-            steering.undrain(10, "test")
+            admin.undrain(10, "test")
             await chrome.until(f"{TILE % 10}.querySelector('.what').textContent !== 'draining'")
-            steering.pause("test")
+            admin.pause("test")
             await chrome.until("document.querySelector('#problems').textContent.includes('paused')")
-            steering.resume("test")
+            admin.resume("test")
             await chrome.until("!document.querySelector('#problems').textContent.includes('paused')")
 
         return self.visit(scenario)
@@ -173,7 +173,7 @@ class PageTests(TestCase):
             self.assertTrue(all("last 10 minutes" in label for label in labels), labels)
             self.assertRegex(labels[1], r"^Messages / s, last 10 minutes: now [\d,]+, lowest")
             known = await chrome.run("return document.querySelector('#registry dd').textContent")
-            self.assertEqual(int(known), stage.gatherer.registry.status()["markets_total"])
+            self.assertEqual(int(known), stage.gatherer.registry.status().markets_total)
 
         return self.visit(scenario)
 

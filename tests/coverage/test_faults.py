@@ -96,7 +96,7 @@ class KnownFaultTests(FaultTestCase):
         pool = self.pool(books=2, markets=12, batch_size=2)
         before = self.on(pool, 4)
         pool.wire.latency = 0.05
-        pool.manager.steering.drain(4, "somebody")
+        pool.manager.admin.drain(4, "somebody")
         self.flow(pool, 5)
         pool.stop()
         self.assertTrue(before)

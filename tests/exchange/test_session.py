@@ -69,7 +69,7 @@ class UnknownSidTests(SynchronousTestCase):
         pool.clients[4].receive([b'{"type":"error","id":2,"msg":{"code":25,"msg":"Overflow"}}'])
         self.assertEqual([m.facts["sid"] for m in pool.markers("terminal_error")], [1])
         pool.step(60)
-        self.assertEqual(pool.manager.status()["divergence"], 0)
+        self.assertEqual(pool.manager.status().divergence, 0)
 
     def test_an_end_that_was_already_told_costs_no_socket(self) -> None:
         """The subscription ended while a command about it was on its way: the error 7 that follows is expected."""
@@ -81,7 +81,7 @@ class UnknownSidTests(SynchronousTestCase):
         pool.exchange.faults.terminate(25, session=pool.session_of(4).id)
         pool.step(5)
         self.assertEqual(set(pool.subscribed()), set(pool.tickers[1:3]))
-        self.assertEqual(pool.manager.connections()[3].status()["errors"], {25: 1, 7: 1})
+        self.assertEqual(pool.manager.connections()[3].status().errors, {25: 1, 7: 1})
         self.assertEqual(pool.markers("session_down"), [])
 
 
@@ -102,7 +102,7 @@ class LateAnswerTests(SynchronousTestCase):
         pool.step(60)
         self.assertIsNotNone(pool.session_of(3).on_channel("market_lifecycle_v2"))
         self.assertEqual(pool.subscribed(), dict.fromkeys(pool.tickers[:3], 1))
-        self.assertEqual(pool.manager.status()["divergence"], 0)
+        self.assertEqual(pool.manager.status().divergence, 0)
 
 
 class ReusedSidTests(SynchronousTestCase):

@@ -59,7 +59,7 @@ class EndToEndTests(TestCase):
             await loopback.calm()
             uncut.update(loopback.exchange.sessions)
             self.assertEqual({len(ids) for ids in loopback.exchange.subscribed().values()}, {1})
-            loads = [c.status()["held"] for c in loopback.gatherer.manager.connections()[6:]]
+            loads = [c.status().held for c in loopback.gatherer.manager.connections()[6:]]
             self.assertLessEqual(max(loads) - min(loads), 1)
             self.assertEqual(sum(loads), 20_200)
 
@@ -84,7 +84,7 @@ class EndToEndTests(TestCase):
                 loopback.exchange.faults.skip_seq(times=1, count=3)
                 await loopback.pause(0.2)
             await loopback.calm()
-            await loopback.until(lambda: sum(c["gaps"] for c in loopback.gatherer.manager.status()["connections"]) == 5)
+            await loopback.until(lambda: sum(c.gaps for c in loopback.gatherer.manager.status().connections) == 5)
 
         def compare(loopback: LoopbackService) -> None:
             told = [record["gap_size"] for record, data in loopback.lines() if data and record["seq_gap"]]

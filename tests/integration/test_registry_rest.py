@@ -66,8 +66,8 @@ class RegistryOverRestTests(LoopbackCase):
             self.assertGreater(active, 7)
             self.assertEqual(follower.carried, {row.ticker for row in rows})
             self.assertEqual(follower.carried, registry.active())
-            self.assertTrue(registry.status()["exchange_active"])
-            self.assertEqual(registry.status()["rest_errors"], {})
+            self.assertTrue(registry.status().exchange_active)
+            self.assertEqual(registry.status().rest_errors, {})
             await self.moving(registry.stop())
 
         return ensureDeferred(scenario())

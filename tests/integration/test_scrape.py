@@ -82,9 +82,7 @@ class ScrapeTests(TestCase):
                 loopback.exchange.faults.rest_status(503)
                 await loopback.open()
                 await self._trouble(loopback)
-                gatherer = loopback.gatherer
-                vitals = gatherer.getServiceNamed("vitals")
-                registry = make_registry(gatherer.manager, gatherer.registry, gatherer.router, vitals)
+                registry = make_registry(loopback.gatherer.getServiceNamed("health"))
                 text = choose_encoder("")[0](registry).decode()
                 self._families.extend(text_string_to_metric_families(text))
             finally:
@@ -95,11 +93,11 @@ class ScrapeTests(TestCase):
     async def _trouble(self, loopback: LoopbackService) -> None:
         loopback.exchange.faults.error(18)
         loopback.exchange.create_market()
-        await loopback.until(lambda: any(c["errors"] for c in loopback.gatherer.manager.status()["connections"]))
+        await loopback.until(lambda: any(c.errors for c in loopback.gatherer.manager.status().connections))
         loopback.exchange.faults.cut()
-        await loopback.until(lambda: any(c["reconnects"] for c in loopback.gatherer.manager.status()["connections"]))
+        await loopback.until(lambda: any(c.reconnects for c in loopback.gatherer.manager.status().connections))
         await loopback.until(loopback.is_whole)
-        await loopback.until(lambda: "feed" in loopback.gatherer.getServiceNamed("vitals").report())
+        await loopback.until(lambda: loopback.gatherer.getServiceNamed("health").observations().feed is not None)
         loopback.gatherer.manager.connections()[0].pinged()  # the first real one comes after ten seconds
         loopback.gatherer.router.deliver([RawMessage(b"{}", 7, 1)] * 150_000)
 

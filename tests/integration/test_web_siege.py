@@ -8,14 +8,13 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 
 from gatherer.config.settings import PoolSettings
 from gatherer.ops.web import service as web
 from gatherer.ops.web.service import WebService
-from tests.ops.support import make_vitals
+from tests.ops.support import make_events, make_health
 from tests.support.loopback_service import LoopbackService, run
 
 CLIENTS = 1_000
@@ -116,8 +115,8 @@ class SiegeTests(TestCase):
     async def _serve(self, loopback: LoopbackService) -> Any:
         gatherer = loopback.gatherer
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        parts = (gatherer.manager, gatherer.registry, gatherer.router)
-        service: Any = WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
+        health = make_health(gatherer.manager, gatherer.registry, gatherer.router)
+        service: Any = WebService(endpoint, gatherer.manager, health, make_events(), reactor)
         service.startService()
         address = await service.when_listening()
         service.port = address.port
@@ -137,16 +136,16 @@ class SiegeTests(TestCase):
         return await reader.done
 
     def _received(self, loopback: LoopbackService) -> int:
-        return sum(each["received"] for each in loopback.gatherer.manager.status()["connections"])
+        return sum(each.received for each in loopback.gatherer.manager.status().connections)
 
     def _unfinished(self, service: Any) -> list[Any]:
         """Connections still open that do not watch: their time is up."""
-        watching = len(service._broadcast._streams)
+        watching = len(service._feed._streams)
         return list(service._factory.protocols)[watching:]
 
     def _assert_unharmed(self, loopback: LoopbackService) -> None:
         status = loopback.gatherer.manager.status()
         for key in ("gaps", "reconnects"):
-            self.assertEqual(sum(each[key] for each in status["connections"]), 0, key)
-        self.assertEqual(status["healthy"], 10)
-        self.assertEqual(loopback.gatherer.router.status()["dropped"], 0)
+            self.assertEqual(sum(getattr(each, key) for each in status.connections), 0, key)
+        self.assertEqual(status.healthy, 10)
+        self.assertEqual(loopback.gatherer.router.status().dropped, 0)

@@ -2,22 +2,32 @@
 
 from typing import Any
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver
+from twisted.logger import ILogObserver, LogPublisher
 from zope.interface import implementer
 
 from gatherer.core.histograms import Measurements
-from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
+from gatherer.interfaces import (
+    ConnectionStatus,
+    IConnectionManager,
+    IMarketRegistry,
+    IMessageRouter,
+    PoolStatus,
+    RegistryStatus,
+    RouterStatus,
+)
 from gatherer.ops.health import HealthService
+from gatherer.ops.web.event_log import EventLog
 
 
 @implementer(IConnectionManager)
 class StubManager(Service):
     """A pool of two."""
 
-    steering: Any = None
+    admin: Any = None
 
     def __init__(self) -> None:
         self.figures: dict[str, Any] = {
@@ -28,6 +38,13 @@ class StubManager(Service):
             "min_healthy": 2,
             "held": 199,
             "owed": 0,
+            "pending": 2,
+            "rejected": 0,
+            "unplaced": 0,
+            "alarm": None,
+            "wanted": 200,
+            "paused_since": None,
+            "draining": [],
         }
         self.known: set[str] = set()
         self.parts: list[Any] = []
@@ -40,9 +57,9 @@ class StubManager(Service):
         """Those the test gives."""
         return self.parts
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> PoolStatus:
         """What the test wants."""
-        return self.figures
+        return pool_status(self.figures)
 
     def explain(self, ticker: str) -> dict[str, Any]:
         """Of markets the test knows, that they wait for a place."""
@@ -57,9 +74,9 @@ class StubConnection:
         self.wanted = dict.fromkeys(wanted).keys()
         self.last_error = "cut"
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> ConnectionStatus:
         """As of any other."""
-        return connection(self.conn_id, "orderbook_delta")
+        return connection_status(connection(self.conn_id, "orderbook_delta"))
 
 
 @implementer(IMarketRegistry)
@@ -76,6 +93,9 @@ class StubRegistry:
             "last_sync": 1795380000.0,
             "exchange_active": True,
             "trading_active": False,
+            "unknown_statuses": {},
+            "reconcile_interval": 300.0,
+            "shards": [],
         }
 
     def start(self, listener: Any) -> Deferred[int]:
@@ -102,9 +122,9 @@ class StubRegistry:
     def describe(self, ticker: str) -> None:
         """Never heard of it."""
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RegistryStatus:
         """What the test wants."""
-        return self.figures
+        return registry_status(self.figures)
 
 
 @implementer(IMessageRouter)
@@ -113,6 +133,7 @@ class StubRouter:
 
     def __init__(self) -> None:
         self.figures: dict[str, Any] = {
+            "kind": "stub",
             "received": 100,
             "written": 90,
             "dropped": 4,
@@ -127,8 +148,9 @@ class StubRouter:
     def start(self) -> None:
         """Nothing to take."""
 
-    def deliver(self, batch: list[Any]) -> None:
+    def deliver(self, batch: list[Any]) -> int:
         """Not kept."""
+        return 0
 
     def mark(self, marker: Any) -> None:
         """Not kept."""
@@ -141,24 +163,24 @@ class StubRouter:
         """At once."""
         return succeed(None)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> RouterStatus:
         """What the test wants."""
-        return self.figures
+        return router_status(self.figures)
 
 
 @implementer(ILogObserver)
 class Remembering:
     """Keeps the events."""
 
-    def __init__(self, told: list[dict[str, Any]]) -> None:
-        self._told = told
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        self._events = events
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Keep it."""
-        self._told.append(event)
+        self._events.append(event)
 
 
-def make_vitals(
+def make_health(
     manager: Any, registry: Any, router: Any, clock: Any = None, frozen_after: float = 120.0
 ) -> HealthService:
     """Of these parts, not started; real and monotonic time are the clock's."""
@@ -166,8 +188,33 @@ def make_vitals(
     return HealthService(clock, clock.seconds, Measurements(), manager, registry, router, frozen_after)
 
 
+def make_events() -> EventLog:
+    """With a log of its own, which says nothing."""
+    return EventLog(LogPublisher())
+
+
+def pool_status(figures: dict[str, Any]) -> PoolStatus:
+    """Of figures as a test writes them down; a part that is missing is a ValidationError."""
+    return msgspec.convert(figures, PoolStatus)
+
+
+def registry_status(figures: dict[str, Any]) -> RegistryStatus:
+    """See `pool_status`."""
+    return msgspec.convert(figures, RegistryStatus)
+
+
+def router_status(figures: dict[str, Any]) -> RouterStatus:
+    """See `pool_status`."""
+    return msgspec.convert(figures, RouterStatus)
+
+
+def connection_status(figures: dict[str, Any]) -> ConnectionStatus:
+    """See `pool_status`."""
+    return msgspec.convert(figures, ConnectionStatus)
+
+
 def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:
-    """The status of one live connection."""
+    """The figures of one live connection."""
     return {
         "conn_id": conn_id,
         "role": role,
@@ -175,6 +222,8 @@ def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:
         "wanted": 0,
         "held": 0,
         "owed": 0,
+        "divergence": 0,
+        "rejected": 0,
         "pending": 1,
         "subscriptions": 1,
         "received": 50,
@@ -183,9 +232,16 @@ def connection(conn_id: int, role: str, **figures: Any) -> dict[str, Any]:
         "gaps": 1,
         "skipped": 3,
         "repeats": 2,
+        "snapshots": 0,
+        "strays": 0,
         "reconnects": 2,
+        "recoveries": 0,
+        "last_recovery": 0.0,
+        "replies": 0,
+        "reply_seconds": 0.0,
         "errors": {},
         "ws_errors": {},
+        "unknown_types": {},
         "last_ping": 1795380240.0 + conn_id,
         "last_message": 1795380241.0 + conn_id,
         "next_dial_in": None,

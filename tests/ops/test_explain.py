@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.ops.explain import tell, verdict
+from gatherer.ops.explain import explain, verdict
 
 NOW = 1_795_380_000.0  # 2026-11-22 20:40:00 UTC
 
@@ -44,7 +44,7 @@ class VerdictTests(SynchronousTestCase):
         """The whole text is this, and it ends the story."""
         story = explained(**facts)
         self.assertEqual(verdict(story, NOW), expected)
-        self.assertEqual(tell(story, NOW)[-1], f"verdict: {expected}")
+        self.assertEqual(explain(story, NOW)[-1], f"verdict: {expected}")
 
     def test_a_market_nobody_knows(self) -> None:
         """It is not called closed, and the spelling is suspected."""
@@ -142,7 +142,7 @@ class StoryTests(SynchronousTestCase):
         """With time, cause and outcome, and no more than five of each."""
         moves = [{"ticker": "T", "at": NOW - n, "from": n, "to": 17, "why": "drained"} for n in range(9, 0, -1)]
         gaps = [{"at": NOW - 9, "sid": 1, "size": 3, "outcome": "recovered", "seconds": 0.42}]
-        lines = tell(explained(moves=moves, connection=connection(gaps=gaps)), NOW)
+        lines = explain(explained(moves=moves, connection=connection(gaps=gaps)), NOW)
         self.assertEqual([line for line in lines if line.startswith("moved")][-1].split(" 20:")[0],
                          "moved from connection 1 to connection 17")  # fmt: skip
         self.assertEqual(sum(line.startswith("moved") for line in lines), 5)
@@ -164,6 +164,6 @@ class StoryTests(SynchronousTestCase):
         numbers = {k: v for k, v in facts.items() if not isinstance(v, str) or k in ("state", "status", "last_error")}
         known = {key: numbers.get(key, value) for key, value in registry().items()}
         there = {**connection(), **numbers} if placed else None
-        lines = tell(explained(registry=known, connection=there), NOW)
+        lines = explain(explained(registry=known, connection=there), NOW)
         self.assertTrue(lines[-1].startswith("verdict: "))
         self.assertFalse([line for line in lines if "\n" in line])

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from gatherer.core.layout import Role
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
 from gatherer.ops.metrics import make_registry
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_health
 
 PROMISED = """
 conn_manager_connections_total conn_manager_connections_healthy{role} conn_manager_subscriptions_total
@@ -32,12 +32,11 @@ class MetricsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.manager, self.registry, self.router = StubManager(), StubRegistry(), StubRouter()
-        self.vitals = make_vitals(self.manager, self.registry, self.router, Clock())
+        self.health = make_health(self.manager, self.registry, self.router, Clock())
 
     def collectors(self) -> Any:
         """A registry of these parts."""
-        parts = (self.manager, self.registry, self.router)
-        return make_registry(*parts, self.vitals)
+        return make_registry(self.health)
 
     def text(self, accept: str = "") -> str:
         """A scrape."""
@@ -146,7 +145,7 @@ class MetricsTests(SynchronousTestCase):
 
     def test_what_was_measured_is_in_buckets(self) -> None:
         """Replies, reads, ages and lags are histograms: cumulative, with the number and the sum of all."""
-        meters = self.vitals.meters
+        meters = self.health.meters
         for seconds in (0.004, 0.02, 7.0):
             meters.reply_latency.observe(seconds)
         meters.reactor_lag.observe(0.3)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.config.settings import Settings
 from gatherer.ops.state_dump import KEPT, StateDump, process_facts, write_dump
-from tests.ops.support import StubManager, StubRegistry, StubRouter
+from tests.ops.support import StubManager, StubRegistry, StubRouter, make_events, make_health
 
 
 class StateDumpTests(SynchronousTestCase):
@@ -30,14 +30,14 @@ class StateDumpTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.router = StubRouter()
         manager = StubManager()
-        manager.steering = SimpleNamespace(
+        manager.admin = SimpleNamespace(
             pending=lambda: [{"id": 7}], gaps=lambda since: [{"since": since - self.reactor.seconds()}]
         )
         self.running: Any = maybeDeferred
+        status = make_health(manager, StubRegistry(), self.router).status
         self.dump = StateDump(
-            lambda: self.settings, manager, StubRegistry(), self.router, self.reactor,
-            lambda work: self.running(work), lambda: {"health": {"ok": True}},
-        )  # fmt: skip
+            lambda: self.settings, manager, status, make_events(), self.reactor, lambda work: self.running(work)
+        )
 
     def write(self) -> Path | None:
         """One signal."""

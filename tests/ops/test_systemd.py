@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -20,7 +21,7 @@ from gatherer.ops.systemd import (
     status_line,
     watchdog_seconds,
 )
-from tests.ops.support import StubManager, StubRegistry, StubRouter
+from tests.ops.support import StubManager, StubRegistry, StubRouter, make_health, router_status
 
 
 class PendingManager(StubManager):
@@ -45,7 +46,13 @@ class Rig(SynchronousTestCase):
         self.manager, self.registry, self.router = PendingManager(), StubRegistry(), StubRouter()
         self.router.figures["backlog"] = 0
         self.service = SystemdService(
-            self.sent.append, self.watchdog, self.manager, self.registry, self.router, self.clock, lambda: 5_000_000
+            self.sent.append,
+            self.watchdog,
+            self.manager,
+            self.router,
+            make_health(self.manager, self.registry, self.router).status,
+            self.clock,
+            lambda: 5_000_000,
         )
         self.service.startService()
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
@@ -149,7 +156,7 @@ class SystemdServiceTests(Rig):
         self.manager.ready.callback(None)
         del self.manager.figures["held"]
         self.assertIn("WATCHDOG=1", self.pass_time(10.0))
-        self.assertTrue(self.flushLoggedErrors(KeyError))
+        self.assertTrue(self.flushLoggedErrors(msgspec.ValidationError))
 
 
 class NoWatchdogTests(Rig):
@@ -171,9 +178,9 @@ class WriterWatchTests(SynchronousTestCase):
 
     def standstill(self, **later: Any) -> float:
         """After a minute in which nothing was written although messages wait, except as `later` says."""
-        watch, router = WriterWatch(), {"written": 5, "backlog": 3, "trouble": None}
-        watch.standstill(0.0, router)
-        return watch.standstill(60.0, {**router, **later})
+        watch, figures = WriterWatch(), {**StubRouter().figures, "written": 5, "backlog": 3, "trouble": None}
+        watch.standstill(0.0, router_status(figures))
+        return watch.standstill(60.0, router_status({**figures, **later}))
 
     def test_messages_wait_and_nothing_is_written(self) -> None:
         """A minute is a minute."""
@@ -190,8 +197,11 @@ class StatusLineTests(SynchronousTestCase):
 
     def test_it_is_one_line_with_the_trouble_in_it(self) -> None:
         """A pause of the exchange and a disk that refuses are said; a line break in a text does not end the line."""
-        manager = {"healthy": 1, "connections": [{}, {}], "held": 12_000, "owed": 1, "markets": 20_000}
-        line = status_line(manager, {"exchange_active": False}, {"trouble": "no\nspace"})
+        manager, registry, router = StubManager(), StubRegistry(), StubRouter()
+        manager.figures.update(healthy=1, held=12_000, owed=1, markets=20_000)
+        registry.figures["exchange_active"] = False
+        router.figures["trouble"] = "no\nspace"
+        line = status_line(make_health(manager, registry, router).status())
         self.assertEqual(
             line,
             "1 of 2 connections live, 11,999 of 20,000 markets with a book, the exchange pauses, "

@@ -35,7 +35,7 @@ class PoolTestCase(SynchronousTestCase):
         """The exchange has exactly these, each once; we believe the same."""
         self.assertEqual(pool.subscribed(), dict.fromkeys(tickers, 1))
         status = pool.manager.status()
-        self.assertEqual((status["held"], status["owed"], status["divergence"]), (len(tickers), 0, 0))
+        self.assertEqual((status.held, status.owed, status.divergence), (len(tickers), 0, 0))
 
 
 class ContractTests(PoolTestCase):
@@ -96,7 +96,7 @@ class StartTests(PoolTestCase):
         pool.add(pool.tickers)
         pool.step(30)
         self.successResultOf(ready)
-        self.assertEqual(pool.manager.status()["healthy"], 6)
+        self.assertEqual(pool.manager.status().healthy, 6)
         self.assert_converged(pool, pool.tickers)
         pool.stop()
 
@@ -122,7 +122,7 @@ class SubscriptionTests(PoolTestCase):
         pool.add(pool.tickers)
         pool.step()
         self.assert_converged(pool, pool.tickers)
-        loads = [c.status()["held"] for c in pool.manager.connections()[3:]]
+        loads = [c.status().held for c in pool.manager.connections()[3:]]
         self.assertLessEqual(max(loads) - min(loads), 1)
 
     def test_ten_thousand_changes_in_one_turn(self) -> None:
@@ -196,7 +196,7 @@ class SubscriptionTests(PoolTestCase):
         pool.step()
         again = [json.loads(message.data) for message in pool.messages()[before:]]
         self.assertEqual([message["type"] for message in again], ["orderbook_snapshot"] * 2)
-        self.assertEqual(pool.manager.status()["pending"], 0)
+        self.assertEqual(pool.manager.status().pending, 0)
 
     def test_full_is_counted_and_heals(self) -> None:
         """What finds no place waits, and takes the first one that is free."""
@@ -204,11 +204,11 @@ class SubscriptionTests(PoolTestCase):
         pool.add(pool.tickers[:12])
         pool.step()
         status = pool.manager.status()
-        self.assertEqual((status["held"], status["unplaced"], status["divergence"]), (10, 2, 2))
+        self.assertEqual((status.held, status.unplaced, status.divergence), (10, 2, 2))
         pool.remove(pool.tickers[:2])
         pool.step()
         self.assert_converged(pool, pool.tickers[2:12])
-        self.assertEqual(pool.manager.status()["unplaced"], 0)
+        self.assertEqual(pool.manager.status().unplaced, 0)
 
     def test_a_silent_market_is_asked_twice_and_reported(self) -> None:
         """A ticker nobody knows subscribes without complaint; silence is told to the registry."""
@@ -278,7 +278,7 @@ class TroubleTests(PoolTestCase):
         self.assertEqual(len(pool.subscribed()), 20)
         pool.step(2)
         self.assert_converged(pool, pool.tickers)
-        loads = [c.status()["held"] for c in pool.manager.connections()[3:]]
+        loads = [c.status().held for c in pool.manager.connections()[3:]]
         self.assertEqual(loads, [15, 0, 15])
         ticker = next(t for t in pool.tickers if pool.manager.explain(t)["moves"])
         self.assertIn("down too long", pool.manager.explain(ticker)["moves"][0]["why"])
@@ -287,7 +287,7 @@ class TroubleTests(PoolTestCase):
         new = [pool.exchange.create_market() for _ in range(4)]
         pool.add(new)
         pool.step(1)
-        self.assertEqual(pool.manager.connections()[4].status()["held"], 4)
+        self.assertEqual(pool.manager.connections()[4].status().held, 4)
 
     def test_nothing_moves_when_there_is_nowhere_to_go(self) -> None:
         """All are down: every market waits where it was, and is there again at once."""
@@ -316,10 +316,10 @@ class TroubleTests(PoolTestCase):
             pool.step(10)
         alarms = [event for event in events if event["log_level"] is LogLevel.critical]
         self.assertEqual(len(alarms), 1)
-        self.assertIn("HTTP 401", pool.manager.status()["alarm"])
+        self.assertIn("HTTP 401", pool.manager.status().alarm)
         self.assertLess(sum(event["log_level"] is LogLevel.warn for event in events), 5)
         pool.step(600)
-        self.assertIsNone(pool.manager.status()["alarm"])
+        self.assertIsNone(pool.manager.status().alarm)
         pool.stop()
 
     def test_a_half_open_socket_is_noticed(self) -> None:
@@ -405,7 +405,7 @@ class TroubleTests(PoolTestCase):
         pool.add(pool.tickers[10:20])
         pool.step(30)
         self.assert_converged(pool, pool.tickers[:20])
-        self.assertEqual(sorted(c.status()["held"] for c in pool.manager.connections()[3:]), [5, 15])
+        self.assertEqual(sorted(c.status().held for c in pool.manager.connections()[3:]), [5, 15])
 
     def test_skipped_numbers_are_told_once_each(self) -> None:
         """Size and number of the gaps are exact; each message that reveals one says so."""
@@ -441,10 +441,8 @@ class TroubleTests(PoolTestCase):
         pool.exchange.emit(20)
         pool.step(5)
         books = pool.manager.connections()[3].status()
-        self.assertGreaterEqual(books["replies"], 1)
-        self.assertEqual(
-            sum(c["recoveries"] for c in pool.manager.status()["connections"]), len(pool.markers("recovered"))
-        )
+        self.assertGreaterEqual(books.replies, 1)
+        self.assertEqual(sum(c.recoveries for c in pool.manager.status().connections), len(pool.markers("recovered")))
 
     def test_meters_and_a_sample_of_the_messages(self) -> None:
         """Replies and reads are in the shared buckets, and each connection shows one message with its time."""
@@ -453,10 +451,10 @@ class TroubleTests(PoolTestCase):
         pool.exchange.emit(50)
         pool.step()
         statuses = [each.status() for each in pool.manager.connections()]
-        self.assertEqual(pool.meters.reply_latency.buckets()[-1][1], sum(each["replies"] for each in statuses))
-        self.assertEqual(sum(each["snapshots"] for each in statuses), len(pool.tickers))
+        self.assertEqual(pool.meters.reply_latency.buckets()[-1][1], sum(each.replies for each in statuses))
+        self.assertEqual(sum(each.snapshots for each in statuses), len(pool.tickers))
         self.assertGreater(pool.meters.batch_buckets()[-1][1], 4)
-        data, received_at = pool.manager.connections()[0].sample()
+        data, received_at = pool.manager.connections()[0].sample() or (b"", 0)
         self.assertEqual((decode_time(data), received_at), (pool.exchange.now, int(pool.clock.seconds() * 1e9)))
 
     def test_on_gap_log_only_marks(self) -> None:

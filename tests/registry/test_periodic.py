@@ -8,14 +8,14 @@ from gatherer.registry.periodic import PeriodicTask
 
 
 class ChoreTests(SynchronousTestCase):
-    """A chore whose action waits until the test lets it end."""
+    """A task whose action waits until the test lets it end."""
 
     def setUp(self) -> None:
-        """A chore that has not been asked to run."""
+        """A task that has not been asked to run."""
         self.clock = Clock()
         self.started: list[float] = []
         self.running: list[Deferred[float | None]] = []
-        self.chore = PeriodicTask(self.clock, "test", self.act)
+        self.task = PeriodicTask(self.clock, "test", self.act)
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
 
     async def act(self) -> float | None:
@@ -30,8 +30,8 @@ class ChoreTests(SynchronousTestCase):
         self.running.pop().callback(result)
 
     def test_runs_when_asked_and_when_it_says(self) -> None:
-        """It runs after `hurry`, and again after as many seconds as the action returned."""
-        self.chore.hurry(5)
+        """It runs after `run_within`, and again after as many seconds as the action returned."""
+        self.task.run_within(5)
         self.clock.pump([4, 1])
         self.end(10)
         self.clock.pump([9, 1])
@@ -41,25 +41,25 @@ class ChoreTests(SynchronousTestCase):
 
     def test_earliest_wish_counts(self) -> None:
         """A later wish does not put off an earlier one, and an earlier one brings it forward."""
-        self.chore.hurry(10)
-        self.chore.hurry(20)
-        self.chore.hurry(5)
+        self.task.run_within(10)
+        self.task.run_within(20)
+        self.task.run_within(5)
         self.clock.advance(5)
         self.end(None)
         self.assertEqual(self.started, [5])
 
     def test_never_twice_at_once(self) -> None:
         """Asked while it runs, it runs once more afterwards, not meanwhile."""
-        self.chore.hurry()
+        self.task.run_within()
         self.clock.advance(0)
-        self.chore.hurry()
-        self.chore.hurry(3)
+        self.task.run_within()
+        self.task.run_within(3)
         self.clock.advance(50)
-        self.assertEqual((self.started, self.chore.busy), ([0], True))
+        self.assertEqual((self.started, self.task.busy), ([0], True))
         self.end(1000)
         self.clock.advance(0)
         self.end(None)
-        self.assertEqual((self.started, self.chore.busy), ([0, 50], False))
+        self.assertEqual((self.started, self.task.busy), ([0, 50], False))
 
     def test_hurried_from_within(self) -> None:
         """An action that asks for another run before its first wait gets exactly one."""
@@ -68,17 +68,17 @@ class ChoreTests(SynchronousTestCase):
         async def again() -> float | None:
             runs.append(self.clock.seconds())
             if len(runs) == 1:
-                chore.hurry()
+                task.run_within()
             return None
 
-        chore = PeriodicTask(self.clock, "test", again)
-        chore.hurry()
+        task = PeriodicTask(self.clock, "test", again)
+        task.run_within()
         self.clock.pump([0, 0, 0])
         self.assertEqual(runs, [0, 0])
 
     def test_survives_a_bug(self) -> None:
-        """An unforeseen error is logged, and the chore goes on half a minute later."""
-        self.chore.hurry()
+        """An unforeseen error is logged, and the task goes on half a minute later."""
+        self.task.run_within()
         self.clock.advance(0)
         self.running.pop().errback(ZeroDivisionError())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -88,19 +88,19 @@ class ChoreTests(SynchronousTestCase):
 
     def test_stop(self) -> None:
         """Stopping cancels what runs and what is scheduled; afterwards nothing starts it again."""
-        self.chore.hurry()
+        self.task.run_within()
         self.clock.advance(0)
-        self.chore.hurry(5)
-        self.successResultOf(self.chore.stop())
-        self.successResultOf(self.chore.stop())
-        self.chore.hurry()
+        self.task.run_within(5)
+        self.successResultOf(self.task.stop())
+        self.successResultOf(self.task.stop())
+        self.task.run_within()
         self.clock.advance(100)
-        self.assertEqual((self.started, self.chore.busy), ([0], False))
+        self.assertEqual((self.started, self.task.busy), ([0], False))
 
     def test_stop_before_the_first_run(self) -> None:
         """A scheduled run is cancelled by stop."""
-        self.chore.hurry(5)
-        self.successResultOf(self.chore.stop())
+        self.task.run_within(5)
+        self.successResultOf(self.task.stop())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stop_waits_for_the_action(self) -> None:
@@ -114,10 +114,10 @@ class ChoreTests(SynchronousTestCase):
                 await tidied
             return None
 
-        chore = PeriodicTask(self.clock, "test", slow)
-        chore.hurry()
+        task = PeriodicTask(self.clock, "test", slow)
+        task.run_within()
         self.clock.advance(0)
-        stops = [chore.stop(), chore.stop()]
+        stops = [task.stop(), task.stop()]
         for stopped in stops:
             self.assertNoResult(stopped)
         tidied.callback(None)

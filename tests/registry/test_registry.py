@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+import msgspec
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +15,7 @@ from zope.interface.verify import verifyObject
 from gatherer.core.messages import Change, ExchangeStatus, MarketChange, MarketRow, ShardStatus
 from gatherer.errors import LocalProtocolError
 from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry
+from gatherer.interfaces.status import ShardActivity
 from gatherer.registry.registry import CHUNK, MarketRegistry
 from tests.support.fake_rest import FakeRest
 
@@ -155,7 +157,7 @@ class StartTests(SynchronousTestCase):
         rig.wait(20)
         self.assertEqual(self.successResultOf(started), 3)
         rig.told("add C")
-        self.assertEqual(rig.registry.status()["rest_errors"], {"open": 3})
+        self.assertEqual(rig.registry.status().rest_errors, {"open": 3})
 
     def test_stop_cancels_start(self) -> None:
         """Stopped during the first walk, `start`'s Deferred is cancelled and no request is left."""
@@ -248,7 +250,7 @@ class EventTests(SynchronousTestCase):
         other = b'{"type": "event_lifecycle", "sid": 1, "seq": 2, "msg": {}}'
         self.rig.registry.lifecycle_messages([b"nonsense", other, message("brand_new"), message("settled")])
         self.assertEqual(
-            self.rig.registry.status()["lifecycle_events"],
+            self.rig.registry.status().lifecycle_events,
             {"undecodable": 1, "event_lifecycle": 1, "brand_new": 1, "settled": 1},
         )
         self.rig.told("remove A")
@@ -256,7 +258,7 @@ class EventTests(SynchronousTestCase):
     def test_kinds_are_bounded(self) -> None:
         """A thousand made-up kinds do not become a thousand metric labels."""
         self.rig.registry.lifecycle_messages([message(f"odd{n}") for n in range(1000)])
-        counted = self.rig.registry.status()["lifecycle_events"]
+        counted = self.rig.registry.status().lifecycle_events
         self.assertEqual((len(counted), sum(counted.values())), (51, 1000))
 
     def test_combos_are_left_out(self) -> None:
@@ -426,9 +428,9 @@ class ReportTests(SynchronousTestCase):
     def test_status(self) -> None:
         """The figures of the metrics, JSON-ready."""
         rig = RegistryRig(self, make_row("A"), make_row("B", "initialized", opens=60))
-        self.assertIsNone(rig.registry.status()["exchange_active"])
+        self.assertIsNone(rig.registry.status().exchange_active)
         rig.start()
-        status = json.loads(json.dumps(rig.registry.status()))
+        status = msgspec.to_builtins(rig.registry.status())
         for name, value in {
             "markets_total": 2,
             "active_markets": 1,
@@ -447,14 +449,12 @@ class ReportTests(SynchronousTestCase):
         rig.start()
         rig.rest.status = ExchangeStatus(True, False, None, [ShardStatus(2, True, False)])
         rig.wait(60)
-        self.assertFalse(rig.registry.status()["trading_active"])
-        self.assertEqual(
-            rig.registry.status()["shards"], [{"exchange_index": 2, "exchange_active": True, "trading_active": False}]
-        )
+        self.assertFalse(rig.registry.status().trading_active)
+        self.assertEqual(rig.registry.status().shards, [ShardActivity(2, exchange_active=True, trading_active=False)])
         rig.rest.failing = True
         rig.wait(60)
-        self.assertFalse(rig.registry.status()["trading_active"])
-        self.assertEqual(rig.registry.status()["rest_errors"], {"status": 1})
+        self.assertFalse(rig.registry.status().trading_active)
+        self.assertEqual(rig.registry.status().rest_errors, {"status": 1})
 
     def test_describe(self) -> None:
         """All that is known of a market, JSON-ready; None for one never heard of."""

@@ -22,7 +22,7 @@ class DiskTests(SynchronousTestCase):
         rig.disk.room = 30
         rig.router.deliver(messages(20, start=20))
         self.assertEqual(rig.numbers(), list(range(20)))
-        self.assertIn("No space left", rig.router.status()["trouble"])
+        self.assertIn("No space left", rig.router.status().trouble)
         rig.router.deliver(messages(20, start=40))
         rig.clock.advance(1)
         rig.clock.advance(1)
@@ -30,7 +30,7 @@ class DiskTests(SynchronousTestCase):
         rig.disk.room = None
         rig.clock.advance(1)
         self.assertEqual(rig.numbers(), list(range(60)))
-        self.assertIsNone(rig.router.status()["trouble"])
+        self.assertIsNone(rig.router.status().trouble)
         rig.close()
         self.assertEqual(rig.numbers(), list(range(60)))
 

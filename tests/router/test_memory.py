@@ -27,7 +27,7 @@ class MemoryRouterTests(SynchronousTestCase):
         self.assertEqual(router.messages(), [first, last])
         self.assertEqual(router.markers(), [gap])
         self.assertEqual(router.markers("session_up"), [])
-        self.assertEqual((router.batches, router.backlog(), router.status()["received"]), (2, 0, 2))
+        self.assertEqual((router.batches, router.backlog(), router.status().received), (2, 0, 2))
 
     def test_close_fires_every_time(self) -> None:
         """Each close() has its own Deferred that fires with None."""

@@ -36,7 +36,7 @@ class SegmentTests(SynchronousTestCase):
             rig.router.deliver(messages(20, start=start))
         rig.close()
         self.assertEqual(len(rig.finished()), 5)
-        self.assertEqual(rig.router.status()["segments_finished"], 5)
+        self.assertEqual(rig.router.status().segments_finished, 5)
         self.assertEqual(rig.numbers(), list(range(100)))
 
     def test_rotates_by_age_even_when_nothing_comes(self) -> None:

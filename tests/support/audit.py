@@ -3,14 +3,13 @@
 from base64 import b64decode
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from gatherer.core.messages import Marker, RawMessage
-from gatherer.interfaces import IMessageRouter
+from gatherer.interfaces import IMessageRouter, RouterStatus
 from gatherer.router.memory import MemoryRouter
 
 CONTROL = ("ok", "subscribed", "unsubscribed", "error")
@@ -132,8 +131,8 @@ class Auditor:
     def backlog(self) -> int:
         return 0
 
-    def status(self) -> dict[str, Any]:
-        return {"kind": "audit", "received": self.messages, "written": self.messages, "dropped": 0, "backlog": 0}
+    def status(self) -> RouterStatus:
+        return RouterStatus(kind="audit", received=self.messages, written=self.messages, dropped=0, backlog=0)
 
     def close(self) -> Deferred[None]:
         return MemoryRouter().close()

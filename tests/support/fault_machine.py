@@ -119,7 +119,7 @@ class FaultMachine(FaultActions):
         """The command is on its way, its answer is, or it has just come."""
         self._provoke(adds)
         self.service.run(after)
-        pending = [c.conn_id for c in self.service.manager.connections() if c.status()["pending"]]
+        pending = [c.conn_id for c in self.service.manager.connections() if c.status().pending]
         if pending:
             self._break(fault, pending[place % len(pending)], " while pending")
 
@@ -149,7 +149,7 @@ class FaultMachine(FaultActions):
         """Nobody listens to the lifecycle channel while something happens: a walk has to look what."""
         registry, rest = self.service.registry, self.service.rest
         legs = [c for c in self.service.manager.connections() if c.role.channel == LIFECYCLE]
-        idle, walks = registry.status()["last_sync"] is not None and not registry._walks.busy, rest.walks
+        idle, walks = registry.status().last_sync is not None and not registry._walks.busy, rest.walks
         for connection in legs:
             self._break("cut", connection.conn_id, "")
         self._befall(verb, place)
@@ -268,10 +268,10 @@ class FaultMachine(FaultActions):
             return
         try:
             self._rest()
-            if self.service.manager.status()["unplaced"]:
+            if self.service.manager.status().unplaced:
                 self.service.cut_all()
                 self._rest()
-                assert self.service.is_full() or not self.service.manager.status()["unplaced"]
+                assert self.service.is_full() or not self.service.manager.status().unplaced
                 self.hits["full"] += 1
         finally:
             self.service.stop()

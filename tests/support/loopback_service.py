@@ -91,8 +91,8 @@ class LoopbackService:
         """All live, all held, all books here, and the exchange agrees."""
         status = self.gatherer.manager.status()
         return (
-            status["healthy"] == len(status["connections"])
-            and status["divergence"] == status["owed"] == 0
+            status.healthy == len(status.connections)
+            and status.divergence == status.owed == 0
             and set(self.exchange.subscribed()) == self.carried()
         )
 

@@ -183,7 +183,7 @@ class MemoryService(Pool):
                 yield f"told of {told - placed} but nobody wants them; {placed - told} are wanted for no reason"
 
     def _without_deadline(self) -> Iterator[str]:
-        pending = sum(c.status()["pending"] for c in self.manager.connections())
+        pending = sum(c.status().pending for c in self.manager.connections())
         timeouts = sum("timeItOut" in repr(call) for call in self.clock.getDelayedCalls())
         if pending != timeouts:
             yield f"{pending} commands pending, {timeouts} deadlines"
@@ -213,14 +213,14 @@ class MemoryService(Pool):
     def _unfinished(self) -> Iterator[str]:
         status = self.manager.status()
         for key in ("owed", "pending", "rejected"):
-            if status[key]:
-                yield f"{key} is {status[key]}"
-        if status["divergence"] != status["unplaced"]:
-            yield f"divergence is {status['divergence']}"
-        if status["unplaced"] and (room := self._room()):
-            yield f"{status['unplaced']} unplaced although there is room on {room}"
-        if status["healthy"] != len(status["connections"]):
-            yield f"{status['healthy']} of {len(status['connections'])} healthy"
+            if count := getattr(status, key):
+                yield f"{key} is {count}"
+        if status.divergence != status.unplaced:
+            yield f"divergence is {status.divergence}"
+        if status.unplaced and (room := self._room()):
+            yield f"{status.unplaced} unplaced although there is room on {room}"
+        if status.healthy != len(status.connections):
+            yield f"{status.healthy} of {len(status.connections)} healthy"
 
     def _room(self) -> list[int]:
         """Connections that could take another market, after what code 26 taught about them."""
@@ -238,7 +238,7 @@ class MemoryService(Pool):
 
     def _believes(self, connection: Any, session: Any) -> Iterator[str]:
         status, name = connection.status(), f"connection {connection.conn_id}"
-        if session is None or status["pending"] or status["divergence"] or not connection.is_live:
+        if session is None or status.pending or status.divergence or not connection.is_live:
             return
         held = session.on_channel(connection.role.channel)
         if session.is_half_open:
@@ -252,7 +252,8 @@ class MemoryService(Pool):
             yield f"{name} believes it is settled, but has {has} instead of {connection.wanted}"
 
     def _bookless(self) -> Iterator[str]:
-        for connection in self.manager.connections():
+        connections: list[Any] = self.manager.connections()
+        for connection in connections:
             if connection.wanted and connection.is_live:
                 missing = connection.wanted - self.router.account(connection.conn_id).books
                 if missing:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import asdict
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer
@@ -16,7 +17,7 @@ from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
 from gatherer.exchange.connection import Connection
 from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
 from gatherer.exchange.error_log import ErrorLog
-from gatherer.interfaces import IMarketRegistry
+from gatherer.interfaces import IMarketRegistry, RegistryStatus
 from gatherer.pool.manager import ConnectionManager
 from gatherer.router.memory import MemoryRouter
 from gatherer.simulator.exchange import Exchange
@@ -56,8 +57,12 @@ class FakeRegistry:
     def describe(self, ticker: str) -> dict[str, Any]:
         return {"ticker": ticker, "status": "active"}
 
-    def status(self) -> dict[str, Any]:
-        return {}
+    def status(self) -> RegistryStatus:
+        return RegistryStatus(
+            markets_total=0, active_markets=0, lifecycle_events={}, unknown_statuses={}, reconcile_duration=None,
+            reconcile_interval=300.0, rest_errors={}, last_sync=None, exchange_active=None, trading_active=None,
+            shards=[],
+        )  # fmt: skip
 
 
 class Pool:
@@ -197,6 +202,6 @@ class Pool:
     def sums(self) -> Counter[str]:
         """Numbers of all connections added up."""
         total: Counter[str] = Counter()
-        for status in self.manager.status()["connections"]:
-            total.update({key: value for key, value in status.items() if isinstance(value, int)})
+        for status in self.manager.status().connections:
+            total.update({key: value for key, value in asdict(status).items() if isinstance(value, int)})
         return total

@@ -1,10 +1,12 @@
 """The events of a made-up gatherer."""
 
-import json
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
+
 from gatherer.top.state import DashboardState
-from tests.ops.support import connection
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_health
 
 
 def tick(count: int = 150, **row: Any) -> dict[str, Any]:
@@ -15,15 +17,17 @@ def tick(count: int = 150, **row: Any) -> dict[str, Any]:
     roles = ["ticker"] * 2 + ["trade"] * 2 + ["market_lifecycle"] * 2 + ["orderbook_delta"] * 144
     connections = [connection(i, roles[i - 1], wanted=35, held=35) for i in range(1, count + 1)]
     connections[-1].update(row)
-    manager = {
-        "connections": connections, "markets": 35 * count, "held": 35 * count, "owed": 0, "min_healthy": count,
-    }  # fmt: skip
-    health = {"ok": True, "status": "ok", "problems": [], "warnings": [], "pause": None}
-    ready = {"ok": True, "missing": []}
-    router = {"backlog": 12, "dropped": 0}
-    value = make_tick(1_795_380_300.0, manager, {}, router, Rates(), health, ready)
+    manager, registry, router = StubManager(), StubRegistry(), StubRouter()
+    manager.figures.update(
+        connections=connections, markets=35 * count, held=35 * count, owed=0, min_healthy=count, divergence=0
+    )
+    router.figures.update(backlog=12, dropped=0)
+    status = make_health(manager, registry, router).status()
+    health = replace(status.health, status="ok", problems=[], warnings=[])
+    ready = replace(status.readiness, ok=True, missing=[])
+    value = make_tick(1_795_380_300.0, replace(status, health=health, readiness=ready), Rates())
     more = {"sample": None, "events": [[1, 1_795_380_299.0, "warn", "orderbook_delta-7 lost", 7]]}
-    return dict(json.loads(json.dumps({**value, **more})))
+    return dict(msgspec.json.decode(msgspec.json.encode({**value, **more})))
 
 
 def dashboard(value: dict[str, Any] | None = None, at: float = 100.0) -> DashboardState:

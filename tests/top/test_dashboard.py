@@ -16,12 +16,19 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.task import deferLater
-from twisted.logger import LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SkipTest, TestCase
 
 from gatherer.ops.web.service import WebService
-from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, connection, make_vitals
+from tests.ops.support import (
+    StubConnection,
+    StubManager,
+    StubRegistry,
+    StubRouter,
+    connection,
+    make_events,
+    make_health,
+)
 
 MAIN = "import sys; from gatherer.cli import main; sys.exit(main())"
 TIMEOUT = 60.0
@@ -85,9 +92,9 @@ class ProgramTests(TestCase):
         self.manager.figures.update(markets=1050, held=1050, healthy=30, min_healthy=30)
         self.manager.known = {"KXKNOWN"}
         self.manager.parts = [StubConnection(7, ["KXA"])]
-        parts = (self.manager, StubRegistry(), StubRouter())
+        health = make_health(self.manager, StubRegistry(), StubRouter())
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
-        service = WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
+        service = WebService(endpoint, self.manager, health, make_events(), reactor)
         service.startService()
         self.addCleanup(lambda: service.stopService() if service.running else None)
         address: Any = await service.when_listening()

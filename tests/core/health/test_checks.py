@@ -1,14 +1,25 @@
 """Healthy, degraded, failing, starting; ready or not. Whole days on a clock that a test moves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.health import checks as verdicts
-from gatherer.core.health.checks import health, readiness
+from gatherer.core.health import checks
+from gatherer.core.health.checks import Observations, health, readiness
 from gatherer.core.health.monitor import HealthMonitor
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection
+from gatherer.interfaces import PoolStatus, Readiness, RegistryStatus, RouterStatus
+from tests.ops.support import (
+    StubManager,
+    StubRegistry,
+    StubRouter,
+    connection,
+    pool_status,
+    registry_status,
+    router_status,
+)
 
 LOOK = 5.0
 FROZEN_AFTER = 120.0
@@ -31,7 +42,7 @@ class Feed:
             each.update(held=25_000, wanted=25_000)
         self.registry.update(last_sync=now, trading_active=True, reconcile_interval=300.0)
         self.router.update(buffer_messages=1000, dropped=0)
-        self.vigil = HealthMonitor(FROZEN_AFTER)
+        self.monitor = HealthMonitor(FROZEN_AFTER)
         self.rate = {"ticker": 20.0, "trade": 2.0, "orderbook_delta": 100.0}
         self.mute: set[int] = set()
         """Connections whose heartbeats are all there is."""
@@ -42,9 +53,13 @@ class Feed:
         """Connections with order books."""
         return [each for each in self.connections if each["role"] == "orderbook_delta"]
 
-    def verdict(self) -> dict[str, Any]:
+    def statuses(self) -> tuple[PoolStatus, RegistryStatus, RouterStatus]:
         """Of now."""
-        return health(self.manager, self.registry, self.router, self.vigil.report())
+        return pool_status(self.manager), registry_status(self.registry), router_status(self.router)
+
+    def verdict(self) -> dict[str, Any]:
+        """Of now, as JSON has it."""
+        return dict(msgspec.to_builtins(health(*self.statuses(), self.monitor.report())))
 
     def step(self, seconds: float = LOOK) -> str:
         """One look later, with the messages of the time between and a walk every five minutes; the status."""
@@ -56,7 +71,7 @@ class Feed:
             self._carry[each["conn_id"]] = due % 1
         if self.registry["last_sync"] is not None and self.now - self.registry["last_sync"] >= 300:
             self.registry["last_sync"] = self.now
-        self.vigil.look(self.now, self.manager, self.registry, self.router)
+        self.monitor.look(self.now, *self.statuses())
         return str(self.verdict()["status"])
 
     def run(self, seconds: float) -> list[str]:
@@ -132,7 +147,7 @@ class DayTests(SynchronousTestCase):
             each.update(state="dialing", held=0)
         feed.freeze()
         self.assertEqual(feed.verdict()["status"], "starting")
-        self.assertEqual(feed.run(verdicts.STARTING_AT_MOST - LOOK), ["starting"])
+        self.assertEqual(feed.run(checks.MAX_STARTING - LOOK), ["starting"])
         self.assertTrue(feed.verdict()["ok"])
         self.assertTrue(any("connections are live" in each for each in feed.verdict()["warnings"]))
         self.assertEqual(feed.run(3 * LOOK), ["starting", "failing"])
@@ -158,7 +173,7 @@ class DayTests(SynchronousTestCase):
         feed.run(60)
         for each in feed.connections:
             each["state"] = "backoff"
-        self.assertEqual(feed.run(verdicts.GRACE - LOOK), ["degraded"])
+        self.assertEqual(feed.run(checks.GRACE - LOOK), ["degraded"])
         for each in feed.connections:
             each["state"] = "live"
         self.assertEqual(feed.run(60), ["ok"])
@@ -181,7 +196,7 @@ class HealthTests(SynchronousTestCase):
         """A channel nobody carries is red after the grace, though the minimum is met."""
         self.feed.manager["min_healthy"] = 2
         self.lose("market_lifecycle")
-        self.assertEqual(self.feed.run(verdicts.GRACE + 2 * LOOK), ["degraded", "failing"])
+        self.assertEqual(self.feed.run(checks.GRACE + 2 * LOOK), ["degraded", "failing"])
         self.assertEqual(self.feed.verdict()["problems"], ["no connection for market_lifecycle is live, for 65 s"])
 
     def test_an_exchange_that_is_down_is_none_of_ours(self) -> None:
@@ -217,12 +232,12 @@ class HealthTests(SynchronousTestCase):
     def test_markets(self) -> None:
         """Differences that stay, markets without room, and walks that do not end well are warnings."""
         self.feed.manager["divergence"] = 5
-        self.assertEqual(self.feed.run(verdicts.DIVERGING - LOOK), ["ok"])
+        self.assertEqual(self.feed.run(checks.DIVERGING - LOOK), ["ok"])
         self.assertEqual(self.feed.run(3 * LOOK)[-1], "degraded")
         self.feed.manager["divergence"] = 0
         self.assertEqual(self.feed.step(), "ok")
         self.feed.books[0]["owed"] = 20_000
-        self.assertEqual(self.feed.run(verdicts.DIVERGING + 2 * LOOK), ["ok", "degraded"])
+        self.assertEqual(self.feed.run(checks.DIVERGING + 2 * LOOK), ["ok", "degraded"])
         self.feed.books[0]["owed"] = 0
         self.feed.manager["unplaced"] = 7
         self.assertEqual(self.feed.step(), "degraded")
@@ -234,7 +249,7 @@ class HealthTests(SynchronousTestCase):
         self.assertIn("resume()", self.feed.verdict()["warnings"][0])
         self.feed.manager["paused_since"] = None
         self.feed.registry["last_sync"] = self.feed.now - 1e6
-        self.feed.vigil.look(self.feed.now, self.feed.manager, self.feed.registry, self.feed.router)
+        self.feed.monitor.look(self.feed.now, *self.feed.statuses())
         self.assertIn("no complete walk", self.feed.verdict()["warnings"][0])
 
     def test_the_capture(self) -> None:
@@ -247,22 +262,20 @@ class HealthTests(SynchronousTestCase):
         self.assertEqual(self.feed.verdict()["status"], "degraded")
         self.feed.router["backlog"] = 0
         self.feed.router["dropped"] = 17
-        self.assertEqual(self.feed.run(verdicts.RECENT), ["degraded"])
+        self.assertEqual(self.feed.run(checks.RECENT), ["degraded"])
         self.assertIn("17 since the start", self.feed.verdict()["warnings"][0])
         self.assertEqual(self.feed.run(3 * LOOK)[-1], "ok")
 
     def test_a_blocked_reactor(self) -> None:
         """More than a second without an answer is a warning."""
-        verdict = health(
-            self.feed.manager, self.feed.registry, self.feed.router, {**self.feed.vigil.report(), "lag_seconds": 2.5}
-        )
-        self.assertEqual(verdict["warnings"], ["the reactor did not answer for 2.5 s within the last minute"])
+        verdict = health(*self.feed.statuses(), replace(self.feed.monitor.report(), lag_seconds=2.5))
+        self.assertEqual(verdict.warnings, ["the reactor did not answer for 2.5 s within the last minute"])
 
     def test_before_the_first_look(self) -> None:
         """The page is there from the beginning: starting, with every component."""
-        verdict = health(self.feed.manager, self.feed.registry, self.feed.router, {})
-        self.assertEqual((verdict["status"], verdict["ok"]), ("starting", True))
-        self.assertEqual(list(verdict["components"]), ["connections", "feed", "markets", "capture", "process"])
+        verdict = health(*self.feed.statuses(), Observations())
+        self.assertEqual((verdict.status, verdict.ok), ("starting", True))
+        self.assertEqual(list(verdict.components.by_name()), ["connections", "feed", "markets", "capture", "process"])
 
     def test_figures_that_decide_are_there(self) -> None:
         """Each component shows what it was judged by."""
@@ -282,23 +295,27 @@ class ReadinessTests(SynchronousTestCase):
         self.manager = StubManager().figures
         self.registry = StubRegistry().figures
 
+    def readiness(self) -> Readiness:
+        """Of these figures."""
+        return readiness(pool_status(self.manager), registry_status(self.registry))
+
     def test_ready_needs_connections_and_the_first_walk(self) -> None:
         """Everything that is missing is named, not only the first."""
         self.manager["connections"][0]["state"] = "waiting"
         self.registry["last_sync"] = None
-        verdict = readiness(self.manager, self.registry)
-        self.assertFalse(verdict["ok"])
-        self.assertEqual(len(verdict["missing"]), 2)
-        self.assertEqual((verdict["connections_live"], verdict["connections_least"]), (1, 2))
+        verdict = self.readiness()
+        self.assertFalse(verdict.ok)
+        self.assertEqual(len(verdict.missing), 2)
+        self.assertEqual((verdict.connections_live, verdict.connections_least), (1, 2))
 
     def test_a_market_without_its_book_is_not_held(self) -> None:
         """An acknowledged subscription whose snapshot is owed does not count."""
         self.manager["connections"][1]["owed"] = 100
-        self.assertFalse(readiness(self.manager, self.registry)["ok"])
+        self.assertFalse(self.readiness().ok)
 
     def test_few_new_markets_do_not_make_it_flap(self) -> None:
         """One of 200 markets on its way leaves it ready."""
-        self.assertTrue(readiness(self.manager, self.registry)["ok"])
+        self.assertTrue(self.readiness().ok)
 
 
 class ClockTests(SynchronousTestCase):

@@ -4,7 +4,7 @@ from typing import Any
 
 from gatherer.log.levels import LevelControl
 from gatherer.ops.manhole.commands import Caller, Prompt
-from tests.ops.support import StubRegistry, StubRouter
+from tests.ops.support import StubRegistry, StubRouter, make_health
 from tests.support.pool import FakeRegistry, Pool
 
 BY = "manhole user ada from 127.0.0.1:4711"
@@ -38,4 +38,5 @@ class Prompting:
 
     def make_prompt(self, caller: Caller) -> Prompt:
         """For somebody else."""
-        return Prompt(self.pool.manager, self.registry, StubRouter(), self.levels, self.pool.clock, caller)
+        parts = (self.pool.manager, self.registry, StubRouter())
+        return Prompt(*parts, make_health(*parts).status, self.levels, self.pool.clock, caller)

@@ -238,16 +238,16 @@ class RunningServiceTests(TestCase):
             try:
                 await loopback.open()
                 address: Any = await loopback.gatherer.getServiceNamed("manhole").when_listening()
-                before = loopback.gatherer.manager.status()["connections"][16]
+                before = loopback.gatherer.manager.status().connections[16]
                 said = await ssh.run(address.port, "kick(17)\nconnections(role='book')")
-                after = loopback.gatherer.manager.status()["connections"][16]
+                after = loopback.gatherer.manager.status().connections[16]
             finally:
                 await loopback.close()
         self.assertEqual(said.code, 0, said)
         first, second, *table = said.out.splitlines()
         self.assertRegex(first, r"^connection 17 is cut; next dial in \d\.\d s$")
         self.assertRegex(second, r"^connection 17 is back after \d\.\d s: \d+ markets held$")
-        self.assertEqual((before["reconnects"], after["reconnects"], after["state"]), (0, 1, "live"))
+        self.assertEqual((before.reconnects, after.reconnects, after.state), (0, 1, "live"))
         self.assertEqual(table[-1], "144 of 150 connections")
         lines = [formatEvent(event) or "" for event in events]
         self.assertEqual(sum(line.endswith(": kick 17") for line in lines), 1)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.ops.manhole.views import GAP, LEAST, table
+from gatherer.ops.manhole.views import GAP, MIN_WIDTH, table
 
 WORDS = st.text(st.characters(codec="ascii", exclude_categories=["Cc"], exclude_characters=" "), max_size=30)
 CELLS = st.none() | st.integers(-(10**9), 10**9) | WORDS
@@ -76,7 +76,7 @@ class TableTests(SynchronousTestCase):
             any(cell is not None for cell in column) and all(isinstance(cell, int | None) for cell in column)
             for column in (list(zip(*rows, strict=True)) or [()] * len(headers))
         ]
-        least = sum(full if number else min(full, LEAST) for full, number in zip(widths, numeric, strict=True))
+        least = sum(full if number else min(full, MIN_WIDTH) for full, number in zip(widths, numeric, strict=True))
         least += len(GAP) * (len(headers) - 1)
         longest = max(map(len, table(headers, rows, width)))
         self.assertLessEqual(longest, max(width, least))

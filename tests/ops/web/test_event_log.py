@@ -9,12 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from gatherer.ops.web.event_log import COLUMNS, MAX_BYTES, MAX_ENTRIES, MAX_TEXT, EventLog
 
 
-class JournalTests(SynchronousTestCase):
+class EventLogTests(SynchronousTestCase):
     """Fed by a publisher of its own."""
 
     def setUp(self) -> None:
-        self.journal = EventLog()
-        self.publisher = LogPublisher(self.journal)
+        self.publisher = LogPublisher()
+        self.events = EventLog(self.publisher)
+        self.events.startService()
 
     def log(self, namespace: str, level: LogLevel, format: str, **fields: Any) -> None:
         """Log as a module would."""
@@ -22,7 +23,7 @@ class JournalTests(SynchronousTestCase):
 
     def rows(self) -> list[dict[str, Any]]:
         """What is in it."""
-        return [dict(zip(COLUMNS, row, strict=True)) for row in self.journal.since(0)]
+        return [dict(zip(COLUMNS, row, strict=True)) for row in self.events.since(0)]
 
     def test_a_line_of_the_log_is_an_event(self) -> None:
         """Text and level are the log's; the connection is found in the name that the line gives."""
@@ -35,7 +36,7 @@ class JournalTests(SynchronousTestCase):
         )
         self.assertEqual([row["level"] for row in rows], ["warn", "error", "info"])
         self.assertEqual([row["conn_id"] for row in rows], [17, 9, None])
-        self.assertEqual(self.journal.about(17), self.journal.since(0)[:1])
+        self.assertEqual(self.events.about(17), self.events.since(0)[:1])
 
     def test_what_is_no_news(self) -> None:
         """Debug lines, other people's, the pulse, the demo exchange's own, and gaps, which are counted elsewhere."""
@@ -64,21 +65,21 @@ class JournalTests(SynchronousTestCase):
     def test_it_is_a_ring(self) -> None:
         """The oldest go; ids go on."""
         for number in range(MAX_ENTRIES + 5):
-            self.journal.add(0.0, "info", f"event {number}")
+            self.events.add(0.0, "info", f"event {number}")
         self.assertEqual((self.rows()[0]["id"], self.rows()[-1]["id"]), (6, MAX_ENTRIES + 5))
 
     def test_since(self) -> None:
         """Only what is newer, in order."""
         for number in range(5):
-            self.journal.add(0.0, "info", f"event {number}")
-        self.assertEqual([row[0] for row in self.journal.since(3)], [4, 5])
-        self.assertEqual(self.journal.since(5), [])
+            self.events.add(0.0, "info", f"event {number}")
+        self.assertEqual([row[0] for row in self.events.since(3)], [4, 5])
+        self.assertEqual(self.events.since(5), [])
 
     def test_a_flood_of_long_events_is_cut(self) -> None:
         """What goes to the page at once is bounded in bytes; the newest are what it gets."""
         for _ in range(MAX_ENTRIES):
-            self.journal.add(1795380241.1, "critical", "ä" * MAX_TEXT, 150)
-        rows = self.journal.since(0)
+            self.events.add(1795380241.1, "critical", "ä" * MAX_TEXT, 150)
+        rows = self.events.since(0)
         self.assertTrue(10 < len(rows) < MAX_ENTRIES)
         self.assertEqual(rows[-1][0], MAX_ENTRIES)
         self.assertLess(len(msgspec.json.encode(rows)), MAX_BYTES)

@@ -13,8 +13,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from gatherer.ops.web import live as broadcast
+from gatherer.ops.web.event_log import EventLog
 from gatherer.ops.web.service import WebService
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_health
 
 
 class Client(Protocol):
@@ -62,10 +63,12 @@ class LiveTests(TestCase):
         """A service on loopback."""
         self.patch(broadcast, "INTERVAL", 0.01)
         self.log = LogPublisher()
+        self.events = EventLog(self.log)
+        self.events.startService()
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         self.manager = StubManager()
-        parts = (self.manager, StubRegistry(), StubRouter())
-        service = WebService(endpoint, *parts, make_vitals(*parts), reactor, self.log)
+        health = make_health(self.manager, StubRegistry(), StubRouter())
+        service = WebService(endpoint, self.manager, health, self.events, reactor)
         service.startService()
         self.addCleanup(service.stopService)
         address: Any = await service.when_listening()
@@ -112,6 +115,7 @@ class LiveTests(TestCase):
         Logger("gatherer.exchange.x", observer=self.log).warn("{name} lost", name="ticker-2")
         await client.saw(b'"warn","ticker-2 lost",2]')
         await service.stopService()
+        self.events.stopService()
         self.assertEqual(self.log._observers, [])
 
     async def test_too_many_streams(self) -> None:
@@ -144,7 +148,7 @@ class LiveTests(TestCase):
     async def test_who_never_reads_is_kept_small_and_cut_off(self) -> None:
         """What waits for a client that reads nothing does not grow beyond a few events, and after a while it is cut
         off; one beside it that reads misses nothing."""
-        self.patch(broadcast, "PATIENCE", 0.3)
+        self.patch(broadcast, "MAX_UNREAD_SECONDS", 0.3)
         service = await self.running()
         service._port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         self.manager.figures["connections"] = [connection(i, "orderbook_delta") for i in range(1, 151)]
@@ -154,9 +158,9 @@ class LiveTests(TestCase):
         reader.ask("/live")
         sleeper.ask("/live")
         largest = 0
-        while len(service._broadcast._streams) < 2:
+        while len(service._feed._streams) < 2:
             await deferLater(reactor, 0.01)
-        while len(service._broadcast._streams) > 1:
+        while len(service._feed._streams) > 1:
             transports: list[Any] = [wrapper.transport for wrapper in service._factory.protocols]
             waiting = (len(t.dataBuffer) - t.offset + sum(map(len, t._tempDataBuffer)) for t in transports)
             largest = max(largest, *waiting)

@@ -3,15 +3,17 @@
 import json
 from typing import Any
 
+import msgspec
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.interfaces import PoolStatus
 from gatherer.ops.web import live as broadcast
 from gatherer.ops.web import trends as history
-from gatherer.ops.web.event_log import MAX_TEXT, EventLog
-from gatherer.ops.web.live import HEARTBEAT, MAX_STREAMS, PATIENCE, LiveFeed, Stream
+from gatherer.ops.web.event_log import MAX_TEXT
+from gatherer.ops.web.live import HEARTBEAT, MAX_STREAMS, MAX_UNREAD_SECONDS, LiveFeed, Stream
 from gatherer.ops.web.tick import COLUMNS
-from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_vitals
+from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_events, make_health
 
 MAX_BYTES = 30_000
 """What the page's documentation promises of one event."""
@@ -49,34 +51,34 @@ class CountingManager(StubManager):
 
     looks = 0
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> PoolStatus:
         """Count."""
         self.looks += 1
-        return self.figures
+        return super().status()
 
 
-class BroadcastTests(SynchronousTestCase):
+class LiveFeedTests(SynchronousTestCase):
     """With parts that say what the test wants."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.rightNow = 1_795_380_300.0
         self.manager, self.registry, self.router = CountingManager(), StubRegistry(), StubRouter()
-        self.journal = EventLog()
-        parts = (self.manager, self.registry, self.router)
-        self.broadcast = LiveFeed(self.clock, *parts, make_vitals(*parts), self.journal)
-        self.broadcast.startService()
+        self.events = make_events()
+        health = make_health(self.manager, self.registry, self.router)
+        self.feed = LiveFeed(self.clock, health.status, self.events)
+        self.feed.startService()
         self.addCleanup(self.finish)
 
     def finish(self) -> None:
         """No timer is left."""
-        self.broadcast.stopService()
+        self.feed.stopService()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def watch(self) -> Watcher:
         """A new watcher."""
         watcher = Watcher(self.clock)
-        self.broadcast.add(watcher.stream)
+        self.feed.add(watcher.stream)
         return watcher
 
     def seconds(self, count: int) -> None:
@@ -86,7 +88,7 @@ class BroadcastTests(SynchronousTestCase):
 
     def test_the_first_message_has_everything(self) -> None:
         """Who comes gets ten minutes of history, the events, and the present, at once."""
-        self.journal.add(1.0, "info", "before")
+        self.events.add(1.0, "info", "before")
         self.seconds(10)
         names = [name for name, _ in self.watch().take()]
         self.assertEqual(names, ["history", "events", "tick"])
@@ -133,7 +135,7 @@ class BroadcastTests(SynchronousTestCase):
     def test_events_come_once(self) -> None:
         """An event is in the tick after it happened and in no later one."""
         watcher = self.watch()
-        self.journal.add(1.0, "warn", "lost")
+        self.events.add(1.0, "warn", "lost")
         self.seconds(2)
         told = [[row[3] for row in value["events"]] for name, value in watcher.take() if name == "tick"]
         self.assertEqual(told, [[], ["lost"], []])
@@ -142,7 +144,7 @@ class BroadcastTests(SynchronousTestCase):
         """Who was there gets the event, though a new one came between it and the tick."""
         first = self.watch()
         first.take()
-        self.journal.add(1.0, "warn", "lost")
+        self.events.add(1.0, "warn", "lost")
         self.watch()
         self.seconds(1)
         self.assertEqual([row[3] for row in first.take()[0][1]["events"]], ["lost"])
@@ -152,7 +154,7 @@ class BroadcastTests(SynchronousTestCase):
         watcher = self.watch()
         watcher.take()
         watcher.stream.pauseProducing()
-        self.journal.add(1.0, "warn", "missed")
+        self.events.add(1.0, "warn", "missed")
         self.seconds(10)
         self.assertEqual(watcher.writes, [])
         watcher.stream.resumeProducing()
@@ -166,7 +168,7 @@ class BroadcastTests(SynchronousTestCase):
         """Patience ends."""
         watcher = self.watch()
         watcher.stream.pauseProducing()
-        self.seconds(int(PATIENCE))
+        self.seconds(int(MAX_UNREAD_SECONDS))
         self.assertFalse(watcher.aborted)
         self.seconds(2)
         self.assertTrue(watcher.aborted)
@@ -175,17 +177,17 @@ class BroadcastTests(SynchronousTestCase):
         """After `remove` nothing is written, and the last one's leaving ends the ticks."""
         watcher = self.watch()
         watcher.take()
-        self.broadcast.remove(watcher.stream)
-        self.broadcast.remove(watcher.stream)
+        self.feed.remove(watcher.stream)
+        self.feed.remove(watcher.stream)
         self.seconds(5)
         self.assertEqual(watcher.writes, [])
 
     def test_there_is_an_end_to_the_room(self) -> None:
         """Streams are counted; one that ends makes room."""
         watchers = [self.watch() for _ in range(MAX_STREAMS)]
-        self.assertFalse(self.broadcast.has_room())
-        self.broadcast.remove(watchers[0].stream)
-        self.assertTrue(self.broadcast.has_room())
+        self.assertFalse(self.feed.has_room())
+        self.feed.remove(watchers[0].stream)
+        self.assertTrue(self.feed.has_room())
 
     def test_figures_that_break_are_a_line_in_the_log(self) -> None:
         """A status that raises ends neither the ticks nor the streams, and is logged once a minute."""
@@ -194,7 +196,7 @@ class BroadcastTests(SynchronousTestCase):
         good, self.manager.figures = self.manager.figures, {}
         self.seconds(30)
         self.assertEqual(set(watcher.writes), {HEARTBEAT})
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(msgspec.ValidationError)), 1)
         watcher.take()
         self.manager.figures = good
         self.seconds(1)
@@ -212,12 +214,12 @@ class BroadcastTests(SynchronousTestCase):
         self.registry.figures["lifecycle_events"] = {f"{'x' * 200}{i}": i for i in range(50)}
         self.router.figures["trouble"] = "x" * 9999
         for _ in range(700):
-            self.journal.add(1_795_380_300.0, "critical", "ä" * MAX_TEXT, 150)
+            self.events.add(1_795_380_300.0, "critical", "ä" * MAX_TEXT, 150)
             self.manager.figures["connections"][0]["received"] += 10**7
             self.seconds(1)
         watcher = self.watch()
         for _ in range(200):
-            self.journal.add(1_795_380_300.0, "critical", "ä" * MAX_TEXT, 150)
+            self.events.add(1_795_380_300.0, "critical", "ä" * MAX_TEXT, 150)
         self.seconds(1)
         blocks = b"".join(watcher.writes).split(b"\n\n")
         self.assertEqual(len(blocks), 5)

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address
@@ -13,18 +14,16 @@ from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from gatherer.errors import ConfigError
-from gatherer.ops.explain import tell, verdict
+from gatherer.ops.explain import explain, verdict
 from gatherer.ops.web import service as web
-from gatherer.ops.web.event_log import EventLog
 from gatherer.ops.web.live import LiveFeed
 from gatherer.ops.web.pages import Pages
 from gatherer.ops.web.service import WebService, make_site
-from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, make_vitals
+from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, make_events, make_health
 
 
 class AbortableTransport(StringTransport):
@@ -44,10 +43,9 @@ class PagesTests(SynchronousTestCase):
         self.manager, self.registry, self.router = StubManager(), StubRegistry(), StubRouter()
         self.clock = Clock()
         self.transport = AbortableTransport()
-        parts, journal = (self.manager, self.registry, self.router), EventLog()
-        vitals = make_vitals(*parts, self.clock)
-        pages, broadcast = Pages(*parts, vitals, journal, self.clock), LiveFeed(self.clock, *parts, vitals, journal)
-        site = make_site(pages, broadcast, self.clock)
+        events, health = make_events(), make_health(self.manager, self.registry, self.router, self.clock)
+        pages, feed = Pages(self.manager, health, events, self.clock), LiveFeed(self.clock, health.status, events)
+        site = make_site(pages, feed, self.clock)
         site.startFactory()
         self.addCleanup(site.stopFactory)
         self.channel: Any = site.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
@@ -138,7 +136,7 @@ class PagesTests(SynchronousTestCase):
         page = json.loads(body)
         self.assertEqual((code, page["ticker"]), (200, "KXKNOWN"))
         self.assertEqual(page["verdict"], verdict(page["explained"], 0.0))
-        self.assertEqual(page["story"], tell(page["explained"], 0.0)[1:-1])
+        self.assertEqual(page["story"], explain(page["explained"], 0.0)[1:-1])
 
     def test_connection(self) -> None:
         """A connection of the plan has a page; another number is 404, and what is no number 400."""
@@ -188,7 +186,7 @@ class PagesTests(SynchronousTestCase):
         code, _, body = self.get("/health")
         self.assertEqual(code, 500)
         self.assertNotIn(b"Traceback", body)
-        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(len(self.flushLoggedErrors(msgspec.ValidationError)), 1)
         self.assertEqual(self.get("/")[0], 200)
 
     def test_an_endless_body_is_cut_off(self) -> None:
@@ -238,8 +236,9 @@ class WebServiceTests(TestCase):
     def make(self, port: int = 0) -> WebService:
         """A service on loopback."""
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
-        parts = StubManager(), StubRegistry(), StubRouter()
-        return WebService(endpoint, *parts, make_vitals(*parts), reactor, LogPublisher())
+        manager = StubManager()
+        health = make_health(manager, StubRegistry(), StubRouter())
+        return WebService(endpoint, manager, health, make_events(), reactor)
 
     async def running(self) -> tuple[WebService, int]:
         """A service that listens, and its port."""

@@ -12,10 +12,9 @@ from gatherer.ops.web import event_log as journal
 from gatherer.ops.web import live as broadcast
 from gatherer.ops.web import tick as model
 from gatherer.ops.web import trends as history
-from gatherer.ops.web.event_log import EventLog
 from gatherer.ops.web.live import LiveFeed
 from gatherer.ops.web.service import MAX_CONNECTIONS, REQUEST_TIMEOUT
-from tests.ops.support import StubManager, StubRegistry, StubRouter, make_vitals
+from tests.ops.support import StubManager, StubRegistry, StubRouter, make_events, make_health
 from tests.ops.web.test_live_feed import Watcher
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "status-page.md"
@@ -52,7 +51,7 @@ class DocumentTests(SynchronousTestCase):
         parts = (StubManager(), StubRegistry(), StubRouter())
         clock = Clock()
         watcher = Watcher(clock)
-        LiveFeed(clock, *parts, make_vitals(*parts), EventLog()).add(watcher.stream)
+        LiveFeed(clock, make_health(*parts).status, make_events()).add(watcher.stream)
         told = dict(watcher.take())
         self.assertEqual(sorted(documented("tick")), sorted(names(told["tick"])))
         self.assertEqual(set(told["history"]), {"columns", "rows"})
@@ -63,8 +62,8 @@ class DocumentTests(SynchronousTestCase):
         text = " ".join(PAGE.read_text(encoding="utf-8").split())
         for claim in (
             f"At most {MAX_CONNECTIONS} connections are open at a time, {broadcast.MAX_STREAMS} of them on `/live`",
-            f"whole within {REQUEST_TIMEOUT:.0f} s",
-            f"after {broadcast.PATIENCE:.0f} s it is cut off",
+            f"must send its request within {REQUEST_TIMEOUT:.0f} s",
+            f"after {broadcast.MAX_UNREAD_SECONDS:.0f} s it is cut",
             f"at most the newest {journal.MAX_ENTRIES}, oldest first",
             f"one line, at most {journal.MAX_TEXT} characters",
             f"a row every {history.INTERVAL:.0f} s for at most {minutes:.0f} minutes",

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.ops.web.event_log import MAX_SINGLE, changes
 from gatherer.ops.web.trends import COLUMNS, MAX_SAMPLES, History, Rates, Totals, totals
-from tests.ops.support import StubManager, StubRouter, connection
+from tests.ops.support import StubManager, StubRouter, connection, connection_status, pool_status, router_status
 
 counts = st.integers(0, 10**12)
 figures = st.builds(Totals, counts, counts, counts, counts, counts, counts, counts)
@@ -70,9 +70,8 @@ class HistoryTests(SynchronousTestCase):
     def test_missing_are_markets_without_a_book(self) -> None:
         """Wanted and not held, or held and the book is due: both are missing; more held than wanted is not."""
         manager, router = StubManager().figures, StubRouter().figures
-        self.assertEqual(totals(manager, router).missing, 1)
-        self.assertEqual(totals({**manager, "owed": 10}, router).missing, 11)
-        self.assertEqual(totals({**manager, "held": 500}, router).missing, 0)
+        for change, missing in (({}, 1), ({"owed": 10}, 11), ({"held": 500}, 0)):
+            self.assertEqual(totals(pool_status({**manager, **change}), router_status(router)).missing, missing)
 
 
 class RatesTests(SynchronousTestCase):
@@ -82,18 +81,18 @@ class RatesTests(SynchronousTestCase):
         """30 messages in two seconds, again and again, are 15 a second."""
         rates = Rates()
         for step in range(20):
-            rates.note(step * 2.0, [connection(1, "ticker", received=30 * step)])
+            rates.note(step * 2.0, [connection_status(connection(1, "ticker", received=30 * step))])
         self.assertAlmostEqual(rates.of(1), 15.0)
 
     def test_silence_falls_to_nothing(self) -> None:
         """Half a minute after the last message the rate is next to zero, but it does not jump there."""
         rates = Rates()
         for second in range(10):
-            rates.note(float(second), [connection(1, "ticker", received=100 * second)])
-        rates.note(10.0, [connection(1, "ticker", received=900)])
+            rates.note(float(second), [connection_status(connection(1, "ticker", received=100 * second))])
+        rates.note(10.0, [connection_status(connection(1, "ticker", received=900))])
         self.assertTrue(50 < rates.of(1) < 100, rates.of(1))
         for second in range(11, 40):
-            rates.note(float(second), [connection(1, "ticker", received=900)])
+            rates.note(float(second), [connection_status(connection(1, "ticker", received=900))])
         self.assertLess(rates.of(1), 0.1)
 
     @given(st.lists(st.tuples(moments, counts), max_size=12))
@@ -101,7 +100,7 @@ class RatesTests(SynchronousTestCase):
         """Whatever the clock does, a rate is a finite number and not below zero."""
         rates = Rates()
         for now, received in looks:
-            rates.note(now, [connection(1, "ticker", received=received)])
+            rates.note(now, [connection_status(connection(1, "ticker", received=received))])
         self.assertTrue(0 <= rates.of(1) < float("inf"))
 
 
@@ -110,7 +109,9 @@ class ChangesTests(SynchronousTestCase):
 
     def compare(self, before: list[dict[str, object]], after: list[dict[str, object]]) -> list[tuple[object, ...]]:
         """What is told."""
-        return list(changes({"connections": before}, {"connections": after}))
+        figures = StubManager().figures
+        statuses = (pool_status({**figures, "connections": each}) for each in (before, after))
+        return list(changes(*statuses))
 
     def test_nothing_changed(self) -> None:
         """Messages alone are no event."""
