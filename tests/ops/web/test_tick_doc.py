@@ -62,8 +62,8 @@ class DocumentTests(SynchronousTestCase):
         text = " ".join(PAGE.read_text(encoding="utf-8").split())
         for claim in (
             f"At most {MAX_CONNECTIONS} connections are open at a time, {broadcast.MAX_STREAMS} of them on `/live`",
-            f"must send its request within {REQUEST_TIMEOUT:.0f} s",
-            f"after {broadcast.MAX_UNREAD_SECONDS:.0f} s it is cut",
+            f"whole within {REQUEST_TIMEOUT:.0f} s",
+            f"after {broadcast.MAX_UNREAD_SECONDS:.0f} s it is cut off",
             f"at most the newest {journal.MAX_ENTRIES}, oldest first",
             f"one line, at most {journal.MAX_TEXT} characters",
             f"a row every {history.INTERVAL:.0f} s for at most {minutes:.0f} minutes",
