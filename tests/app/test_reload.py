@@ -232,7 +232,6 @@ class ApplyTests(SynchronousTestCase):
         connection.opened()
         self.addCleanup(connection.closed, Failure(ConnectionDone()))
         own, context = connection._settings, connection._context
-        commands = context.command_settings
         self.assertEqual(
             (own.ping_timeout, own.healthy_after, own.batch_size, own.snapshot_deadline), (44.0, 3.0, 7, 9.0)
         )
