@@ -1,4 +1,4 @@
-"""The whole service against everything that can go wrong, in an order nobody thought of."""
+"""The whole service against every known fault, in random orders."""
 
 import re
 from collections import Counter
@@ -18,14 +18,14 @@ MUST_HAPPEN = (
     r"upgrade \d+", "lost events", "skipped number", "skipped number in a reply", "repeated number", r"garbage \w+",
     "REST failures", "REST down", "stale rows", "cached rows", "change during a walk", "settled", "full",
 )  # fmt: skip
-"""What a run has to have done to the service, one pattern for each rule: a rule without effect proves nothing."""
+"""Events that a run must contain, one pattern for each rule: a rule without effect proves nothing."""
 
 
 class ConvergenceTests(SynchronousTestCase):
     """See `tests.support.fault_machine`."""
 
     def test_after_any_faults_the_exchange_has_what_is_active(self) -> None:
-        """Whatever happened: each active market subscribed once, with its book, every hole marked, no timer left."""
+        """Then each active market is subscribed once and has its book, holes are marked, no timer is left."""
         hits: Counter[str] = Counter()
 
         def make() -> FaultMachine:

@@ -1,4 +1,4 @@
-"""What the docs say of the code is what the code does."""
+"""The docs agree with the code."""
 
 import json
 import re
@@ -23,9 +23,9 @@ DOCS = TREE / "docs"
 PAGES = (*sorted(DOCS.glob("*.md")), TREE / "README.md", TREE / "CONTRIBUTING.md")
 FENCE = re.compile(r"^ *(`{3,})(.*)$", re.MULTILINE)
 PACKAGE = Path(gatherer.__file__).resolve().parent
-"""Not always below TREE: tox installs it elsewhere."""
+"""Not always below TREE: tox installs it into its environment."""
 PATH = re.compile(r"(?:gatherer|tests|conf|docs|benchmarks|newsfragments|core|exchange|router|ops)/[\w./-]*")
-"""What stands in `code` and is meant to be a file or folder of ours; without "*" it is no pattern."""
+"""A file or folder of ours in `code`. A path with "*" is not checked."""
 BLOCK = re.compile(r"^( *)(`{3,})([^\n]*)\n(.*?)^\1\2$", re.MULTILINE | re.DOTALL)
 
 
@@ -45,15 +45,15 @@ def anchors(page: Path) -> set[str]:
     return names
 
 
-def told(pattern: str, pages: tuple[Path, ...] = PAGES) -> Iterator[tuple[str, str]]:
-    """The name of the page and group 1 of each match of a pattern; output of programs aside."""
+def mentioned(pattern: str, pages: tuple[Path, ...] = PAGES) -> Iterator[tuple[str, str]]:
+    """The name of the page and group 1 of each match of a pattern, outside the output of programs."""
     for page in pages:
         text = BLOCK.sub(lambda block: "" if block[3] == "text" else block[0], page.read_text())
         yield from ((page.name, found[1]) for found in re.finditer(pattern, text))
 
 
 def parse(language: str, text: str) -> None:
-    """Raise ValueError or SyntaxError for code that is none."""
+    """Raise ValueError or SyntaxError for invalid code."""
     if language == "python":
         compile(text, "a page", "exec")
     elif language == "toml":
@@ -80,7 +80,7 @@ class PageTests(SynchronousTestCase):
     """README, CONTRIBUTING and every page of the site. `tox -e docs` builds the latter."""
 
     def test_links_lead_somewhere(self) -> None:
-        """Every relative link names a file that exists and, behind a "#", a heading of it."""
+        """Every relative link names an existing file and, after a "#", one of its headings."""
         for page in PAGES:
             for target in re.findall(r"\]\((?!http)([^)]+)\)", prose(page)):
                 name, _, anchor = target.partition("#")
@@ -97,7 +97,7 @@ class PageTests(SynchronousTestCase):
                 self.assertEqual(listed[page.stem], 1, f"{page.name} belongs into one section of docs/index.md")
 
     def test_code_says_its_language(self) -> None:
-        """Every block of code names what it is written in ("text" for output), so that it is coloured."""
+        """Every block of code names its language ("text" for output)."""
         for page in PAGES:
             for number, (_, word) in enumerate(FENCE.findall(page.read_text())):
                 self.assertEqual(bool(word), number % 2 == 0, f"{page.name}: block {number // 2 + 1}")
@@ -113,17 +113,17 @@ class PageTests(SynchronousTestCase):
 
 
 class ReferenceTests(SynchronousTestCase):
-    """What pages tell people to type, to set, and to look at."""
+    """Commands, settings and files on the pages."""
 
     def test_files_exist(self) -> None:
-        """A path of ours that stands in `code` is there."""
-        for page, path in told(f"`({PATH.pattern})`"):
+        """A path of ours in `code` exists."""
+        for page, path in mentioned(f"`({PATH.pattern})`"):
             places = (TREE / path, PACKAGE.parent / path, PACKAGE / path)
             self.assertTrue(any(place.exists() for place in places), f"{page}: {path}")
 
     def test_tests_exist(self) -> None:
-        """A test that a page says to hold something is a test of that file."""
-        named = list(told(r"`(tests/[\w/]+\.py::\w+)`"))
+        """A test that a page names is a test of that file."""
+        named = list(mentioned(r"`(tests/[\w/]+\.py::\w+)`"))
         self.assertTrue(named)
         for page, name in named:
             path, _, test = name.partition("::")
@@ -138,15 +138,15 @@ class ReferenceTests(SynchronousTestCase):
             self.assertTrue(any(f"def {method}" in text for text in homes), f"{name}.{method}")
 
     def test_modules_exist(self) -> None:
-        """`python -m` and `trial` are told to run what can be run."""
-        for page, name in told(r"(?:python -m|trial) ((?:gatherer|benchmarks|tests)[\w.]*)"):
+        """The modules after `python -m` and `trial` exist."""
+        for page, name in mentioned(r"(?:python -m|trial) ((?:gatherer|benchmarks|tests)[\w.]*)"):
             self.assertIsNotNone(find_spec(name), f"{page}: {name}")
 
     def test_options_exist(self) -> None:
-        """Every option behind the name of one of our services is one it has."""
+        """The services have every option that a page uses."""
         for service, options in (("gatherer", GathererOptions()), ("kalshi-simulator", SimulatorOptions())):
             known = {option.rstrip("=") for option in options.longOpt}
-            lines = list(told(rf"twistd[^\n|&;#`]*? {service}( [^\n|&;#`]*)"))
+            lines = list(mentioned(rf"twistd[^\n|&;#`]*? {service}( [^\n|&;#`]*)"))
             self.assertTrue(lines, service)
             for page, line in lines:
                 self.assertEqual(set(re.findall(r" --([a-z-]+)", line)) - known, set(), f"{page}: {service}{line}")
@@ -154,20 +154,20 @@ class ReferenceTests(SynchronousTestCase):
     def test_environment_variables_exist(self) -> None:
         """Each variable a page names overrides a setting."""
         known = {key.variable for key in every_key()}
-        for page, name in told(r"(GATHERER_[A-Z]+_[A-Z_]+)"):
+        for page, name in mentioned(r"(GATHERER_[A-Z]+_[A-Z_]+)"):
             self.assertIn(name, known, page)
 
     def test_tox_environments_exist(self) -> None:
-        """`tox -e` is told to run what tox.ini has."""
+        """tox.ini has the environments after `tox -e`."""
         tox = ConfigParser()
         tox.read(TREE / "tox.ini")
         known = {section.removeprefix("testenv:") for section in tox.sections()} | {"py311", "py312", "py313"}
-        for page, name in told(r"tox -e ([\w-]+)"):
+        for page, name in mentioned(r"tox -e ([\w-]+)"):
             self.assertIn(name, known, page)
 
 
 class CitationTests(SynchronousTestCase):
-    """What comments say to stand in the docs."""
+    """Citations of the docs in comments."""
 
     def test_sections_of_the_protocol_exist(self) -> None:
         """`protocol section 3, "Errors"` is a heading of that section, and trap 11 is one of the traps."""

@@ -1,6 +1,6 @@
-"""The programs that README and docs give for reading a capture, run on a capture.
+"""Runs the programs of README and docs that read a capture, on a capture.
 
-pandas and polars are large, and nothing else needs them: of tox only `pytest` installs them.
+pandas and polars are large and nothing else needs them, so only the tox environment `pytest` installs them.
 """
 
 import io
@@ -28,7 +28,7 @@ CHANGES = (CHANGE % (2, b"-"), CHANGE % (3, b""), CHANGE % (4, b"-"))
 
 
 class ReadingTests(SynchronousTestCase):
-    """One book that is emptied, filled and emptied, so that no marker is as frequent as its changes."""
+    """One book that is emptied, filled and emptied, so its changes are more frequent than any marker."""
 
     def setUp(self) -> None:
         rig = Rig(self)
@@ -47,7 +47,7 @@ class ReadingTests(SynchronousTestCase):
         return [body for _, _, word, body in BLOCK.findall(page.read_text()) if word == language]
 
     def run_all(self, page: Path, module: str) -> None:
-        """Run each program of a page that imports a module, and look for the book in what it prints."""
+        """Run each program of a page that imports a module, and find the book in its output."""
         if find_spec(module) is None:
             raise SkipTest(f"{module} is not installed")
         programs = [
@@ -61,7 +61,7 @@ class ReadingTests(SynchronousTestCase):
             self.assertRegex(said.getvalue(), r"orderbook_delta|1 books")
 
     def test_duckdb(self) -> None:
-        """README's and the newcomer's program."""
+        """The programs of the README and of the first steps."""
         self.run_all(TREE / "README.md", "duckdb")
         self.run_all(DOCS / "getting-started.md", "duckdb")
 

@@ -1,4 +1,4 @@
-"""Short days of `tests.simulation`, and whether what judges them can say no."""
+"""Short days of `tests.simulation`, and proof that their checks can fail."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ OK = b'{"type":"ok","id":3,"sid":1,"seq":%d,"msg":{}}'
 
 
 def day(seed: int, hours: float) -> Outcome:
-    """The night of a day, with two quiet hours at its end."""
+    """The first hours of a day, the last two of them quiet."""
     return Day(seed, hours).run_all()
 
 
@@ -32,7 +32,7 @@ class DayTests(SynchronousTestCase):
     """150 connections, 2,500 markets, some forty faults each."""
 
     def test_an_ordinary_night(self) -> None:
-        """All is well in the end, and the faults did happen."""
+        """The day passes, and its faults had effects."""
         outcome = day(1, 7.0)
         self.assertEqual(outcome.faults, [])
         figures = outcome.figures
@@ -40,13 +40,13 @@ class DayTests(SynchronousTestCase):
             self.assertGreater(figures[name], 0, name)
 
     def test_a_night_with_maintenance(self) -> None:
-        """Thursday, 03:00 to 05:00 in New York, costs no subscription but those of the sockets that were cut."""
+        """Thursday, 03:00 to 05:00 in New York, costs only the subscriptions of the sockets that were cut."""
         subject = Day(2, 8.0)
         self.assertIsNotNone(maintenance(subject.size.start))
         self.assertEqual(subject.run_all().faults, [])
 
     def test_a_seed_is_a_day(self) -> None:
-        """The same seed brings the same bytes and markers in the same order; another one does not."""
+        """The same seed gives the same bytes and markers in the same order. Another seed does not."""
         digests = [day(seed, 2.5).digest for seed in (5, 5, 6)]
         self.assertEqual(digests[0], digests[1])
         self.assertNotEqual(digests[0], digests[2])

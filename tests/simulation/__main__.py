@@ -17,12 +17,12 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20, help="how many days (default 20)")
     parser.add_argument("--first", type=int, default=1, help="seed of the first day (default 1)")
     parser.add_argument("--seed", type=int, help="only this one")
-    parser.add_argument("--trace", action="store_true", help="tell everything that happens")
+    parser.add_argument("--trace", action="store_true", help="print everything that happens")
     return parser.parse_args(arguments)
 
 
 def one(seed: int, trace: bool) -> Outcome:
-    """One day and its line."""
+    """Run one day and print its line."""
 
     def tell(seconds: float, text: str) -> None:
         sys.stdout.write(f"{seconds:12.3f}  {text}\n")
@@ -40,7 +40,7 @@ def one(seed: int, trace: bool) -> Outcome:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status 1 when a day went wrong."""
+    """Exit status 1 if a day failed."""
     chosen = options(arguments)
     seeds = [chosen.seed] if chosen.seed is not None else range(chosen.first, chosen.first + chosen.seeds)
     failed = []
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # sets of tickers are walked in the order of their hashes
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of a set of tickers depends on their hashes
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
     globalLogBeginner.beginLoggingTo([], redirectStandardIO=False)

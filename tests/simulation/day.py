@@ -1,4 +1,4 @@
-"""One day of the whole service, 150 connections, in virtual time: drawn from a seed, and checked hour by hour."""
+"""One day of the whole service, 150 connections, in virtual time: drawn from a seed, and checked every hour."""
 
 import zlib
 from collections import Counter, deque
@@ -20,15 +20,15 @@ from tests.support.memory_service import MemoryService, Size
 
 HOUR = 3600.0
 HEARTBEAT = 25.0
-"""Seconds between the exchange's pings: less often than its 10, but the watchdog's 30 cannot tell the difference,
-and 150 sockets are pinged half a million times a day as it is."""
+"""Seconds between the exchange's pings. The exchange uses 10. The watchdog's limit is 30, so it works the same with 25,
+and 150 sockets still get half a million pings a day."""
 QUIET = 2 * HOUR
 """At the end of the day, without faults and changes of markets."""
 EVENTS_PER_HOUR = 6
 
 
 class DigestingAuditor(Auditor):
-    """Compares, keeps nothing, and sums up all it was given: two runs of a seed give the same digest."""
+    """Compares, keeps nothing, and makes a digest of everything. Two runs of a seed give the same digest."""
 
     digest = 0
 
@@ -50,7 +50,7 @@ class DigestingAuditor(Auditor):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a day went: all is well when there are no faults."""
+    """The result of a day. It passed if there are no faults."""
 
     seed: int
     faults: list[str]
@@ -59,7 +59,7 @@ class Outcome:
 
 
 class Day(MemoryService):
-    """`run_all` is the day. `hours` less than 24 is for tests that have to be quick."""
+    """`run_all` runs the day. `hours` below 24 makes a quick test."""
 
     def __init__(self, seed: int, hours: float = 24.0, trace: Callable[[float, str], None] | None = None) -> None:
         self._random = Random(seed)
@@ -97,7 +97,7 @@ class Day(MemoryService):
         return Backoff(1.0, 60.0, 2.0, 0.2, self._random.random)
 
     def tell(self, text: str) -> None:
-        """Into the trace."""
+        """Write a line to the trace."""
         if self._trace is not None:
             self._trace(self.clock.seconds() - self.size.start, text)
 
@@ -132,7 +132,7 @@ class Day(MemoryService):
         return self._quiet()
 
     def _events(self, end: float) -> list[Event]:
-        """The maintenance has a time of its own."""
+        """All events, without other faults around the maintenance."""
         schedule = FaultSchedule(self._random, self)
         begin = self.size.start + 60.0
         if self._maintenance is None or self._maintenance[1] >= end:
@@ -166,11 +166,11 @@ class Day(MemoryService):
     # -- what the schedule does ----------------------------------------------------------------
 
     def churn(self, per_second: float) -> None:
-        """How many markets change by themselves."""
+        """Set how many markets change by themselves."""
         self.exchange._churn = per_second
 
     def traffic(self, number: int) -> None:
-        """Market data."""
+        """Send market data."""
         self.exchange.emit(number)
 
     def list_markets(self, number: int) -> None:
@@ -188,7 +188,7 @@ class Day(MemoryService):
         self.wire.duplicate[:] = list(self.clients)
 
     def lose_events(self) -> None:
-        """Nobody listens to the lifecycle channel for a second."""
+        """Cut the lifecycle connections, and change markets."""
         for client in self._legs():
             if client.session is not None and not client.session.is_closed:
                 self.exchange.faults.cut(session=client.session.id)
@@ -200,7 +200,7 @@ class Day(MemoryService):
         self.later(seconds, lambda: setattr(self.rest, "down", None))
 
     def rest_stale(self, seconds: float, times: int) -> None:
-        """What is true now is told later."""
+        """Later REST answers with the rows of now."""
         self.rest.remember()
         self.later(seconds, lambda: self.rest.answer_from_memory(times))
 
@@ -210,7 +210,7 @@ class Day(MemoryService):
         self.later(seconds, lambda: setattr(self.exchange.state, "trading_active", True))
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
-        """On the exchange's side of the clock: gone when it closes down."""
+        """Call later on the exchange's side. Its stop cancels the call."""
         self.exchange.later(seconds, act)
 
     def _legs(self) -> Iterator[Any]:
@@ -219,5 +219,5 @@ class Day(MemoryService):
                 yield self.clients[connection.conn_id]
 
     def status_of(self, ticker: str) -> Status:
-        """What a market is on the exchange."""
+        """The status of a market on the exchange."""
         return self.exchange.market(ticker).status

@@ -1,4 +1,4 @@
-"""What goes wrong in a day: every event, its moment and its size drawn from the seed before the day begins."""
+"""The faults of a day. The seed decides every event, its moment and its size before the day begins."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ APPLIED = (5, 10, 18, 25, 27, 99)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """At `at` (Unix seconds) `act` is called; `text` is what the trace says of it."""
+    """At `at` (Unix seconds) the day calls `act`. `text` is its line in the trace."""
 
     at: float
     text: str
@@ -26,7 +26,7 @@ class Event:
 
 
 def first_day(random: Random) -> float:
-    """Midnight in New York of some day; every other one is a Thursday, the day of the maintenance."""
+    """Midnight in New York of some day. Half of the days are Thursdays, the day of the maintenance."""
     thursday = datetime(2026, 12, 3, tzinfo=NEW_YORK)
     day = thursday + timedelta(days=7 * random.randrange(40))
     return (day if random.random() < 0.5 else day + timedelta(days=random.randrange(1, 7))).timestamp()
@@ -41,14 +41,14 @@ def maintenance(start: float) -> tuple[float, float] | None:
 
 
 class FaultSchedule:
-    """Draws. Each method of a kind returns what to say and what to do, and has drawn all its numbers by then."""
+    """Draws the events. The method of a kind draws all its numbers and returns the text and the action."""
 
     def __init__(self, random: Random, day: Any) -> None:
         self._random = random
         self._day = day
 
     def events(self, begin: float, end: float, number: int) -> list[Event]:
-        """So many between two times, in order."""
+        """This number of events between two times, in order."""
         kinds = (
             self._cut, self._cut, self._cut_many, self._half_open, self._refuse, self._terminate, self._terminate,
             self._unsubscribed, self._errors, self._errors, self._applied, self._lose, self._late, self._double,
@@ -117,7 +117,7 @@ class FaultSchedule:
         return "the next reply on each socket twice", lambda: self._with_commands(self._day.double_replies)
 
     def _with_commands(self, arm: Callable[..., object], *facts: Any) -> None:
-        """Arm a fault for commands, and see to it that there are some."""
+        """Prepare a fault for commands, and list new markets, so that commands follow."""
         arm(*facts)
         self._day.list_markets(15)
 

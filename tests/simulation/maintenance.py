@@ -1,4 +1,4 @@
-"""Thursday, 03:00 to 05:00 in New York: nothing trades, REST is down, sockets may go; subscriptions must stay."""
+"""Thursday, 03:00 to 05:00 in New York: nothing trades, REST is down, sockets may be lost, subscriptions must stay."""
 
 from collections import defaultdict
 from random import Random
@@ -10,15 +10,15 @@ from gatherer.simulator.markets.market import Status
 from tests.simulation.fault_schedule import Event
 
 SETTLED_AFTER = 300.0
-"""Seconds after the begin in which what happened before may still have consequences."""
+"""Seconds after the begin in which earlier events may still have effects."""
 CHANGING = ("add_markets", "delete_markets")
 
 
 class Maintenance:
-    """What happens, and who asked for what meanwhile.
+    """The events of the maintenance, and the commands of each session during it.
 
-    A session that lives through it may be asked to change what the registry changed, and what connections
-    lost that did not. One that is new may be asked for what its connection wants, once.
+    A session that survives may change only the markets that the registry changed, and the markets of lost
+    connections. A new session may ask once for the markets that its connection wants.
     """
 
     def __init__(self, random: Random, day: Any, begin: float, end: float) -> None:

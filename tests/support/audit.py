@@ -1,4 +1,4 @@
-"""Holds the capture against what the sockets really brought: every message, in order, and every hole in its numbers."""
+"""Compares the capture with what the sockets brought: every message, in order, and every hole in its numbers."""
 
 from base64 import b64decode
 from collections import Counter, deque
@@ -33,18 +33,18 @@ _decode = msgspec.json.Decoder(_Message).decode
 
 @dataclass(slots=True)
 class Account:
-    """What one socket brought, counted apart from the code under test.
+    """What one socket brought, counted without the code under test.
 
-    The numbers of a sid begin at 1. Those that neither a data message nor a control message brought are
-    missing, and the next data message of the sid has to say how many. The capture holds no control messages,
-    so from it alone one knows that they took numbers, not which; that is what this account is for.
+    The numbers of a sid begin at 1. A number is missing if neither a data message nor a control message brought
+    it. The next data message of the sid must say how many are missing. The capture has no control messages, so
+    it does not show which numbers they used. This account does.
     """
 
     last: dict[int, int] = field(default_factory=dict)
     owing: Counter[int] = field(default_factory=Counter)
     """Missing numbers that a control message revealed, by sid."""
     due: deque[tuple[bytes, int]] = field(default_factory=deque)
-    """What has to reach the router next: payload and missing numbers; -1 for bytes that are no message."""
+    """What must reach the router next: payload and missing numbers; -1 for bytes that are not a message."""
     books: set[str] = field(default_factory=set)
     """Markets whose book came."""
     missing: int = 0
@@ -52,7 +52,7 @@ class Account:
     """Missing numbers in gap markers."""
 
     def came(self, payload: bytes) -> None:
-        """A text message came in over the socket."""
+        """The socket brought a text message."""
         try:
             message = _decode(payload)
         except msgspec.DecodeError:
@@ -81,7 +81,7 @@ class Account:
 
 @implementer(IMessageRouter)
 class Auditor:
-    """A router that compares instead of keeping. `keep` is for tests that look at the records too."""
+    """A router that compares and keeps nothing. `keep` is for tests that also look at the records."""
 
     def __init__(self, keep: MemoryRouter | None = None) -> None:
         self._keep = keep
@@ -90,10 +90,10 @@ class Auditor:
         self.gaps = 0
         self.markers: Counter[str] = Counter()
         self.faults: list[str] = []
-        """What the capture has wrong; empty when all is well."""
+        """Errors of the capture; empty if there are none."""
 
     def account(self, conn_id: int) -> Account:
-        """Of the socket that is or was open last."""
+        """The account of the latest socket of a connection."""
         return self._accounts[conn_id]
 
     def delivery(self, conn_id: int, payload: bytes) -> None:
@@ -103,7 +103,7 @@ class Auditor:
     # -- IMessageRouter ------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Nothing is needed."""
+        """Nothing to do."""
 
     def deliver(self, batch: list[RawMessage]) -> int:
         self.messages += len(batch)
@@ -140,7 +140,7 @@ class Auditor:
     # -- the verdict ---------------------------------------------------------------------------
 
     def check(self, conn_id: int) -> None:
-        """Between two reads nothing may be missing in the capture."""
+        """Between two reads the capture must have everything."""
         account = self._accounts[conn_id]
         if account.due:
             self._fault(f"conn {conn_id}: not captured: {list(account.due)[:3]}")

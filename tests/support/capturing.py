@@ -1,4 +1,4 @@
-"""A pool in memory whose capture is real segments, and the books one gets by replaying them."""
+"""A pool in memory that captures into real segments, and the books that a replay of them gives."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class CapturedPool(Pool):
         self._buffer_messages = buffer_messages
         super().__init__(**options)
         self.truth: list[tuple[int, dict[str, Book]]] = []
-        """Probes: Unix ns, and the exchange's own books then."""
+        """Probes: Unix ns, and the exchange's own books at that time."""
 
     def make_router(self) -> Any:
         """Real segments."""
@@ -40,7 +40,7 @@ class CapturedPool(Pool):
         return self
 
     def probe(self, tickers: list[str]) -> None:
-        """Remember how these books look now, and let a moment pass, so that what follows has another time."""
+        """Remember these books, and let a moment pass, so that later records have another time."""
         books = {ticker: self.exchange.book(ticker) for ticker in tickers}
         self.truth.append((int(self.clock.seconds() * 1e9), books))
         self.step(0.01)
@@ -57,11 +57,11 @@ class CapturedPool(Pool):
         assert left == [], left
 
     def verdict(self, ticker: str, start: int | None = None, end: int | None = None) -> Verdict:
-        """What the tool says."""
+        """The verdict of the coverage tool."""
         return judge(self.directory, ticker, start, end)
 
     def disproved(self, ticker: str) -> tuple[list[int], int]:
-        """The probes at which the tool says complete although the replayed book is wrong; how many it says so of."""
+        """The probes at which the tool wrongly says complete, and the number of probes at which it says complete."""
         intervals = self.verdict(ticker).intervals
         complete = [i for i in intervals if i.standing is Standing.COMPLETE]
         replay = Replay(self.directory, ticker)

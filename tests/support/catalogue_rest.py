@@ -1,4 +1,4 @@
-"""REST as the simulated exchange answers it, without HTTP: slow, in short pages, failing or out of date on request."""
+"""REST with the simulated exchange's answers, without HTTP: slow, in short pages, on request failing or old."""
 
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
@@ -53,7 +53,7 @@ class CatalogueRest:
         self._old_answers = times if self._old else 0
 
     def calm(self) -> None:
-        """Nothing goes wrong any more."""
+        """End all faults."""
         self.fates.clear()
         self.down = None
         self._old_answers = 0
@@ -118,7 +118,7 @@ class CatalogueRest:
 
 @implementer(IExchangeRest)
 class ListingRest(CatalogueRest):
-    """The same answers without the JSON between: a day has some hundred walks over thousands of markets."""
+    """The same answers without JSON: a day has some hundred walks over thousands of markets."""
 
     def __init__(self, exchange: Exchange, clock: Any, latency: float, page_size: int) -> None:
         super().__init__(exchange, clock, latency, page_size)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 _numbers = count(1)
-"""Two authorities of one name would be taken for each other."""
+"""OpenSSL confuses two authorities with the same name."""
 
 
 class Authority:
@@ -23,9 +23,9 @@ class Authority:
         self.pem = self._sign(self._name, self._key, [], ca=True, days=1).public_bytes(Encoding.PEM)
 
     def issue(self, address: str = "127.0.0.1", days: float = 1.0, own: bool = False) -> bytes:
-        """Certificate and key in PEM, for an IP address or host name, good for so many days (negative: expired).
+        """Certificate and key in PEM, for an IP address or host name, valid for `days` (negative: expired).
 
-        `own` makes it one that nobody but itself has signed.
+        With `own` the certificate signs itself.
         """
         key = generate_private_key(SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])

@@ -1,4 +1,4 @@
-"""A REST side whose catalogue, failures and pauses the test decides."""
+"""A REST side. The test decides its markets, failures and pauses."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""How the rules of `tests.support.fault_machine` do what they do to a gatherer."""
+"""The actions behind the rules of `tests.support.fault_machine`."""
 
 from collections import Counter
 from typing import Any
@@ -16,11 +16,11 @@ VERBS = {
     "determine": ("determine_market", (Status.ACTIVE, Status.INACTIVE, Status.CLOSED)),
     "settle": ("settle_market", (Status.ACTIVE, Status.CLOSED, Status.DETERMINED)),
 }
-"""Our word to the exchange's method, and the markets it can befall."""
+"""Our word to the exchange's method, and the markets that it applies to."""
 
 
 class FaultActions(RuleBasedStateMachine):
-    """`hits` counts what really happened, over all examples."""
+    """`hits` counts the faults that had an effect, over all examples."""
 
     def __init__(self, hits: Counter[str]) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class FaultActions(RuleBasedStateMachine):
         self.service: Any = None
 
     def _rest(self) -> None:
-        """Nothing goes wrong any more: soon all has to be as it should."""
+        """End all faults. Soon everything must be right."""
         self._exchange.state.trading_active = True
         self.service.rest.latency = self.service.size.rest_latency
         left = self.service.settle()
@@ -45,7 +45,7 @@ class FaultActions(RuleBasedStateMachine):
         return tickers
 
     def _begin_walk(self) -> None:
-        """Within 30 s at most, so long is the least time between two."""
+        """Wait until a walk runs: 30 s at most, the least time between two walks."""
         registry = self.service.registry
         registry.lifecycle_missed()
         for _ in range(200):
@@ -61,7 +61,7 @@ class FaultActions(RuleBasedStateMachine):
             self.hits[verb] += 1
 
     def _provoke(self, adds: bool) -> None:
-        """Have commands sent within the next milliseconds."""
+        """Make the service send commands within the next milliseconds."""
         if adds:
             for _ in range(3):
                 self._exchange.create_market(0, 5000)
@@ -70,7 +70,7 @@ class FaultActions(RuleBasedStateMachine):
             self._exchange.settle_market(ticker)
 
     def _meet(self, name: str, queue: str, adds: bool) -> None:
-        """Let commands meet the fault that was armed."""
+        """Send commands into the prepared fault."""
         before = len(getattr(self._exchange.faults, queue))
         self._provoke(adds)
         self.service.run(0.1)

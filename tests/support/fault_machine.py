@@ -1,4 +1,4 @@
-"""All that can happen to a gatherer, as a Hypothesis state machine. Each rule counts what it really did."""
+"""Everything that can happen to a gatherer, as a Hypothesis state machine. Each rule counts its effects."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ APPLIED = (5, 10, 18, 25, 27, 99)
 times = st.integers(1, 3)
 places = st.integers(0, 1000)
 moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
-"""Each way takes 20 ms: the event, the command it causes, the answer; so a command is out, has arrived, is answered."""
+"""The event, its command and the answer take 20 ms each, so these are moments before and after each of them."""
 
 
 class FaultMachine(FaultActions):
-    """The rules, and what must be true between them."""
+    """The rules, and the checks between them."""
 
     @initialize(
         books=st.integers(1, 3), pairs=st.integers(1, 2), capacity=st.sampled_from((5, 8, 100)),
@@ -116,7 +116,7 @@ class FaultMachine(FaultActions):
         adds=st.booleans(), after=moments, place=places,
     )  # fmt: skip
     def break_while_pending(self, fault: str, adds: bool, after: float, place: int) -> None:
-        """The command is on its way, its answer is, or it has just come."""
+        """The command is on its way, or its answer is, or the answer has just come."""
         self._provoke(adds)
         self.service.run(after)
         pending = [c.conn_id for c in self.service.manager.connections() if c.status().pending]
@@ -146,7 +146,7 @@ class FaultMachine(FaultActions):
 
     @rule(verb=st.sampled_from(sorted(VERBS)), place=places, seconds=st.sampled_from((0.5, 3.0, 40.0)))
     def lose_events(self, verb: str, place: int, seconds: float) -> None:
-        """Nobody listens to the lifecycle channel while something happens: a walk has to look what."""
+        """Something happens without a lifecycle connection, so only a walk can find it."""
         registry, rest = self.service.registry, self.service.rest
         legs = [c for c in self.service.manager.connections() if c.role.channel == LIFECYCLE]
         idle, walks = registry.status().last_sync is not None and not registry._walks.busy, rest.walks
@@ -162,7 +162,7 @@ class FaultMachine(FaultActions):
 
     @rule(seconds=st.sampled_from((0.0, 0.0, 2.0, 100.0)))
     def come_to_rest(self, seconds: float) -> None:
-        """In the middle of it all: what comes later must not hide what went wrong before."""
+        """Check in the middle too, because later events can hide an earlier error."""
         self.service.run(seconds)
         self._rest()
 
@@ -206,7 +206,7 @@ class FaultMachine(FaultActions):
 
     @rule(number=st.integers(1, 6), seconds=st.sampled_from((1.0, 301.0)))
     def answer_with_old_rows(self, number: int, seconds: float) -> None:
-        """Older than the cache there is: only the next walk can put them right."""
+        """The rows are older than the cache, so only the next walk corrects them."""
         rest = self.service.rest
         before = rest.stale_answers
         rest.answer_from_memory(number)
@@ -215,7 +215,7 @@ class FaultMachine(FaultActions):
 
     @rule(number=times)
     def answer_from_a_cache(self, number: int) -> None:
-        """A walk has begun, its answers are some seconds old, and a market is over since: the event wins."""
+        """A walk runs with answers that are some seconds old. A market ended in the meantime: the event wins."""
         registry, rest = self.service.registry, self.service.rest
         self._begin_walk()
         rest.remember()
@@ -242,7 +242,7 @@ class FaultMachine(FaultActions):
         verb=st.sampled_from(("pause", "determine", "settle", "close", "resume")), place=places, page=st.integers(0, 6)
     )
     def change_during_a_walk(self, verb: str, place: int, page: int) -> None:
-        """A walk has begun and read some pages when it happens."""
+        """The change happens when a walk has read some pages."""
         registry, rest = self.service.registry, self.service.rest
         self._begin_walk()
         begun = rest.requests

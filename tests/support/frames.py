@@ -1,4 +1,4 @@
-"""WebSocket frames by hand, right and wrong ones (RFC 6455 section 5.2, RFC 7692)."""
+"""WebSocket frames made by hand, valid and invalid (RFC 6455 section 5.2, RFC 7692)."""
 
 import zlib
 from typing import Any
@@ -28,7 +28,7 @@ def close(code: int, reason: bytes = b"") -> bytes:
 
 
 def fragments(parts: list[bytes], first: int = TEXT, between: bytes = b"") -> bytes:
-    """One message in several frames, with something between each two."""
+    """One message in several frames, with `between` after each but the last."""
     if len(parts) == 1:
         return frame(parts[0], first)
     opcode = first & 0x7F
@@ -56,7 +56,7 @@ class Deflater:
 
 
 def parse(data: bytes) -> list[tuple[int, bytes]]:
-    """What a client sent: first byte and unmasked payload of each frame. Masked they must be."""
+    """What a client sent: first byte and unmasked payload of each frame. Each must be masked."""
     found = []
     while data:
         assert data[1] & 0x80, "a client masks its frames"

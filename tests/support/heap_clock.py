@@ -9,12 +9,12 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
 MAX_AT_ONCE = 100_000
-"""Calls at one moment; whoever asks for more does so for ever."""
+"""Calls at one moment. More than that is an endless loop."""
 
 
 @implementer(IDelayedCall)
 class HeapCall:
-    """A call to come. Moved to a later time it stays where it is in the heap, and is put back when it surfaces."""
+    """A delayed call. After a move to a later time it keeps its place in the heap until it comes up there."""
 
     __slots__ = ("_clock", "args", "called", "cancelled", "func", "kw", "time")
 
@@ -62,7 +62,7 @@ class HeapCall:
 
 @implementer(IReactorTime)
 class HeapClock:
-    """Calls at the same time happen in the order in which they were asked for."""
+    """Calls at the same time happen in the order of their `callLater`."""
 
     def __init__(self, start: float) -> None:
         self._now = start
@@ -84,16 +84,16 @@ class HeapClock:
         return list(self._active)
 
     def push(self, call: HeapCall) -> None:
-        """A call has a time it did not have before."""
+        """A call has a new time."""
         self._pushed += 1
         heapq.heappush(self._heap, (call.time, self._pushed, call))
 
     def forget(self, call: HeapCall) -> None:
-        """A call is over. Its place in the heap is found empty later."""
+        """A call is over. Its entry in the heap is skipped later."""
         del self._active[call]
 
     def run_until(self, end: float) -> None:
-        """Make all calls that are due up to `end`, those they ask for included; then it is `end`."""
+        """Make all calls that are due up to `end`, also new ones that these calls schedule. Then it is `end`."""
         heap, same = self._heap, 0
         while heap and heap[0][0] <= end:
             time, _, call = heapq.heappop(heap)

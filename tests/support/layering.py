@@ -1,4 +1,4 @@
-"""The rules of who may import whom and how long things may be, each a function from a parsed module to its faults."""
+"""The rules of imports and sizes. Each rule is a function from a parsed module to its faults."""
 
 import ast
 import sys
@@ -20,7 +20,7 @@ CORE_EXCEPTIONS = {
 }
 """Third-party packages that parts of core may import. All of core may import zope.interface."""
 IMPURE = {"asyncio", "logging", "multiprocessing", "random", "selectors", "socket", "subprocess", "threading", "time"}
-"""Of the standard library: clocks, randomness and input or output, none of which a decision may use by itself."""
+"""Of the standard library: clocks, randomness, input and output. A decision must not use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def wrong_direction(module: Module, table: Table) -> Iterator[str]:
 
 
 def circles(modules: Iterable[Module]) -> list[str]:
-    """Every file that imports itself by way of others, imports for type checking included; each as `a -> b -> a`."""
+    """Every file that imports itself through others, each as `a -> b -> a`. Imports for type checking count too."""
     arrows = {module.name: set[str]() for module in modules}
     for module in modules:
         for _, name in imports(module.tree):
@@ -112,7 +112,7 @@ def _way_back(arrows: dict[str, set[str]], start: str) -> list[str]:
 
 
 def reactor_imports(module: Module) -> Iterator[str]:
-    """The reactor is an argument; only tap modules fetch it, and inside a function: importing it installs one."""
+    """The reactor is an argument. Only tap modules import it, inside a function, because the import installs one."""
     tree = module.tree
     in_functions = {
         id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function)
@@ -124,7 +124,7 @@ def reactor_imports(module: Module) -> Iterator[str]:
 
 
 def tap_imports(module: Module) -> Iterator[str]:
-    """twistd loads tap modules by their names in the plugins; nobody else needs what is in them."""
+    """twistd loads tap modules by their names in the plugins. No other module imports them."""
     for line, name in imports(module.tree):
         if within(name, ["gatherer"]) and "tap" in name.split("."):
             yield f"{module.name}:{line} may not import {name}"
@@ -136,7 +136,7 @@ def relative_imports(module: Module) -> Iterator[str]:
 
 
 def mutable_state(module: Module) -> Iterator[str]:
-    """A module holds constants. What changes lives in an object that somebody made and can drop."""
+    """A module holds constants. State that changes lives in an object."""
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Global):
             yield f"{module.name}:{node.lineno} global statement"

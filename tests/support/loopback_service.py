@@ -1,4 +1,4 @@
-"""An exchange and a gatherer on real loopback sockets in one reactor, and what went over them."""
+"""An exchange and a gatherer on real loopback sockets in one reactor, and the messages between them."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class LoopbackService:
     """Everything a test can touch: `exchange`, `gatherer`, and after `close` the capture in `sessions`."""
 
     web_listen = ""
-    """Where the pages are; nowhere."""
+    """The endpoint of the pages; empty for none."""
     manhole = ManholeSettings()
 
     def __init__(
@@ -46,7 +46,7 @@ class LoopbackService:
         self.directory = directory
         self.failures: list[str] = []
         self.written: dict[int, list[bytes]] = defaultdict(list)
-        """What the exchange wrote, by its session, in order; command replies left out."""
+        """What the exchange wrote, by its session, in order, without command replies."""
         self._markets = markets
         self._pool = pool
         self._compression = compression
@@ -66,7 +66,7 @@ class LoopbackService:
             self.written[session].append(payload)
 
     async def open(self) -> None:
-        """Start both; return when every connection is live and every active market has its book."""
+        """Start both. Return when every connection is live and every active market has its book."""
         self.simulator.startService()
         websocket, rest = await self.simulator.when_listening()
         settings = Settings(
@@ -88,7 +88,7 @@ class LoopbackService:
         await self.until(self.is_whole)
 
     def is_whole(self) -> bool:
-        """All live, all held, all books here, and the exchange agrees."""
+        """Whether all are live, all markets held, all books here, and the exchange agrees."""
         status = self.gatherer.manager.status()
         return (
             status.healthy == len(status.connections)
@@ -101,7 +101,7 @@ class LoopbackService:
         return {ticker for ticker in self.exchange.active_tickers() if not ticker.startswith("KXMVE")}
 
     async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
-        """Look again and again."""
+        """Wait until the condition is true."""
         deadline = self.reactor.seconds() + seconds
         while not condition():
             if self.failures or self.reactor.seconds() > deadline:
@@ -113,7 +113,7 @@ class LoopbackService:
         await deferLater(self.reactor, seconds)
 
     async def calm(self) -> None:
-        """No more market data; wait until what was written has arrived."""
+        """Stop market data. Wait until everything written has arrived."""
         self.simulator.rate = 0.0
         await self.pause(0.5)
         await self.until(self.is_whole)
@@ -150,5 +150,5 @@ class LoopbackService:
 
 
 def run(coroutine: Any) -> Deferred[Any]:
-    """A coroutine as trial wants it."""
+    """A coroutine as a Deferred, for trial."""
     return Deferred.fromCoroutine(coroutine)

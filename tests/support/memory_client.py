@@ -1,4 +1,4 @@
-"""A WebSocket without a socket: what goes over it takes a while, and may come twice."""
+"""A WebSocket without a socket: messages take a while, and may come twice."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Heart:
             self._call = self._clock.callLater(self._interval, self._beat)
 
     def leave(self, client: "MemoryClient") -> None:
-        """A socket is gone; without any the timer ends."""
+        """A socket is gone. The timer ends with the last one."""
         self._clients.pop(client, None)
         if not self._clients and self._call is not None:
             self._call.cancel()
@@ -47,12 +47,12 @@ class Heart:
 
 
 def nothing(conn_id: int, payload: bytes) -> None:
-    """Nobody looks."""
+    """The default observer: it does nothing."""
 
 
 @dataclass
 class Wire:
-    """What all connections go over. `latency` is one way, in seconds."""
+    """The network between both sides. `latency` is one way, in seconds."""
 
     clock: Any
     exchange: Exchange
@@ -60,10 +60,10 @@ class Wire:
     latency: float = 0.0
     pacer: DialPacer | None = None
     reuse_sids: bool = False
-    """Whether the exchange gives a sid that is over to the next subscription of the socket (nobody knows)."""
+    """Whether the exchange gives a sid that is over to the next subscription of the socket (not known)."""
     on_command: Callable[[int, bytes], None] = nothing
     on_delivery: Callable[[int, bytes], None] = nothing
-    """Told of each text message just before the connection gets it."""
+    """Called with each text message before the connection gets it."""
     duplicate: list[int] = field(default_factory=list)
     """Connections whose next reply comes twice."""
 
@@ -126,7 +126,7 @@ class MemoryClient:
         return succeed(None)
 
     def lose(self, error: Exception) -> None:
-        """The socket is gone, and what was on the way with it."""
+        """The socket is gone, with everything on the way."""
         session, self.session = self.session, None
         if session is None:
             return
@@ -136,11 +136,11 @@ class MemoryClient:
         self._down(error)
 
     def receive(self, payloads: list[bytes]) -> None:
-        """One read brings these, whoever sent them."""
+        """One read brings these payloads."""
         self._hand_over(payloads, int(self._clock.seconds() * 1e9))
 
     def beat(self) -> None:
-        """The exchange pings, unless it plays dead."""
+        """The exchange pings, unless the socket is half-open."""
         if self.session is not None and not self.session.is_half_open:
             self._listener.pinged()
 
@@ -181,7 +181,7 @@ class MemoryClient:
     def _to_exchange(self, session: Any, payload: bytes) -> None:
         if session is self.session:
             if self._wire.reuse_sids and not session.subscriptions:
-                session._next_sid = 1  # the simulator counts on for ever
+                session._next_sid = 1  # the simulator never repeats a sid
             session.receive(payload)
 
     def _text(self, payload: bytes) -> None:

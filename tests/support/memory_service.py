@@ -24,15 +24,15 @@ PERIODIC = {
     "MarketRegistry._tick": "the next opening or closing time",
     "Heart._beat": "the exchange's pings",
 }
-"""Timers that may wait while nothing happens."""
+"""Timers that may stay on the clock while nothing happens."""
 
 CLOSING = 400.0
-"""Seconds in which a market that closed in silence has to go."""
+"""Seconds after its silent close in which a market must be dropped."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How big, and how slow."""
+    """The size of the service, and the delays."""
 
     markets: int = 12
     unopened: int = 0
@@ -81,7 +81,7 @@ class MemoryService(Pool):
         return Auditor(MemoryRouter())
 
     def make_rest(self) -> CatalogueRest:
-        """What the registry asks."""
+        """The REST side of the registry."""
         return CatalogueRest(self.exchange, self.clock, self.size.rest_latency, self.size.page_size)
 
     def make_registry(self) -> "RecordedRegistry":
@@ -116,7 +116,7 @@ class MemoryService(Pool):
         return self
 
     def stop(self) -> None:
-        """Nothing may be left on the clock."""
+        """Stop. No call may be left on the clock."""
         try:
             done: list[object] = []
             self.gatherer.stopService().addBoth(done.append)
@@ -131,13 +131,13 @@ class MemoryService(Pool):
             globalLogPublisher.removeObserver(self._log)
 
     def calm(self) -> None:
-        """Nothing goes wrong any more; what is broken stays broken until somebody repairs it."""
+        """End all faults. Their damage stays until the service repairs it."""
         self.rest.calm()
         self.wire.duplicate.clear()
         self.exchange.faults.clear()
 
     def cut_all(self) -> None:
-        """A deploy on the other side: limits learnt from code 26 are forgotten with the sockets."""
+        """Like a deploy of the exchange. With its sockets the service forgets the limits of code 26."""
         self.exchange.faults.cut(count=len(self.clients))
 
     def channel_of(self, conn_id: int) -> str:
@@ -147,7 +147,7 @@ class MemoryService(Pool):
     # -- what must be true -------------------------------------------------------------------
 
     def trading(self) -> set[str]:
-        """Markets that trade on the exchange and are not left out on purpose."""
+        """Markets that trade on the exchange, without combinations."""
         return self._with(Status.ACTIVE)
 
     def paused(self) -> set[str]:
@@ -160,14 +160,14 @@ class MemoryService(Pool):
         return {market.ticker for market in markets if not market.event.multivariate}
 
     def faults(self) -> list[str]:
-        """What is wrong, and would be at any time."""
+        """Errors that may never occur."""
         found = [*self._log.bugs, *self.failed, *self.router.faults]
         if hasattr(self.registry, "recorder"):
             found += [*self.registry.recorder.faults, *self.registry.recorder.differences()]
         return found + list(self._misplaced()) + list(self._without_deadline())
 
     def _misplaced(self) -> Iterator[str]:
-        """Each market is wanted by one connection at most, by the one the allocator says, and none has too many."""
+        """At most one connection wants a market, the allocator agrees, and no connection has too many."""
         places = Counter[str]()
         for connection in self.manager.connections():
             places.update(connection.wanted)
@@ -178,9 +178,9 @@ class MemoryService(Pool):
                     yield f"{ticker} on {connection.conn_id}, allocated to {self.allocator.where(ticker)}"
         yield from (f"{ticker} wanted {count} times" for ticker, count in places.items() if count > 1)
         if hasattr(self.registry, "recorder"):
-            told, placed = self.registry.recorder.reported, places.keys() | set(self.manager._placement.unplaced)
-            if told != placed:
-                yield f"told of {told - placed} but nobody wants them; {placed - told} are wanted for no reason"
+            reported, placed = self.registry.recorder.reported, places.keys() | set(self.manager._placement.unplaced)
+            if reported != placed:
+                yield f"reported but not wanted: {reported - placed}; wanted but not reported: {placed - reported}"
 
     def _without_deadline(self) -> Iterator[str]:
         pending = sum(c.status().pending for c in self.manager.connections())
@@ -189,7 +189,7 @@ class MemoryService(Pool):
             yield f"{pending} commands pending, {timeouts} deadlines"
 
     def differences(self) -> list[str]:
-        """What is not as it has to be once everything is quiet."""
+        """Errors that may not remain when everything is quiet."""
         return [*self.faults(), *self._unequal(), *self._unfinished(), *self._bookless(), *self._timers()]
 
     def _unequal(self) -> Iterator[str]:
@@ -198,7 +198,7 @@ class MemoryService(Pool):
         yield from (f"{ticker} subscribed {count} times" for ticker, count in copies.items() if count > 1)
         placed = active - set(self.manager._placement.unplaced)
         if set(copies) != placed:
-            yield f"not subscribed: {placed - set(copies)}, subscribed for nobody: {set(copies) - placed}"
+            yield f"not subscribed: {placed - set(copies)}, subscribed but not wanted: {set(copies) - placed}"
         if not trading <= active:
             yield f"trading but not active: {trading - active}"
         over = {ticker for ticker in active - trading - self.paused() if not self._just_closed(ticker)}
@@ -206,7 +206,7 @@ class MemoryService(Pool):
             yield f"active but neither trading nor paused: {over}"
 
     def _just_closed(self, ticker: str) -> bool:
-        """Closing is silent: the registry asks after a grace time, and again if it gets no answer."""
+        """A close sends no event. The registry asks after a grace time, and again if it gets no answer."""
         market = self.exchange.market(ticker)
         return market.status is Status.CLOSED and market.close_ts > self.clock.seconds() - CLOSING
 
@@ -223,7 +223,7 @@ class MemoryService(Pool):
             yield f"{status.healthy} of {len(status.connections)} healthy"
 
     def _room(self) -> list[int]:
-        """Connections that could take another market, after what code 26 taught about them."""
+        """Connections with room for another market, by the limits that code 26 revealed."""
         load, capacity = self.allocator.load, self.allocator._capacity
         return [conn_id for conn_id in capacity if load(conn_id) < capacity[conn_id]]
 
@@ -232,8 +232,8 @@ class MemoryService(Pool):
         return len(self.registry.active()) >= self.size.books * self.size.capacity
 
     def false_beliefs(self) -> list[str]:
-        """Where a connection says that nothing is left to do, and the exchange holds something else. Unlike a
-        difference this does not heal by itself, so no time excuses it."""
+        """Connections that have nothing left to do although the exchange holds something else. Time does not
+        repair this, so it is always an error."""
         return [text for c in self.manager.connections() for text in self._believes(c, self.session_of(c.conn_id))]
 
     def _believes(self, connection: Any, session: Any) -> Iterator[str]:
@@ -267,8 +267,7 @@ class MemoryService(Pool):
                 yield f"a timer is left: {call}"
 
     def settle(self, seconds: float = 1600.0) -> list[str]:
-        """Let it come to rest, for so long at most; what is still wrong then. What is looked for is
-        one moment at which all is well."""
+        """Wait until one moment without errors, for this time at most. Returns the errors that remain."""
         self.calm()
         self.run(60.0)  # late replies, and the watchdog
         found: list[str] = []

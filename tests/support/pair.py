@@ -1,4 +1,4 @@
-"""gatherer and an exchange as two processes, with pages and prompt, for tests of what only a whole process shows."""
+"""gatherer and an exchange as two processes, with pages and prompt, for tests that need whole processes."""
 
 import re
 import signal
@@ -42,7 +42,7 @@ class Pair:
         await self.gatherer.saw("complete after")
 
     async def open_exchange(self) -> None:
-        """Open for whoever has the key."""
+        """Open the prompt for the key."""
         start = "from twisted.scripts.twistd import run; run()"
         self.exchange = python(
             str(self.folder), start, "--nodaemon", "--pidfile=", "kalshi-simulator", "--key-id", "k", "--public-key",
@@ -52,7 +52,7 @@ class Pair:
         await self.exchange.saw("exchange open")
 
     def start(self, *arguments: str, **environment: str) -> Run:
-        """gatherer, with these options and variables more."""
+        """Start gatherer with these additional options and variables."""
         websocket, rest = re.findall(r"port (\d+)", self.exchange.output)
         own = {
             "POOL_ORDERBOOK": str(CONNECTIONS - 6), "POOL_MIN_HEALTHY": str(CONNECTIONS), "POOL_DIAL_RATE": "50",
@@ -68,7 +68,7 @@ class Pair:
         return run
 
     async def end(self) -> None:
-        """Nothing stays behind."""
+        """Kill both processes if they still run."""
         for run in self._runs:
             if not run.ended.called:
                 run.transport.signalProcess(signal.SIGKILL)
@@ -76,7 +76,7 @@ class Pair:
 
 
 def free_port() -> int:
-    """One that nobody has at the moment."""
+    """A port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -29,7 +29,7 @@ HEARTBEAT = 10.0
 
 @implementer(IMarketRegistry)
 class FakeRegistry:
-    """Remembers what it was told."""
+    """Remembers the calls."""
 
     def __init__(self) -> None:
         self.lifecycle: list[bytes] = []
@@ -92,7 +92,7 @@ class Pool:
             capacity=capacity, min_healthy=min_healthy, start_timeout=60.0, rehome_after=rehome_after,
         )  # fmt: skip
 
-    # -- the parts, for those who need others --------------------------------------------------
+    # -- the parts, to be overridden -----------------------------------------------------------
 
     def make_clock(self) -> Any:
         """Virtual time."""
@@ -105,15 +105,15 @@ class Pool:
         return Exchange(markets, seed=7, now=START, multivariate=0, clock=self.clock)
 
     def make_router(self) -> Any:
-        """Where the records go."""
+        """The router of the records."""
         return MemoryRouter()
 
     def make_registry(self) -> Any:
-        """Who says which markets to carry."""
+        """The registry of the markets to carry."""
         return FakeRegistry()
 
     def make_wire(self) -> Wire:
-        """What goes between both sides."""
+        """The network between both sides."""
         return Wire(self.clock, self.exchange, Heart(self.clock, HEARTBEAT))
 
     def make_pause(self) -> Backoff:
@@ -134,7 +134,7 @@ class Pool:
     # -- time --------------------------------------------------------------------------------
 
     def step(self, seconds: float = 0.0) -> None:
-        """Let everything happen that is due now, then within `seconds`."""
+        """Run everything that is due now, then everything within `seconds`."""
         end = self.clock.seconds() + seconds
         for _ in range(100_000):
             calls = [call.getTime() for call in self.clock.getDelayedCalls()]
@@ -151,7 +151,7 @@ class Pool:
         return self
 
     def stop(self) -> None:
-        """Stop; whatever is left on the clock was left behind."""
+        """Stop. No call may be left on the clock."""
         self.manager.stopService()
         self.exchange.cancel_delayed()
         self.step()
@@ -161,15 +161,15 @@ class Pool:
     # -- what can be done ----------------------------------------------------------------------
 
     def add(self, tickers: Iterable[str]) -> None:
-        """The registry says: carry these."""
+        """The registry adds these markets."""
         self.manager.markets_changed([MarketChange(ticker, Change.ADD) for ticker in tickers])
 
     def remove(self, tickers: Iterable[str]) -> None:
-        """The registry says: drop these."""
+        """The registry removes these markets."""
         self.manager.markets_changed([MarketChange(ticker, Change.REMOVE) for ticker in tickers])
 
     def refresh(self, tickers: Iterable[str]) -> None:
-        """The registry says: their books were emptied."""
+        """The registry asks for fresh books of these markets."""
         self.manager.markets_changed([MarketChange(ticker, Change.REFRESH) for ticker in tickers])
 
     @property
@@ -184,7 +184,7 @@ class Pool:
         return self.clients[conn_id].session
 
     def subscribed(self) -> dict[str, int]:
-        """What the exchange has: ticker to the number of sessions that carry it."""
+        """The exchange's subscriptions: ticker to the number of sessions that carry it."""
         return {ticker: len(sessions) for ticker, sessions in self.exchange.subscribed().items()}
 
     def markers(self, kind: str) -> list[Marker]:
@@ -196,11 +196,11 @@ class Pool:
         return self.router.messages()
 
     def gaps(self) -> list[int]:
-        """Sizes of the gaps the messages tell of."""
+        """Sizes of the gaps in the messages."""
         return [message.gap_size for message in self.messages() if message.seq_gap]
 
     def sums(self) -> Counter[str]:
-        """Numbers of all connections added up."""
+        """The counters of all connections, added up."""
         total: Counter[str] = Counter()
         for status in self.manager.status().connections:
             total.update({key: value for key, value in asdict(status).items() if isinstance(value, int)})

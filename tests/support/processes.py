@@ -1,4 +1,4 @@
-"""gatherer as a process: started as a user starts it, watched by what it prints and how it ends."""
+"""gatherer as a process: started like by a user, and observed by its output and its exit status."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 import gatherer
 
 ROOT = Path(gatherer.__file__).parent.parent
-"""Where gatherer is imported from: the checkout, or under tox the installed package."""
+"""The folder that has the gatherer package: the checkout, or under tox the installed package."""
 
 
 class Run(ProcessProtocol):
@@ -29,7 +29,7 @@ class Run(ProcessProtocol):
         self._waits: list[tuple[str, Deferred[None]]] = []
 
     def outReceived(self, data: bytes) -> None:
-        """Both streams are one here."""
+        """Both streams go into one text."""
         self.output += data.decode("utf-8", "replace")
         ready = [wait for wait in self._waits if wait[0] in self.output]
         self._waits = [wait for wait in self._waits if wait not in ready]
@@ -58,7 +58,7 @@ def twistd(folder: str, *arguments: str, before: Sequence[str] = (), **environme
 
 
 def python(folder: str, script: str, *arguments: str, **environment: str) -> Run:
-    """`python -c ...` in a folder, with nothing of our own environment that matters."""
+    """`python -c ...` in a folder, without the variables of our own environment that change its behaviour."""
     from twisted.internet import reactor
 
     run = Run()

@@ -1,4 +1,4 @@
-"""As much of PromQL as it takes to see which metrics and labels an expression names."""
+"""The part of PromQL that names the metrics and labels of an expression."""
 
 import re
 from collections.abc import Iterable
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 KEYWORDS = {"unless", "and", "or", "bool", "offset", "by", "on", "ignoring", "without"}
 ADDED = {"job", "instance"}
-"""Labels that Prometheus adds to whatever it scrapes."""
+"""Labels that Prometheus adds to every scrape."""
 OWN = {"up": ADDED, "ALERTS": ADDED | {"alertname", "alertstate", "severity"}}
-"""What Prometheus makes itself."""
+"""Metrics that Prometheus makes itself."""
 _LISTS = re.compile(r"\b(?:by|on|ignoring|without)\s*\(([^)]*)\)")
 _SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\s*\{([^}]*)\}")
 _MATCH = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
@@ -23,7 +23,7 @@ class Named:
     matches: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Metric, label, operator, value."""
     labels: set[str] = field(default_factory=set)
-    """Of `by (...)` and its like."""
+    """Of `by (...)` and similar clauses."""
 
 
 def named(expression: str) -> Named:
@@ -41,7 +41,7 @@ def named(expression: str) -> Named:
 
 
 def wrong(expression: str, samples: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
-    """What the expression names and no sample of a scrape has; an equality must name a value that is there."""
+    """Names in the expression that no sample of the scrape has. An equality must name an existing value."""
     values: dict[str, dict[str, set[str]]] = {}
     for name, labels in samples:
         known = values.setdefault(name, {})

@@ -1,4 +1,4 @@
-"""Looking over the shoulder of a gatherer: what its registry tells, which bugs it logs."""
+"""Records of a running gatherer: the changes that its registry reports, and the bugs that it logs."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from gatherer.registry.registry import MarketRegistry
 
 @implementer(IMarketChangeListener)
 class ChangeRecorder:
-    """Between registry and manager: what was told has to be what the registry says is active."""
+    """Sits between registry and manager. The reported markets must be the registry's active markets."""
 
     def __init__(self, manager: Any, registry: Any) -> None:
         self._manager = IMarketChangeListener(manager)
@@ -23,7 +23,7 @@ class ChangeRecorder:
         self.reported: set[str] = set()
         self.counts: Counter[Change] = Counter()
         self.changed: set[str] = set()
-        """Tickers of all changes since somebody last emptied it."""
+        """Tickers of all changes since a test last cleared it."""
         self.faults: list[str] = []
 
     def markets_changed(self, changes: Sequence[MarketChange]) -> None:
@@ -31,23 +31,23 @@ class ChangeRecorder:
             self.counts[change.change] += 1
             self.changed.add(change.ticker)
             if (change.change is Change.ADD) == (change.ticker in self.reported):
-                self.faults.append(f"{change} although told is {change.ticker in self.reported}")
+                self.faults.append(f"{change} although reported is {change.ticker in self.reported}")
             (self.reported.discard if change.change is Change.REMOVE else self.reported.add)(change.ticker)
         active = self._registry.active()
         for ticker in {change.ticker for change in changes}:
             if (ticker in self.reported) != (ticker in active):
-                self.faults.append(f"{ticker} is told {ticker in self.reported}, active {ticker in active}")
+                self.faults.append(f"{ticker} is reported {ticker in self.reported}, active {ticker in active}")
         self._manager.markets_changed(changes)
 
     def differences(self) -> Iterator[str]:
-        """The same for all markets, not only those that just changed."""
+        """The same check for all markets."""
         active = set(self._registry.active())
         if self.reported != active:
-            yield f"told and active differ by {self.reported ^ active}"
+            yield f"reported and active differ by {self.reported ^ active}"
 
 
 class RecordedRegistry(MarketRegistry):
-    """The real one, with a `ChangeRecorder` on what it tells."""
+    """The real registry, with a `ChangeRecorder` for its changes."""
 
     recorder: ChangeRecorder
 
@@ -58,7 +58,7 @@ class RecordedRegistry(MarketRegistry):
 
 @implementer(ILogObserver)
 class LoggedBugs:
-    """Failures that were logged: each is a bug of ours."""
+    """Logged failures. Each is a bug of ours."""
 
     def __init__(self) -> None:
         self.bugs: list[str] = []

@@ -1,4 +1,4 @@
-"""Settings files for tests: values for each key, and a test case that writes, loads and hears complaints."""
+"""Settings files for tests: values for each key, and a test case that writes, loads and reads errors."""
 
 import os
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class ConfigTestCase(SynchronousTestCase):
         return load_settings(self.write(text), environ or {})
 
     def complaint(self, text: str | bytes, environ: Mapping[str, str] | None = None) -> str:
-        """What the one line says that refuses this file; the line names the file unless a variable is at fault."""
+        """The one line that refuses this file. It names the file unless a variable is wrong."""
         error = self.assertRaises(ConfigError, self.load, text, environ)
         said = str(error)
         self.assertEqual(len(said.splitlines()), 1, said)

@@ -43,13 +43,13 @@ class RecordingListener:
 
     @property
     def texts(self) -> list[bytes]:
-        """All text messages so far, however they were batched."""
+        """All text messages so far, from all batches."""
         return [payload for call in self.calls if call[0] == "received" for payload in call[1]]
 
 
 @implementer(IConnector)
 class FakeConnector:
-    """What `reactor.connectTCP` gives back: counts the dials and tells what became of each."""
+    """What `reactor.connectTCP` returns: it counts the dials and reports the result of each."""
 
     def __init__(self, factory: WebSocketClient, clock: Clock) -> None:
         self.factory = factory
@@ -80,7 +80,7 @@ class FakeConnector:
 
 
 class LosingTransport(StringTransport):
-    """Tells protocol and factory when it is cut, as a real one does."""
+    """Reports a cut to protocol and factory, like a real transport."""
 
     def __init__(self, connector: FakeConnector, protocol: ExchangeProtocol) -> None:
         super().__init__()
@@ -98,10 +98,10 @@ class LosingTransport(StringTransport):
         self.lose(ConnectionAbortedError("closed"))
 
     def unregisterProducer(self) -> None:
-        """There need not be one."""
+        """A producer is optional."""
 
     def lose(self, error: Exception) -> None:
-        """The socket is gone; as in a reactor, nobody hears of it before the next turn."""
+        """The socket is gone. As in a reactor, the report comes in the next turn."""
         if not self.lost:
             self.lost = True
             self._connector.clock.callLater(0, self._tell, Failure(error))
@@ -146,13 +146,13 @@ class Rig:
         return self.upgrade(extensions)
 
     def upgrade(self, extensions: str = "") -> ExchangeProtocol:
-        """The dial that is under way succeeds; the exchange grants these extensions."""
+        """The current dial succeeds. The exchange grants these extensions."""
         protocol = self.connector.accept()
         protocol.dataReceived(acceptance(protocol, extensions))
         return protocol
 
     def refuse(self, response: bytes) -> None:
-        """The dial that is under way is answered with this."""
+        """The answer to the current dial."""
         self.connector.accept().dataReceived(response)
         self.clock.advance(0)
 

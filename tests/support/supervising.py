@@ -1,4 +1,4 @@
-"""A stand-in for systemd: takes the datagrams of one process and remembers them."""
+"""A replacement for systemd: it receives the datagrams of one process and remembers them."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 
 class Supervisor(DatagramProtocol):
-    """Listens at `address`, a path as short as a socket's has to be."""
+    """Listens at `address`. The path is short, because the path of a socket must be."""
 
     def __init__(self, reactor: Any) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -24,7 +24,7 @@ class Supervisor(DatagramProtocol):
         self._port = self._reactor.listenUNIXDatagram(self.address, self)
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         await self._port.stopListening()
         self._folder.cleanup()
 
@@ -38,12 +38,12 @@ class Supervisor(DatagramProtocol):
                 heard.callback(self.heard[-1])
 
     def hears(self, words: str, seconds: float = 60.0) -> Deferred[str]:
-        """The next message with these words in it; TimeoutError when none comes in time."""
+        """The next message with these words. TimeoutError if none comes in time."""
         heard: Deferred[str] = Deferred()
         self._waits.append((words, len(self.heard), heard))
         return heard.addTimeout(seconds, self._reactor)
 
     def silence(self, words: str, seconds: float) -> Deferred[bool]:
-        """Whether these words stay away for so long."""
+        """Whether no message has these words during this time."""
         waited = self.hears(words, seconds)
         return waited.addCallbacks(lambda _: False, lambda _: True)

@@ -1,4 +1,4 @@
-"""The two ends of a TLS connection in memory: an exchange made of Python's own `ssl`, and what sits on ours."""
+"""The two ends of a TLS connection in memory: an exchange with Python's `ssl`, and the layer above our transport."""
 
 import ssl
 import warnings
@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 def server_context(file: str, pem: bytes, newest: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    """What an exchange needs to answer with this certificate; `file` may be written."""
+    """The context of an exchange with this certificate. It writes `file`."""
     Path(file).write_bytes(pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
@@ -32,7 +32,7 @@ def server_context(file: str, pem: bytes, newest: ssl.TLSVersion | None = None) 
 
 
 class ServerEnd:
-    """An exchange's TLS, by hand. It answers nothing by itself but the handshake."""
+    """An exchange's TLS, by hand. By itself it answers only the handshake."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming = ssl.MemoryBIO()
@@ -44,7 +44,7 @@ class ServerEnd:
         """Whether the client has sent its close_notify."""
 
     def feed(self, data: bytes) -> None:
-        """From the client. Raises `ssl.SSLError` at what is no TLS."""
+        """Bytes from the client. Raises `ssl.SSLError` if they are not TLS."""
         self._incoming.write(data)
         try:
             if not self.open:
@@ -75,12 +75,12 @@ class ServerEnd:
             return
 
     def take(self) -> bytes:
-        """What is to go to the client."""
+        """The bytes for the client."""
         return self._outgoing.read()
 
 
 class Above(Protocol):
-    """The protocol over ours: writes at once, as a WebSocket does, and keeps all it hears."""
+    """The protocol above ours. It writes at once, like a WebSocket, and keeps everything that it receives."""
 
     greeting = b"GET / HTTP/1.1\r\n\r\n"
 
@@ -90,7 +90,7 @@ class Above(Protocol):
 
     @property
     def heard(self) -> bytes:
-        """All of it."""
+        """Everything received."""
         return b"".join(self.reads)
 
     def connectionMade(self) -> None:
@@ -104,7 +104,7 @@ class Above(Protocol):
 
 
 class Tcp(StringTransport):
-    """A TCP that may be told not to delay, and that counts as a producer's consumer."""
+    """A TCP transport with `setTcpNoDelay`, and a consumer for a producer."""
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """Nothing to delay."""
@@ -129,13 +129,13 @@ class Pair:
         return data
 
     def to_client(self, data: bytes | None = None) -> None:
-        """Some bytes, by default all there are, in one read."""
+        """Some bytes, by default all, in one read."""
         data = self.server.take() if data is None else data
         if data:
             self.secure.dataReceived(data)
 
     def shake_hands(self) -> "Pair":
-        """Until both ends are open."""
+        """Exchange bytes until both ends are open."""
         for _ in range(3):
             self.to_server()
             self.to_client()
@@ -143,7 +143,7 @@ class Pair:
 
 
 class PublicClient(TlsClient):
-    """With a pyOpenSSL that hides its inside."""
+    """As with a pyOpenSSL that hides its internals."""
 
     def connection(self) -> Records:
         fast = super().connection()
@@ -151,7 +151,7 @@ class PublicClient(TlsClient):
 
 
 def make_client(authority: Authority, file: str, kind: type[TlsClient] = TlsClient, host: str = HOST) -> TlsClient:
-    """Trusts this authority; `file` may be written."""
+    """A client that trusts this authority. It writes `file`."""
     Path(file).write_bytes(authority.pem)
     return kind(host, trust_root(file))
 
@@ -188,7 +188,7 @@ class ServerProtocol(Protocol):
 
 
 class TlsServer(Factory):
-    """Listens on loopback; a test says what happens."""
+    """Listens on loopback. The test decides what happens."""
 
     noisy = False
 
