@@ -167,12 +167,12 @@ class Builder:
         dialing, context, own = self._dialing(), self._session_context(router), self._connection_settings()
 
         def make_connection(slot: Slot, owner: IConnectionOwner) -> Connection:
-            return Connection(slot, owner, make_client, make_pause, context, own)
+            return Connection(slot, owner, make_client, make_backoff, context, own)
 
         def make_client(listener: IWebSocketListener) -> WebSocketClient:
             return WebSocketClient(listener, dialing, self._redial_backoff())
 
-        def make_pause() -> Backoff:
+        def make_backoff() -> Backoff:
             return Backoff(*COMMAND_PAUSE, self._random)
 
         return make_connection

@@ -32,12 +32,12 @@ class Connection(Service):
 
     def __init__(
         self, slot: Slot, owner: IConnectionOwner,
-        make_client: Callable[[IWebSocketListener], IWebSocketClient], make_pause: Callable[[], Backoff],
+        make_client: Callable[[IWebSocketListener], IWebSocketClient], make_backoff: Callable[[], Backoff],
         context: SessionContext, settings: ConnectionSettings,
     ) -> None:  # fmt: skip
         self._slot = slot
         self._owner = IConnectionOwner(owner)
-        self._make_pause = make_pause
+        self._make_backoff = make_backoff
         self._context = context
         self._settings = settings
         self._clock: IReactorTime = context.clock
@@ -260,9 +260,9 @@ class Connection(Service):
 
     def _new_planner(self) -> Planner:
         if self._slot.role.is_global:
-            return ChannelPlanner(self._slot.role.channel, self._make_pause())
+            return ChannelPlanner(self._slot.role.channel, self._make_backoff())
         settings = self._settings
-        return BookPlanner(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_pause())
+        return BookPlanner(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_backoff())
 
     def _no_ping(self) -> None:
         self._client.abort(RemoteProtocolError(f"no ping for {self._settings.ping_timeout} s"))

@@ -20,10 +20,10 @@ DELETES = (Action.UNSUBSCRIBE, Action.DELETE)
 class BookPlanner:
     """The subscription state of one socket. `wanted` is the connection's own set: it is read here, never edited."""
 
-    def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, pause: Backoff) -> None:
+    def __init__(self, wanted: Set[str], batch_size: int, snapshot_deadline: float, backoff: Backoff) -> None:
         self._wanted = wanted
         self._max_batch = batch_size
-        self._pause = pause
+        self._backoff = backoff
         self.batch = batch_size
         self.held = HeldMarkets()
         self.owed = OwedSnapshots(snapshot_deadline)
@@ -91,7 +91,7 @@ class BookPlanner:
         elif command.action is not Action.SNAPSHOT:
             self._drop(command.tickers)
         self.batch = min(self._max_batch, self.batch + max(1, self._max_batch // 20))
-        self._pause.reset()
+        self._backoff.reset()
 
     def unknown(self, now: float) -> None:
         """No reply, or an error: the command may or may not have taken effect. When a rejection was believed, unwanted
@@ -271,7 +271,7 @@ class BookPlanner:
 
     def _slow_down(self, now: float) -> None:
         self.batch = max(1, self.batch // 2)
-        self._not_before = now + self._pause.next()
+        self._not_before = now + self._backoff.next()
 
     def _in_flight_is(self, actions: tuple[Action, ...]) -> bool:
         return self._in_flight is not None and self._in_flight.action in actions

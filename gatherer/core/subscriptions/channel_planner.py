@@ -12,9 +12,9 @@ from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
 class ChannelPlanner:
     """Has the methods of `BookPlanner`, for a subscription without markets."""
 
-    def __init__(self, channel: str, pause: Backoff) -> None:
+    def __init__(self, channel: str, backoff: Backoff) -> None:
         self._channel = channel
-        self._pause = pause
+        self._backoff = backoff
         self._in_flight: Command | None = None
         self._not_before = 0.0
         self.sid = 0
@@ -63,12 +63,12 @@ class ChannelPlanner:
         """The channel is live on this sid."""
         self._in_flight = None
         self.sid = sid
-        self._pause.reset()
+        self._backoff.reset()
 
     def unknown(self, now: float) -> None:
         """Refused or not answered. Subscribing twice merges, so it is asked again later."""
         self._in_flight = None
-        self._not_before = now + self._pause.next()
+        self._not_before = now + self._backoff.next()
 
     def bad_market(self, code: int, now: float) -> bool:
         """The exchange refused the command."""
@@ -84,7 +84,7 @@ class ChannelPlanner:
         """The exchange ended the subscription."""
         if sid == self.sid:
             self.sid = 0
-            self._not_before = now + self._pause.next()
+            self._not_before = now + self._backoff.next()
         return []
 
     def next_command(self, now: float) -> Command | None:
