@@ -46,9 +46,9 @@ class Rig:
                 self.clients[slot.conn_id] = BenchClient(listener, self._open_session, clock)
                 return self.clients[slot.conn_id]
 
-            return Connection(slot, owner, make_client, make_backoff, tools, settings)
+            return Connection(slot, owner, make_client, make_command_backoff, tools, settings)
 
-        def make_backoff() -> Backoff:
+        def make_command_backoff() -> Backoff:
             return Backoff(1.0, 60.0, 2.0, 0.2, random.Random(1).random)
 
         self.manager = ConnectionManager(

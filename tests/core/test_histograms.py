@@ -29,9 +29,9 @@ class BatchTests(SynchronousTestCase):
     @given(st.lists(st.integers(1, 2**40)))
     def test_one_addition_a_read_is_a_histogram(self, sizes: list[int]) -> None:
         """Each bound counts the reads with at most that many messages."""
-        meters = Measurements()
+        measurements = Measurements()
         for size in sizes:
-            meters.batches[size.bit_length()] += 1
-        buckets = meters.batch_buckets()
+            measurements.batches[size.bit_length()] += 1
+        buckets = measurements.batch_buckets()
         self.assertEqual(buckets, [(bound, sum(size <= bound for size in sizes)) for bound, _ in buckets])
         self.assertEqual(len(buckets), BATCH_CLASSES)

@@ -93,7 +93,7 @@ class Day(MemoryService):
     def make_backoff(self) -> Backoff:
         return Backoff(1.0, 300.0, 2.0, 0.2, self._random.random)
 
-    def make_backoff(self) -> Backoff:
+    def make_command_backoff(self) -> Backoff:
         return Backoff(1.0, 60.0, 2.0, 0.2, self._random.random)
 
     def tell(self, text: str) -> None:

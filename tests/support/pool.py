@@ -116,7 +116,7 @@ class Pool:
         """The network between both sides."""
         return Wire(self.clock, self.exchange, Heart(self.clock, HEARTBEAT))
 
-    def make_backoff(self) -> Backoff:
+    def make_command_backoff(self) -> Backoff:
         """Waits after a command that failed."""
         return Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)
 
@@ -129,7 +129,7 @@ class Pool:
             self.clients[slot.conn_id] = MemoryClient(slot.conn_id, listener, self.wire, self.make_backoff())
             return self.clients[slot.conn_id]
 
-        return Connection(slot, owner, make_client, self.make_backoff, self._tools, self._settings)
+        return Connection(slot, owner, make_client, self.make_command_backoff, self._tools, self._settings)
 
     # -- time --------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ class PlanMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sid)
     @rule(ends=st.booleans())
-    def trouble(self, ends: bool) -> None:
+    def break_subscription(self, ends: bool) -> None:
         """A gap, or the end of the subscription."""
         if ends:
             self.plan.sid_over(self.sid, self.now)
@@ -97,13 +97,13 @@ class PlanMachine(RuleBasedStateMachine):
 
     # -- the outcome of a command -------------------------------------------------------------------
 
-    @rule(fate=st.sampled_from(["answer", "early", "lost", "lost answer", "limit"]))
-    def turn(self, fate: str) -> None:
+    @rule(outcome=st.sampled_from(["answer", "early", "lost", "lost answer", "limit"]))
+    def turn(self, outcome: str) -> None:
         """Take the next command at its due time, unless one is in flight; then draw its outcome."""
         self.now = max(self.now, self.plan.wake_at() or 0.0)
         self.ask()
         if self.command is not None:
-            getattr(self, fate.replace(" ", "_"))(self.command)
+            getattr(self, outcome.replace(" ", "_"))(self.command)
             self.command = None
 
     def answer(self, command: Command, early: bool = False) -> None:
@@ -235,7 +235,7 @@ class BookPlanTests(SynchronousTestCase):
         self.assertEqual(plan.overdue(62.0), ["A"])
         self.assertIsNone(plan.wake_at())
 
-    def test_batches_shrink_in_trouble_and_grow_slowly(self) -> None:
+    def test_batches_shrink_after_failures_and_grow_slowly(self) -> None:
         """The batch halves at every failure and grows a step at every success."""
         plan = make_plan({f"M{n}" for n in range(100)}, batch_size=16)
         plan.next_command(0.0)

@@ -200,7 +200,7 @@ class RequestTests(SynchronousTestCase):
 class TroubleTests(SynchronousTestCase):
     """Which answers are tried again, and what the errors say."""
 
-    def test_passing_trouble_is_retried_with_longer_waits(self) -> None:
+    def test_passing_errors_are_retried_with_longer_waits(self) -> None:
         """429, 5xx, empty, cut and foreign bodies are tried again after 0.5, 1, 2, 4 ... seconds."""
         good = page(row("A"))
         bad: list[Reply] = [
@@ -254,7 +254,7 @@ class TroubleTests(SynchronousTestCase):
         self.successResultOf(first)
         self.successResultOf(second)
 
-    def test_network_trouble_is_retried_and_named(self) -> None:
+    def test_network_errors_are_retried_and_named(self) -> None:
         """A refused or lost connection is tried again, and the error names the innermost cause."""
         for make in (
             lambda: ConnectError(string="nobody home"),
