@@ -18,7 +18,7 @@ from gatherer.errors import CommandRejected, CommandTimeout, GathererError, Sess
 from gatherer.exchange.context import CommandSettings
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner
-from gatherer.interfaces import ICommandCorrelator
+from gatherer.interfaces import Facts, ICommandCorrelator
 
 MAX_TIMEOUTS = 3
 """Commands in a row without a reply, after which the socket is cut: the exchange does not hear us any more."""
@@ -68,7 +68,7 @@ class CommandQueue:
         """Commands that wait for a reply."""
         return int(self._pending.pending)
 
-    def in_flight(self) -> dict[str, Any] | None:
+    def in_flight(self) -> Facts | None:
         """The command that waits for its reply: `id`, `action`, `sid`, `markets`, `first`, `age` in seconds."""
         command = self.planner.in_flight
         if command is None:

@@ -1,7 +1,6 @@
 """One connection of the fixed plan. It outlives its sockets and owns the wanted set."""
 
 from collections.abc import Callable, Set
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
@@ -21,7 +20,7 @@ from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.exchange.session import Session
-from gatherer.interfaces import ConnectionStatus, IConnection, IConnectionOwner
+from gatherer.interfaces import ConnectionStatus, Facts, IConnection, IConnectionOwner
 
 
 @implementer(IConnection, ISessionOwner, IWebSocketListener)
@@ -100,16 +99,16 @@ class Connection(Service):
         held = self._planner.held.get(ticker) if self._session is not None else None
         return held is not None and held.book_at > 0
 
-    def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
+    def fresh_book(self, ticker: str) -> Deferred[Facts]:
         """See `IConnection`."""
         return fail(SessionLost(self._no_socket())) if self._session is None else self._session.fresh_book(ticker)
 
-    def pending(self) -> list[dict[str, Any]]:
+    def pending(self) -> list[Facts]:
         """See `IConnection`."""
         command = None if self._session is None else self._session.commands.in_flight()
         return [] if command is None else [command]
 
-    def gaps(self, since: float) -> list[dict[str, Any]]:
+    def gaps(self, since: float) -> list[Facts]:
         """See `IConnection`."""
         return self.counters.gap_log.since(since)
 
@@ -140,7 +139,7 @@ class Connection(Service):
         stopped: Deferred[None] = self._client.stop()
         return stopped
 
-    def describe(self, ticker: str) -> dict[str, Any]:
+    def describe(self, ticker: str) -> Facts:
         """What this connection knows of one of its markets, JSON-ready."""
         known = self._session.describe(ticker) if self._session is not None else {"held": False}
         heard = self.counters.last_message

@@ -3,14 +3,13 @@
 Without an operator it costs the message path one test for each read and one for each snapshot.
 """
 
-from typing import Any
-
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
 from gatherer.core.messages import RawMessage
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.core.wire.codec import Envelope, count_levels
+from gatherer.interfaces import Facts
 
 MAX_WATCHED = 20
 """Markets of a session that are watched at a time. A new one replaces the one that was asked for longest ago."""
@@ -34,7 +33,7 @@ class MarketInspector:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self.books: Waiters[str, dict[str, Any]] = Waiters()
+        self.books: Waiters[str, Facts] = Waiters()
         """By market, the callers that wait for its next book: `sid`, `seq`, `at`, numbers of levels `yes` and `no`."""
         self.deltas: dict[str, _Watched] = {}
 
@@ -43,7 +42,7 @@ class MarketInspector:
         yes, no = count_levels(data)
         self.books.fire(ticker, {"sid": envelope.sid, "seq": envelope.seq, "at": at, "yes": yes, "no": no})
 
-    def look(self, ticker: str) -> dict[str, Any]:
+    def look(self, ticker: str) -> Facts:
         """The deltas of a market so far. It is watched from the first question on."""
         watched = self.deltas.pop(ticker, None) or _Watched(ticker, self._clock.seconds())
         if len(self.deltas) >= MAX_WATCHED:

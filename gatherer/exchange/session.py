@@ -33,7 +33,7 @@ from gatherer.exchange.counters import Counters
 from gatherer.exchange.inspection import MarketInspector
 from gatherer.exchange.interfaces import ISessionOwner
 from gatherer.exchange.resync import ResyncTimer
-from gatherer.interfaces import IMessageRouter, ISequenceTracker
+from gatherer.interfaces import Facts, IMessageRouter, ISequenceTracker
 
 
 class Session:
@@ -162,7 +162,7 @@ class Session:
         self._planner.refresh((ticker,))
         self.commands.wake()
 
-    def fresh_book(self, ticker: str) -> Deferred[dict[str, Any]]:
+    def fresh_book(self, ticker: str) -> Deferred[Facts]:
         """See `IConnection`."""
         self.refresh(ticker)
         return self._inspector.books.wait(ticker)
@@ -176,7 +176,7 @@ class Session:
         self.commands.mark_removed(self._planner.unwanted(self._planner.held))
         self._mark("session_down", reason=str(reason), since=self._last_sign_of_life(), stopped=stopped)
 
-    def describe(self, ticker: str) -> dict[str, Any]:
+    def describe(self, ticker: str) -> Facts:
         """What this session knows of a market, JSON-ready. Times are Unix seconds, None for what has not happened. From
         the first call on the deltas of the market are watched."""
         planner = self._planner

@@ -13,6 +13,7 @@ from gatherer.interfaces.subscriptions import IAllocator, ICommandCorrelator, IS
 from gatherer.interfaces.values import (
     Change,
     ExchangeStatus,
+    Facts,
     Marker,
     MarketChange,
     MarketRow,
@@ -26,6 +27,7 @@ __all__ = [
     "ComponentHealth",
     "ConnectionStatus",
     "ExchangeStatus",
+    "Facts",
     "GathererStatus",
     "HealthStatus",
     "IAllocator",

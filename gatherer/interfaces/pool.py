@@ -1,7 +1,6 @@
 """The pool of connections, what operators may do to it, and one connection of it."""
 
 from collections.abc import Set
-from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -9,10 +8,7 @@ from zope.interface import Attribute, Interface
 
 from gatherer.errors import UpgradeRefused
 from gatherer.interfaces.status import ConnectionStatus, PoolStatus
-from gatherer.interfaces.values import Role
-
-Facts = dict[str, Any]
-"""JSON-ready; the keys are described where it is returned."""
+from gatherer.interfaces.values import Facts, Role
 
 
 class IConnection(IService):

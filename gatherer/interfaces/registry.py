@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from gatherer.interfaces.status import RegistryStatus
-from gatherer.interfaces.values import ExchangeStatus, MarketChange, MarketRow
+from gatherer.interfaces.values import ExchangeStatus, Facts, MarketChange, MarketRow
 
 
 class IMarketChangeListener(Interface):
@@ -60,7 +60,7 @@ class IMarketRegistry(Interface):
     def active() -> Set[str]:
         """A set-like view of the tickers to carry now."""
 
-    def describe(ticker: str) -> dict[str, Any] | None:
+    def describe(ticker: str) -> Facts | None:
         """A JSON-ready dict of all that is known of one market, or None for one never heard of."""
 
     def status() -> RegistryStatus:

@@ -30,6 +30,11 @@ class Role(Enum):
         return self is not Role.ORDERBOOK
 
 
+Facts = dict[str, Any]
+"""A JSON object for people and tools: `Any`, because its keys and their types depend on the case. The docstring of the
+method that returns it, or the kind of the marker, says which."""
+
+
 class RawMessage(msgspec.Struct, frozen=True, gc=False):
     """One message of the exchange, byte for byte, with its connection and time."""
 
@@ -54,7 +59,7 @@ class Marker(msgspec.Struct, frozen=True, gc=False):
     """The connection concerned; 0 for all of them."""
     at: int
     """Unix time in nanoseconds."""
-    facts: dict[str, Any] = {}
+    facts: Facts = {}
     """JSON-ready details. The keys depend on the kind."""
 
 

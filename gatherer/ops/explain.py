@@ -4,12 +4,10 @@ The manhole, the status page and the terminal show the same words.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
+from gatherer.interfaces import Facts
 from gatherer.text import clock_time, counted, moment, one_line, span
 
-Facts = dict[str, Any]
-"""JSON-ready, of the shape that `IConnectionManager.explain` gives; any key may be missing."""
 QUIET = 60.0
 """Seconds without a message on a whole subscription after which the verdict mentions it."""
 MAX_LISTED = 5

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from gatherer import __version__
 from gatherer.config.settings import Settings
-from gatherer.interfaces import GathererStatus, IConnectionManager
+from gatherer.interfaces import Facts, GathererStatus, IConnectionManager
 from gatherer.ops.web.event_log import EventLog
 
 FOLDER = "dumps"
@@ -35,9 +35,6 @@ KEPT = 10
 GAPS_SECONDS = 600.0
 """How far back the dump lists gaps."""
 LIBRARIES = ("twisted", "autobahn", "treq", "cryptography", "pyOpenSSL", "msgspec", "zstandard", "prometheus-client")
-
-Facts = dict[str, Any]
-"""JSON-ready, of the shape that the JSON of the dump has."""
 
 
 class StateDump:

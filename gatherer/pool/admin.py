@@ -11,7 +11,7 @@ from zope.interface import implementer
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.errors import AdminError, SessionLost
 from gatherer.interfaces import IConnection, IPoolAdmin, Role
-from gatherer.interfaces.pool import Facts
+from gatherer.interfaces.values import Facts
 from gatherer.pool.placement import Placement
 
 BACK_SECONDS = 60.0

@@ -27,7 +27,7 @@ from gatherer.interfaces import (
     PoolStatus,
     Role,
 )
-from gatherer.interfaces.pool import Facts
+from gatherer.interfaces.values import Facts
 from gatherer.pool.admin import PoolAdmin
 from gatherer.pool.placement import Placement
 

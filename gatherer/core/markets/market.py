@@ -1,10 +1,9 @@
 """One market in the table of markets, and what its own facts decide."""
 
-from typing import Any
-
 import msgspec
 
 from gatherer.core.markets.timetable import Moment
+from gatherer.interfaces import Facts
 
 UNOPENED, ACTIVE, PAUSED, CLOSED, FINAL, DOUBTFUL = "unopened", "active", "paused", "closed", "final", "doubtful"
 """Our states of a market. `doubtful`: an event contradicts what we know, and a look-up must decide."""
@@ -65,7 +64,7 @@ class Market(msgspec.Struct, gc=False):
             return self.carried
         return self.status == ACTIVE
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """JSON-ready."""
         return {
             "status": self.status,

@@ -6,11 +6,11 @@ before the event arrived, or so soon afterwards that a cache may have answered.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from typing import Any
 
 from gatherer.core.markets.market import ACTIVE, CLOSED, DOUBTFUL, FINAL, PAUSED, ROW_STATUS, UNOPENED, Market
 from gatherer.core.markets.states import GracePeriods, MarketStates
 from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketRow
+from gatherer.interfaces import Facts
 
 
 class MarketTable:
@@ -35,7 +35,7 @@ class MarketTable:
         """A live set-like view of the tickers to carry."""
         return self._states.active
 
-    def describe(self, ticker: str) -> dict[str, Any] | None:
+    def describe(self, ticker: str) -> Facts | None:
         """All that is known of one market, JSON-ready, or None."""
         market = self._markets.find(ticker)
         if market is None:

@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Iterable, Set
-from typing import Any
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.core.subscriptions.held import HeldMarkets
 from gatherer.core.subscriptions.retries import RejectedMarkets, RetryGroups
 from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
+from gatherer.interfaces import Facts
 
 ORDERBOOK = "orderbook_delta"
 ADDS = (Action.SUBSCRIBE, Action.ADD)
@@ -182,7 +182,7 @@ class BookPlanner:
         """Whether nothing is left to add or delete."""
         return not (self.missing or self.surplus)
 
-    def standing(self, ticker: str) -> dict[str, Any]:
+    def standing(self, ticker: str) -> Facts:
         """Where one market is on its way. `retry_at` (Unix seconds) is set only if it was rejected."""
         words = (
             ("leaving", self._is_leaving(ticker) or ticker in self._to_delete), ("held", ticker in self.held),

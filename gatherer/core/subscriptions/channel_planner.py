@@ -1,12 +1,12 @@
 """For a session that takes one whole channel: subscribe it, and subscribe it again when the exchange ends it."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from gatherer.core.backoff import Backoff
 from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.core.subscriptions.held import HeldMarkets
 from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
+from gatherer.interfaces import Facts
 
 
 class ChannelPlanner:
@@ -98,7 +98,7 @@ class ChannelPlanner:
         """Always empty: a channel owes no books."""
         return []
 
-    def standing(self, ticker: str) -> dict[str, Any]:
+    def standing(self, ticker: str) -> Facts:
         """The keys of `BookPlanner.standing`, all None."""
         return {"standing": None, "rejected": None, "retry_at": None}
 

@@ -2,11 +2,10 @@
 
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from zope.interface import implementer
 
-from gatherer.interfaces import ISequenceTracker
+from gatherer.interfaces import Facts, ISequenceTracker
 
 MAX_KEPT = 100
 """Gaps remembered for each connection. The counters have the number of all gaps."""
@@ -90,7 +89,7 @@ class GapLog:
         for gap in self._waiting(sid):
             gap.outcome = why
 
-    def since(self, at: float) -> list[dict[str, Any]]:
+    def since(self, at: float) -> list[Facts]:
         """Gaps not older than `at`, the oldest first, JSON-ready."""
         return [asdict(gap) for gap in self._gaps if gap.at >= at]
 

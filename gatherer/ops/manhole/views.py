@@ -3,11 +3,10 @@
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from gatherer import __version__
 from gatherer.errors import AdminError
-from gatherer.interfaces import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
+from gatherer.interfaces import ConnectionStatus, Facts, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
 from gatherer.text import clock_time, counted, moment, one_line, size, span
 
 GAP = "  "
@@ -61,8 +60,6 @@ def _line(row: list[str], widths: list[int], numeric: list[bool]) -> str:
     return GAP.join(cells).rstrip()
 
 
-Facts = dict[str, Any]
-"""JSON-ready, as `IPoolAdmin.pending` and `gaps` describe it."""
 DOWN, DRAINING = "down", "draining"
 """States that `connections` knows besides those of a connection: anything but live, and being drained."""
 
