@@ -1,4 +1,4 @@
-"""The dependency direction and the sizes that keep this code readable are rules, not wishes."""
+"""The rules of imports and sizes that keep this code readable."""
 
 import ast
 from collections.abc import Callable, Iterable
@@ -41,7 +41,7 @@ PACKAGE = Path(gatherer.__file__).resolve().parent
 
 
 def modules() -> list[Module]:
-    """All modules of gatherer, wherever it is installed."""
+    """All modules of gatherer, in the checkout or installed."""
     return [Module(_dotted(path), path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
@@ -51,7 +51,7 @@ def _dotted(path: Path) -> str:
 
 
 class TreeTests(SynchronousTestCase):
-    """The rules hold for every module there is."""
+    """The rules hold for every module."""
 
     def assert_rule(self, rule: Rule) -> None:
         """Fail with all faults at once, one a line."""
@@ -59,7 +59,7 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(faults, [], "\n" + "\n".join(faults))
 
     def test_modules_are_found(self) -> None:
-        """The walk sees the tree: it cannot pass because it looked at nothing."""
+        """The walk finds the modules, so the rules cannot pass on an empty list."""
         names = {module.name for module in modules()}
         for name in (
             "gatherer",
@@ -125,7 +125,7 @@ class TreeTests(SynchronousTestCase):
         self.assert_rule(layering.too_long)
 
     def test_every_rule_is_applied(self) -> None:
-        """A rule that is written is a rule that is checked here."""
+        """Every rule in `layering` has a test here."""
         used = {
             node.attr for node in ast.walk(ast.parse(Path(__file__).read_text())) if isinstance(node, ast.Attribute)
         }
@@ -133,7 +133,7 @@ class TreeTests(SynchronousTestCase):
 
 
 class RuleTests(SynchronousTestCase):
-    """Each rule finds what it is for, and lets pass what it should."""
+    """Each rule finds its faults, and accepts valid code."""
 
     def assert_finds(self, rule: Rule, name: str, *sources: str) -> None:
         """Each source alone breaks the rule exactly once."""

@@ -1,4 +1,4 @@
-"""constraints.txt pins what gets installed with gatherer: all of it, to exact versions, on each CPython."""
+"""constraints.txt pins everything that is installed with gatherer, to exact versions, on each CPython."""
 
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -17,12 +17,12 @@ def pinned() -> list[Requirement]:
 
 
 def holds(requirement: Requirement, **environment: str) -> bool:
-    """Whether it is meant for such an environment, here or with other values."""
+    """Whether a line applies to this environment, with other values if given."""
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
 def needed(name: str, extras: frozenset[str], seen: dict[str, list[Requirement]]) -> None:
-    """What a distribution needs here, and what that needs: by name, with who wants which version."""
+    """What a distribution needs here, directly or not: by name, with the versions that each user of it accepts."""
     try:
         texts = distribution(name).requires or []
     except PackageNotFoundError:  # this environment is older than the requirement
@@ -37,10 +37,10 @@ def needed(name: str, extras: frozenset[str], seen: dict[str, list[Requirement]]
 
 
 class ConstraintsTests(SynchronousTestCase):
-    """The file by itself and beside what is installed here."""
+    """The file alone, and compared with the installed packages."""
 
     def test_every_line_is_one_version(self) -> None:
-        """Nothing is left to the day of the installation, and no name has two versions for one interpreter."""
+        """Each line has one exact version, and no name has two versions for one interpreter."""
         for python in PYTHONS:
             found = [
                 canonicalize_name(each.name)

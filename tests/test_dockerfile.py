@@ -27,7 +27,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def last(name: str) -> str:
-    """What the last instruction of that name says."""
+    """The text of the last instruction of that name."""
     return [rest for found, rest in instructions() if found == name][-1]
 
 
@@ -37,10 +37,10 @@ def copied() -> list[str]:
 
 
 class DockerfileTests(SynchronousTestCase):
-    """What it says."""
+    """The instructions."""
 
     def test_what_it_copies_is_there(self) -> None:
-        """And is let through by .dockerignore, which keeps everything else away from the engine."""
+        """Every copied file exists and passes .dockerignore, which hides everything else from the engine."""
         ignore = (TREE / ".dockerignore").read_text().splitlines()
         self.assertIn("*", ignore)
         for source in copied():
@@ -49,24 +49,24 @@ class DockerfileTests(SynchronousTestCase):
         self.assertEqual({line[1:] for line in ignore if line.startswith("!")}, set(copied()))
 
     def test_no_key_gets_in(self) -> None:
-        """Nothing that looks like a key is copied, even if somebody keeps one in a folder that is."""
+        """No file that looks like a key is copied, even from a folder that is copied."""
         ignore = (TREE / ".dockerignore").read_text().splitlines()
         self.assertTrue(any(fnmatch.fnmatch("conf/key.pem", pattern) for pattern in ignore if pattern != "*"))
         self.assertNotIn("PRIVATE KEY", (TREE / "Dockerfile").read_text())
 
     def test_it_does_not_run_as_root(self) -> None:
-        """The user is a number, so that `runAsNonRoot` can see it is not 0, and it is set before the start."""
+        """The user is a number, so `runAsNonRoot` can see that it is not 0. It is set before the start."""
         self.assertRegex(last("USER"), r"^[1-9]\d*:[1-9]\d*$")
         names = [name for name, _ in instructions()]
         self.assertLess(names.index("USER"), names.index("ENTRYPOINT"))
 
     def test_it_is_stopped_as_we_expect(self) -> None:
-        """By SIGTERM, to the process itself: a shell in between would not pass it on."""
+        """SIGTERM goes to the process itself: a shell between them would not pass it on."""
         self.assertEqual(last("STOPSIGNAL"), "SIGTERM")
         self.assertEqual(json.loads(last("ENTRYPOINT"))[0], "twistd")
 
     def test_its_environment_is_valid(self) -> None:
-        """The settings it sets exist, and the pages are on the port that is exposed and asked for health."""
+        """Its settings exist. The pages are on the exposed port, and the health check uses it."""
         environ = dict(pair.split("=", 1) for name, rest in instructions() if name == "ENV" for pair in rest.split())
         listen = load_settings(None, environ).web.listen
         self.assertEqual(listen, f"tcp:{PORT}")
@@ -74,17 +74,17 @@ class DockerfileTests(SynchronousTestCase):
         self.assertIn(f":{PORT}/health", last("HEALTHCHECK"))
 
     def test_the_capture_outlives_the_container(self) -> None:
-        """It goes to the working directory, which is a volume."""
+        """The capture goes to the working directory, which is a volume."""
         self.assertEqual(last("VOLUME"), last("WORKDIR"))
 
 
 class HealthcheckTests(TestCase):
-    """The very command of HEALTHCHECK, on another port."""
+    """The command of HEALTHCHECK, on another port."""
 
     timeout = 90
 
     async def test_it_tells_a_healthy_gatherer_from_none(self) -> None:
-        """Status 0 while a demo runs, something else when nothing answers."""
+        """Status 0 while a demo runs, another status if nothing answers."""
         with socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])

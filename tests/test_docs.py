@@ -200,6 +200,17 @@ class TableTests(SynchronousTestCase):
         kinds = set(re.findall(r'(?:_mark\(|Marker\(|"marker":)\s*"([a-z_]+)"', source))
         self.assertEqual(self.rows("capture.md", "Markers"), kinds)
 
+    def test_what_to_open(self) -> None:
+        """Each row of CONTRIBUTING's table names files that exist, and tests that exist."""
+        section = (TREE / "CONTRIBUTING.md").read_text().split("\n| --- | --- | --- |\n")[1].split("\n\n")[0]
+        rows = [line.strip("| ").split(" | ") for line in section.splitlines()]
+        self.assertGreaterEqual(len(rows), 20)
+        for what, files, tests in rows:
+            for path in re.findall(r"`([\w./]+/[\w.]*)`", files):
+                self.assertTrue(any((root / path).exists() for root in (PACKAGE, TREE)), f"{what}: {path}")
+            for name in re.findall(r"`(tests[\w.]+)`", tests):
+                self.assertIsNotNone(find_spec(name), f"{what}: {name}")
+
     def test_faults(self) -> None:
         """docs/simulator.md has every fault."""
         self.assertEqual(self.rows("simulator.md", "Let it fail"), set(FAULTS))

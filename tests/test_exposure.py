@@ -1,4 +1,4 @@
-"""What others can reach and read: ports, key material."""
+"""What other machines and users can reach and read: ports, key material."""
 
 from dataclasses import replace
 
@@ -14,10 +14,10 @@ from gatherer.router.memory import MemoryRouter
 
 
 class WebExposureTests(SynchronousTestCase):
-    """`[web] listen` elsewhere than on this machine."""
+    """`[web] listen` on an address that other machines can reach."""
 
     def warnings(self, listen: str) -> list[str]:
-        """What a gatherer with that setting says before it starts."""
+        """The log of a gatherer with that setting before it starts."""
         settings = replace(Settings(), web=WebSettings(listen=listen))
         signer = Signer("id", Ed25519PrivateKey.generate())
         with capturedLogs() as events:
@@ -25,7 +25,7 @@ class WebExposureTests(SynchronousTestCase):
         return [str(event["log_format"]) for event in events if event["log_level"] is LogLevel.warn]
 
     def test_the_default_says_nothing(self) -> None:
-        """Nor does any other address of this machine, or a socket in the file system."""
+        """There is no warning for loopback addresses and for a socket in the file system."""
         for listen in (
             WebSettings().listen,
             "tcp6:1:interface=\\:\\:1",
@@ -36,7 +36,7 @@ class WebExposureTests(SynchronousTestCase):
             self.assertEqual(self.warnings(listen), [], listen)
 
     def test_every_other_address_is_told(self) -> None:
-        """All interfaces, which is Twisted's default, and each that is not loopback."""
+        """There is a warning for all interfaces (Twisted's default), and for each address that is not loopback."""
         for listen in ("tcp:9090", "tcp:9090:interface=0.0.0.0", "tcp:9090:interface=192.0.2.1", "tcp6:9090"):
             (line,) = self.warnings(listen)
             self.assertIn("read-only", line)

@@ -1,4 +1,4 @@
-"""What gets installed is complete, and twistd finds it."""
+"""The installed files are complete, and twistd finds the services."""
 
 import re
 from importlib.metadata import PackageNotFoundError, distribution
@@ -26,13 +26,13 @@ class PluginTests(SynchronousTestCase):
         self.assertEqual(sorted(names), sorted(PLUGINS))
 
     def test_twisted_is_not_shadowed(self) -> None:
-        """The folder of our plugins is no package, so `import twisted` gives Twisted."""
+        """The folder of our plugins is not a package, so `import twisted` gives Twisted."""
         self.assertTrue(hasattr(twisted, "version"))
         self.assertEqual(Path(twisted.__file__).parent, Path(internet.__file__).parent.parent)
 
 
 class InstalledTests(SynchronousTestCase):
-    """The wheel; skipped when the tests run from a checkout, which tox never does."""
+    """The wheel. Skipped if the tests run from a checkout; tox runs them elsewhere."""
 
     def setUp(self) -> None:
         try:
@@ -44,14 +44,14 @@ class InstalledTests(SynchronousTestCase):
             raise SkipTest("gatherer is imported from a checkout")
 
     def test_it_holds_the_plugins(self) -> None:
-        """Both plugins are installed, and no `__init__.py` that would make their folder a package of ours."""
+        """Both plugins are installed, without an `__init__.py` that makes their folder a package."""
         self.assertIn("twisted/plugins/gatherer_plugin.py", self.names)
         self.assertIn("twisted/plugins/kalshi_simulator_plugin.py", self.names)
         self.assertNotIn("twisted/plugins/__init__.py", self.names)
         self.assertNotIn("twisted/__init__.py", self.names)
 
     def test_it_holds_every_module_and_the_settings(self) -> None:
-        """No package was forgotten, the types are marked, and the commented settings come along."""
+        """The wheel has every package, the mark for types, and the commented settings."""
         package = Path(gatherer.__file__).parent
         for path in package.rglob("*.py"):
             self.assertIn(f"gatherer/{path.relative_to(package).as_posix()}", self.names)
@@ -69,7 +69,7 @@ class InstalledTests(SynchronousTestCase):
         self.assertTrue(callable(scripts["gatherer"].load()))
 
     def test_it_holds_the_status_page(self) -> None:
-        """Every file of the page is there: index, style, scripts and icons, which the page itself names."""
+        """The wheel has every file that the page names: index, style, scripts and icons."""
         page = {
             name.removeprefix("gatherer/ops/web/static/")
             for name in self.names
@@ -83,11 +83,11 @@ class InstalledTests(SynchronousTestCase):
         self.assertEqual(page - named, {"index.html"})
 
     def test_it_is_what_is_tested(self) -> None:
-        """`import gatherer` gives the installed files, not those of a checkout nearby."""
+        """`import gatherer` gives the installed files, not those of a checkout."""
         located = Path(str(distribution("gatherer").locate_file("gatherer/__init__.py")))
         self.assertEqual(Path(gatherer.__file__).resolve(), located.resolve())
 
     def test_tests_are_not_installed(self) -> None:
-        """Nothing outside our own names is put beside other people's packages."""
+        """The wheel installs only our own names beside other packages."""
         tops = {name.split("/")[0] for name in self.names if not name.startswith("..")}
         self.assertEqual({top for top in tops if not top.startswith("gatherer")}, {"twisted"})

@@ -1,4 +1,4 @@
-"""What keeps a million markets bearable, shown with some thousands; and that the benchmarks measure what they say."""
+"""What makes a million markets possible, shown with some thousands, and checks of the benchmarks themselves."""
 
 import gc
 import tracemalloc
@@ -20,7 +20,7 @@ from tests.support.pool import Pool
 
 
 def filled(markets: int, books: int = 4) -> Rig:
-    """A gatherer that holds so many markets."""
+    """A gatherer that holds this number of markets."""
     rig = Rig(lambda: tickers(markets), None, books)
     rig.open()
     rig.walk()
@@ -29,10 +29,10 @@ def filled(markets: int, books: int = 4) -> Rig:
 
 
 class SizeTests(SynchronousTestCase):
-    """What a market costs; the real figures are those of benchmarks.scale."""
+    """The cost of a market. The real figures are those of benchmarks.scale."""
 
     def test_a_market_is_nothing_to_the_garbage_collector(self) -> None:
-        """At rest no container that the collector walks through has a market in it: a million would take 400 ms."""
+        """At rest no container that the collector tracks has a market in it: a million would take 400 ms."""
         rig = filled(3_000)
         gc.collect()
         containers = [known for known in gc.get_objects() if isinstance(known, dict | list | set | tuple)]
@@ -69,7 +69,7 @@ class SizeTests(SynchronousTestCase):
         self.assertLess(plan._to_add.__sizeof__(), full / 100)
 
     def test_first_to_wait_is_first_to_be_placed(self) -> None:
-        """Markets that wait for room get it in the order they came."""
+        """Markets that wait for room get it in their order of arrival."""
         pool = Pool(books=1, markets=10, capacity=4).start()
         pool.add(pool.tickers)
         for leaving, coming in zip(pool.tickers[:4], pool.tickers[4:8], strict=True):
@@ -96,7 +96,7 @@ class RigTests(SynchronousTestCase):
         rig.close()
 
     def test_a_whole_run(self) -> None:
-        """Small runs side by side fill every row of the table that is theirs, and tell the ratios."""
+        """Two small runs fill every row of their table, with the ratios."""
         self.addCleanup(gc.unfreeze)
         told = table(compare([8_000, 12_000]))
         rows = [row.text for row in ROWS if row.kind == "lean"]
@@ -110,7 +110,7 @@ class RigTests(SynchronousTestCase):
 
 
 class StandInTests(SynchronousTestCase):
-    """The stand-ins keep the contracts of what they stand in for."""
+    """The fakes keep the contracts of the real parts."""
 
     def test_contracts(self) -> None:
         """They have every method, with its arguments."""
@@ -125,7 +125,7 @@ class TurnReactorTests(SynchronousTestCase):
     """The clock of the benchmarks."""
 
     def test_what_is_outside_takes_no_time(self) -> None:
-        """Work of the other end is on nobody's clock, and not in the length of a turn."""
+        """The work of the other end counts neither on the clock nor in the length of a turn."""
         reactor = TurnReactor(100.0)
 
         def callback() -> None:
@@ -154,7 +154,7 @@ class TurnReactorTests(SynchronousTestCase):
         self.assertIn("sum", str(reactor.callbacks))
 
     def test_what_never_happens_is_told(self) -> None:
-        """A condition that does not come true in time is an error, not an endless run."""
+        """A condition that stays false for too long is an error, not an endless run."""
         reactor = TurnReactor(0.0)
 
         def again() -> None:
@@ -174,14 +174,14 @@ class TurnReactorTests(SynchronousTestCase):
 
 
 class ReportTests(SynchronousTestCase):
-    """The table tells whether the targets are met."""
+    """The table shows whether the targets are met."""
 
     def results(self, kind: str, **figures: float) -> list[dict[str, Any]]:
         """Two sizes with the same figures."""
         return [{"size": size, "exchange": kind, **figures} for size in (10, 20)]
 
     def test_missed_targets_are_marked(self) -> None:
-        """A figure above its target says so, one at the target does not."""
+        """A figure above its target is marked. A figure at the target is not."""
         figures = dict.fromkeys((f"{key}_{unit}" for key in _KEYS for unit in _UNITS), 100.0)
         met, missed = (
             table(self.results("simulator", **figures | {"longest_turn_ms": value})) for value in (100.0, 101.0)
@@ -189,7 +189,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual((met.count("missed"), missed.count("missed")), (2 * 1, 2 * 2))
 
     def test_ratios(self) -> None:
-        """Single changes that got too dear are marked, by the largest and the smallest size."""
+        """Single changes that cost too much at the largest size, compared with the smallest, are marked."""
         results = self.results("lean", **dict.fromkeys(RATIOS, 10.0), crowd_ms=1.0, crowd_held_ms=1.0)
         self.assertNotIn("missed", table(results))
         results[1]["add_us"] = 10.0 * DEARER + 0.1

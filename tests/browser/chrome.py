@@ -1,4 +1,4 @@
-"""Headless Chromium, driven from a thread so that the reactor that serves the page can run meanwhile."""
+"""Headless Chromium, driven from a thread, so the reactor that serves the page can run."""
 
 import shutil
 import tempfile
@@ -16,13 +16,13 @@ FLAGS = (
     "--force-color-profile=srgb", "--hide-scrollbars",
 )  # fmt: skip
 PATIENCE = 60.0
-"""Seconds for anything to show up: long, for a loaded machine; nothing waits longer than it has to."""
+"""Seconds to wait for something to appear. It is long for a loaded machine. A wait ends as soon as possible."""
 
 T = TypeVar("T")
 
 
 def missing() -> str | None:
-    """Why there is no browser, or None."""
+    """Why the browser is missing, or None."""
     if find_spec("selenium") is None:
         return "no selenium: pip install -e '.[test]'"
     absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
@@ -30,7 +30,7 @@ def missing() -> str | None:
 
 
 class Chrome:
-    """One browser with an empty profile. Every method that talks to it gives a Deferred."""
+    """One browser with an empty profile. Every method that uses it returns a Deferred."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -38,7 +38,7 @@ class Chrome:
         self._driver: Any = None
 
     async def open(self, url: str, width: int = 1440, height: int = 900, dark: bool = False) -> None:
-        """Show a page in a window of that size."""
+        """Show a page in a window of this size."""
         if self._driver is None:
             self._driver = await deferToThread(self._start)
         await self.shape(width, height, dark)
@@ -57,11 +57,11 @@ class Chrome:
         return webdriver.Chrome(options, Service(shutil.which("chromedriver")))
 
     def call(self, action: Callable[[Any], T]) -> Deferred[T]:
-        """Anything with the driver, in a thread."""
+        """Call a function with the driver, in a thread."""
         return deferToThread(action, self._driver)
 
     async def shape(self, width: int, height: int, dark: bool = False, still: bool = False) -> None:
-        """Size of the window and what the system prefers."""
+        """Set the size of the window and the preferences of the system."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         motion = {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
@@ -69,11 +69,11 @@ class Chrome:
         await self.call(lambda d: d.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size))
 
     async def run(self, script: str, *arguments: Any) -> Any:
-        """What a script returns."""
+        """The result of a script."""
         return await self.call(lambda driver: driver.execute_script(script, *arguments))
 
     async def until(self, script: str, *arguments: Any) -> Any:
-        """Ask again and again until the expression is true; what it is then. AssertionError when it takes too long."""
+        """Wait until the expression is true, and return its value. AssertionError if it takes too long."""
         deadline = self._reactor.seconds() + PATIENCE
         while True:
             found = await self.run(f"return ({script})", *arguments)
@@ -84,16 +84,16 @@ class Chrome:
             await deferLater(self._reactor, 0.05)
 
     async def press(self, *keys: str) -> None:
-        """Keys, to whatever has the focus."""
+        """Send keys to the element with the focus."""
         for key in keys:
             await self.call(lambda driver, key=key: driver.switch_to.active_element.send_keys(key))  # type: ignore[misc]
 
     async def click(self, selector: str) -> None:
-        """The first element of a CSS selector, as a mouse would."""
+        """Click the first element of a CSS selector with the mouse."""
         await self.call(lambda driver: driver.find_element("css selector", selector).click())
 
     async def complaints(self) -> list[str]:
-        """What the browser has put on its console since the last time: errors and violations of the policy."""
+        """New lines on the browser's console: errors and violations of the policy."""
         return [entry["message"] for entry in await self.call(lambda driver: driver.get_log("browser"))]
 
     async def picture(self, path: str) -> None:
@@ -101,7 +101,7 @@ class Chrome:
         await self.call(lambda driver: driver.save_screenshot(path))
 
     async def close(self) -> None:
-        """The end of it."""
+        """End the browser."""
         if self._driver is not None:
             await self.call(lambda driver: driver.quit())
         self._profile.cleanup()

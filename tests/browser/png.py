@@ -1,4 +1,4 @@
-"""The same picture in fewer bytes: a page is mostly flat, and there PNG's filters do more harm than good."""
+"""The same picture in fewer bytes: a page has large flat areas, and PNG's filters make those larger."""
 
 import struct
 import zlib
@@ -37,7 +37,7 @@ def _part(kind: bytes, body: bytes) -> bytes:
 
 
 def _unfiltered(raw: bytes, length: int, height: int, step: int) -> Iterator[bytes]:
-    """The rows as they look: each filter adds a prediction from the left, above and above left."""
+    """The rows without filters: each filter adds a prediction from the left, above and above left."""
     above = bytearray(length)
     for number in range(height):
         start = number * (length + 1)

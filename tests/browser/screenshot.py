@@ -28,7 +28,7 @@ MAX_BYTES = 200_000
 
 
 async def scenes(stage: Stage, folder: Path, everything: bool) -> None:
-    """What happens, and when the picture is taken."""
+    """The events, and the moment of the picture."""
     chrome, faults, rate = stage.chrome, stage.exchange.faults, stage.simulator.rate
     await chrome.open(stage.url, *SIZE, dark=True)
     await chrome.until("document.body.dataset.ready")
@@ -49,7 +49,7 @@ async def scenes(stage: Stage, folder: Path, everything: bool) -> None:
 
 
 def shrink(path: Path) -> None:
-    """It goes into the repository."""
+    """The picture for the repository."""
     picture = smaller(path.read_bytes())
     path.write_bytes(picture)
     if len(picture) > MAX_BYTES:
@@ -57,7 +57,7 @@ def shrink(path: Path) -> None:
 
 
 async def looks(stage: Stage, folder: Path) -> None:
-    """The others, for who works on the page."""
+    """The other pictures, for work on the page."""
     chrome = stage.chrome
     await chrome.shape(1440, 1000)
     await chrome.picture(str(folder / "desktop-light.png"))

@@ -1,4 +1,4 @@
-"""A gatherer on an exchange of its own, its pages on a port, and a browser that looks at them."""
+"""A gatherer with its own exchange, its pages on a port, and a browser for them."""
 
 import socket
 from typing import Any
@@ -14,7 +14,7 @@ class Stage(LoopbackService):
     def __init__(self, reactor: Any, directory: str, markets: int, rate: float, pool: PoolSettings) -> None:
         super().__init__(reactor, directory, markets, rate, pool)
         self.chrome = Chrome(reactor)
-        with socket.socket() as free:  # pages that come back have to come back where they were
+        with socket.socket() as free:  # pages that come back need the same port
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.web_listen = f"tcp:{port}:interface=127.0.0.1"
@@ -26,7 +26,7 @@ class Stage(LoopbackService):
         return self.gatherer.getServiceNamed("web")
 
     async def close(self) -> None:
-        """The browser first."""
+        """Close the browser first."""
         await self.chrome.close()
         await super().close()
 

@@ -1,4 +1,4 @@
-"""The status page as people meet it: a whole gatherer on a simulated exchange, faults, and Chromium."""
+"""The status page as users see it: a whole gatherer on a simulated exchange, faults, and Chromium."""
 
 import json
 from pathlib import Path
@@ -67,8 +67,8 @@ class PageTests(TestCase):
             raise SkipTest(why)
 
     def visit(self, scenario: Any, width: int = 1440, height: int = 900, dark: bool = False) -> Deferred[Any]:
-        """Open the page on a running feed, do what the scenario does; in the end the browser had nothing to complain
-        of but what the scenario took."""
+        """Open the page on a running feed and run the scenario. At the end the console has only the lines that the
+        scenario took."""
 
         async def scene() -> None:
             stage = Stage(reactor, self.mktemp(), 500, 500.0, POOL)
@@ -84,8 +84,8 @@ class PageTests(TestCase):
         return run(scene())
 
     def test_tiles_tell_what_happens(self) -> Deferred[Any]:
-        """A connection that is cut turns into one that counts down, by text and by colour, with an event that names
-        it, and is live again when it is back; a gap shows on the tile; nobody else's tile is made anew meanwhile."""
+        """The tile of a cut connection counts down, in text and colour, and an event names it. Then it is live again.
+        A gap shows on the tile. The other tiles are not rebuilt."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -116,7 +116,7 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_what_an_operator_does_shows(self) -> Deferred[Any]:
-        """A drained connection says so on its tile and by its name; paused commands are told at the top."""
+        """A draining connection shows it on its tile and in its name. The top shows that commands are paused."""
 
         async def scenario(stage: Stage) -> None:
             chrome, admin = stage.chrome, stage.gatherer.manager.admin
@@ -133,7 +133,7 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_figures_are_not_read_out(self) -> Deferred[Any]:
-        """While nothing changes its state, ticks say nothing to a screen reader; and who wants no motion has none."""
+        """Without a change of state, ticks announce nothing to a screen reader. With reduced motion nothing moves."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -148,7 +148,7 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_numbers_can_be_read(self) -> Deferred[Any]:
-        """What is not complete never reads as 100 %, and long times and large sizes are short."""
+        """An incomplete share never shows 100 %. Long times and large sizes are short."""
 
         async def scenario(stage: Stage) -> None:
             told = await stage.chrome.call(lambda driver: driver.execute_async_script(FORMATS))
@@ -157,7 +157,7 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_figures_and_plots_follow_the_feed(self) -> Deferred[Any]:
-        """Rates, coverage and plots are those of the feed, and every plot is told in words."""
+        """Rates, coverage and plots are those of the feed, and every plot has a text."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -178,8 +178,8 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_a_search_opens_a_story(self) -> Deferred[Any]:
-        """A slash leads to the search, a ticker in small letters to its story, with an address that can be passed on;
-        Escape closes it. A ticker nobody has heard of is said to be so."""
+        """A slash focuses the search. A ticker in small letters opens its market, with its own address. Escape closes
+        it. The page says that an unknown ticker is unknown."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -203,8 +203,8 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_everything_works_from_the_keyboard(self) -> Deferred[Any]:
-        """The tiles are one stop of Tab; arrows move among them, also from line to line; Enter opens the connection;
-        Escape closes it and the focus is where it was; whatever has the focus can be seen to have it."""
+        """The tiles are one stop of Tab. Arrows move among them, also from line to line. Enter opens the connection.
+        Escape closes it, and the focus is back. The element with the focus shows it."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -239,16 +239,16 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     async def check(self, chrome: Any, name: str) -> Any:
-        """What a function of checks.js finds wrong."""
+        """The errors that a function of checks.js finds."""
         return await chrome.run(f"{CHECKS}; return {name}()")
 
     async def focus(self, chrome: Any) -> str:
-        """The tile that has it."""
+        """The tile with the focus."""
         return str(await chrome.run("return document.activeElement.dataset.id ?? document.activeElement.outerHTML"))
 
     def test_it_fits_and_can_be_read(self) -> Deferred[Any]:
-        """From 360 pixels to a wide screen nothing sticks out, in the dark and in the light every text has its
-        contrast, and everything that can be operated has a name."""
+        """From 360 pixels to a wide screen nothing overflows. In dark and light every text has enough contrast, and
+        every control has a name."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome
@@ -273,7 +273,7 @@ class PageTests(TestCase):
         return self.visit(scenario, width=360)
 
     def test_the_checks_find_what_they_are_for(self) -> Deferred[Any]:
-        """A nameless button, a broken reference, faint and overlong text are found: finding nothing means something."""
+        """The checks find a button without name, a broken reference, faint text and text that overflows."""
 
         async def scenario(stage: Stage) -> None:
             await stage.chrome.run(BAD)
@@ -284,7 +284,7 @@ class PageTests(TestCase):
         return self.visit(scenario)
 
     def test_it_says_when_there_is_no_news_and_comes_back(self) -> Deferred[Any]:
-        """While the pages are down it says for how long nothing came; when they are back it goes on by itself."""
+        """While the pages are down, the page shows the time without updates. Then it goes on by itself."""
 
         async def scenario(stage: Stage) -> None:
             chrome = stage.chrome

@@ -1,4 +1,4 @@
-"""Making a PNG smaller changes no pixel."""
+"""A smaller PNG has the same pixels."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ class SmallerTests(SynchronousTestCase):
     """`smaller`."""
 
     def test_each_filter(self) -> None:
-        """Rows of every filter, worked out by hand: left, above, their mean, Paeth."""
+        """Rows of every filter, computed by hand: left, above, their mean, Paeth."""
         rows = bytes([0, 1, 2, 3, 4, 5, 6]) + bytes([1, 1, 1, 1, 1, 1, 1]) + bytes([2, 1, 1, 1, 1, 1, 1])
         rows += bytes([3, 1, 1, 1, 1, 1, 1]) + bytes([4, 1, 1, 1, 1, 1, 1])
         found = [list(row) for row in _unfiltered(rows, 6, 5, 3)]
@@ -30,7 +30,7 @@ class SmallerTests(SynchronousTestCase):
 
     @given(st.data(), st.integers(1, 5), st.integers(1, 5), st.sampled_from(sorted(CHANNELS)))
     def test_no_pixel_changes(self, data: st.DataObject, width: int, height: int, colour: int) -> None:
-        """What comes out looks like what went in, and is made smaller to the same."""
+        """The output has the pixels of the input. A second pass changes nothing."""
         length = width * CHANNELS[colour]
         line = st.tuples(st.integers(0, 4), st.binary(min_size=length, max_size=length))
         rows = b"".join(

@@ -28,11 +28,11 @@ PLAIN = ["1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*"]
 LARGE = ["9.1.*", "9.2.*", "9.3.1", "9.3.5", "9.4.1", "9.4.5", "9.5.1", "9.6.1", "9.7.1", "9.8.1"]
 DEFLATED = ["12.1.1", "12.1.8", "12.2.3", "12.3.3", "12.4.3", "12.5.3", *(f"13.{i}.3" for i in range(1, 8))]
 GOOD = {"OK", "NON-STRICT", "INFORMATIONAL"}
-"""Non-strict are we where a violation follows messages in one read: they are handed on too late for an echo."""
+"""We are non-strict where a violation follows messages in one read: we hand them on too late for an echo."""
 
 
 class Server(ProcessProtocol):
-    """The suite's fuzzing server, a process of its own."""
+    """The suite's fuzzing server, a separate process."""
 
     def __init__(self) -> None:
         self.ready: Deferred[None] = Deferred()
@@ -83,7 +83,7 @@ class Echo:
 
 
 class AutobahnTestsuiteTests(TestCase):
-    """Every case that applies: the suite is the judge."""
+    """Every case that applies. The suite decides."""
 
     timeout = 300
 
@@ -115,7 +115,7 @@ class AutobahnTestsuiteTests(TestCase):
         await server.ready
 
     async def dial(self, path: str, compression: bool = False) -> list[bytes]:
-        """One connection, until the server has closed it; the texts it brought."""
+        """One connection, until the server has closed it. Returns its texts."""
         echo = Echo()
         dialing = Dialing(
             f"ws://127.0.0.1:{self.port}{path}",
@@ -132,7 +132,7 @@ class AutobahnTestsuiteTests(TestCase):
         """Run the cases and read the verdicts."""
         await self.serve(cases)
         told: list[bytes] = []
-        while not told:  # the server is ready a moment after it has said so
+        while not told:  # the server is ready a moment after its message
             await deferLater(self.reactor, 0.05)
             told = await self.dial("/getCaseCount")
         count = int(told[0])

@@ -19,7 +19,7 @@ POOL = PoolSettings(dial_rate=200.0, min_healthy=150)
 
 
 class EndToEndTests(TestCase):
-    """One exchange, one gatherer, nothing faked between them."""
+    """One exchange and one gatherer, with real sockets between them."""
 
     timeout = 120 + SECONDS
 
@@ -42,8 +42,8 @@ class EndToEndTests(TestCase):
         return run(scene())
 
     def test_every_message_exactly_once(self) -> Deferred[Any]:
-        """Markets come and go, ten connections are cut: what went over a socket that was not cut is in the capture,
-        in order, once, byte for byte; no gap is seen, no market is missing or double, loads are even."""
+        """Markets come and go, ten connections are cut. The capture has every message of the other sockets once, in
+        order, byte for byte. There is no gap, no missing or double market, and loads are even."""
         uncut: set[int] = set()
 
         async def scenario(loopback: LoopbackService) -> None:
@@ -77,7 +77,7 @@ class EndToEndTests(TestCase):
         return self.loopback(scenario, markets=20_000, rate=2_000.0).addCallback(compare)
 
     def test_skipped_numbers_are_exactly_marked(self) -> Deferred[Any]:
-        """Five skips of three numbers: five records say so, each with its size, and all books recover."""
+        """After five skips of three numbers, five records have a gap of that size, and all books recover."""
 
         async def scenario(loopback: LoopbackService) -> None:
             for _ in range(5):

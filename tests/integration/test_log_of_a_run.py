@@ -1,4 +1,4 @@
-"""The whole log of a run on real sockets, at debug, in both formats: what must be in each line, and what in none."""
+"""The whole log of a run on real sockets, at debug, in both formats: what each line has, and what none may have."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ SIZE = 30
 
 
 def secrets_of(key: PrivateKey) -> set[str]:
-    """The key as text in every form it may be written in, in pieces as long as a line of PEM."""
+    """The key as text in every notation, in pieces as long as a line of PEM."""
     found = set()
     for encoding in (Encoding.PEM, Encoding.DER):
         data = key.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
@@ -35,7 +35,7 @@ def secrets_of(key: PrivateKey) -> set[str]:
 
 
 class LogTests(TestCase):
-    """A start, refused keys and REST errors, sockets lost by the dozen, odd messages, a bug, a stop."""
+    """A start, refused keys and REST errors, many lost sockets, odd messages, a bug, a stop."""
 
     timeout = 90
 
@@ -63,7 +63,7 @@ class LogTests(TestCase):
                 await loopback.until(loopback.is_whole)
                 loopback.exchange.create_market()
                 await loopback.until(loopback.is_whole)
-                loopback.gatherer.manager.upgrade_refused(None)  # a bug that logs what it is given
+                loopback.gatherer.manager.upgrade_refused(None)  # a bug that logs its argument
             except AttributeError as error:
                 loopback.gatherer.manager._log.failure("a bug with {signer}", signer=Signer("test", key), cause=error)
             finally:
@@ -99,7 +99,7 @@ class LogTests(TestCase):
                 self.assertNotIn(secret, log)
 
     async def test_each_line_is_an_object(self) -> None:
-        """JSON: every line has time, level, component and event, and nothing that nobody knows."""
+        """JSON: every line has time, level, component and event, and no unknown key."""
         log = await self.scene(Ed25519PrivateKey.generate(), "json")
         records: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
         self.assertGreater(len(records), 50)

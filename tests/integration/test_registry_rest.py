@@ -18,7 +18,7 @@ from tests.simulator.loopback import LoopbackCase
 
 @implementer(IMarketChangeListener)
 class Follower:
-    """Carries what it is told to."""
+    """Remembers the changes."""
 
     def __init__(self) -> None:
         self.carried: set[str] = set()
@@ -46,7 +46,7 @@ class RegistryOverRestTests(LoopbackCase):
         self.addCleanup(self.rest.close)
 
     async def moving(self, awaited: Deferred[Any]) -> Any:
-        """Wait for real sockets. The clock stands still: were it to run, signatures would expire on a busy machine."""
+        """Wait for real sockets. The clock stands still, because signatures would expire on a busy machine."""
         while not awaited.called:
             self.clock.advance(0)
             await deferLater(self.reactor, 0)
@@ -57,7 +57,7 @@ class RegistryOverRestTests(LoopbackCase):
         return [row async for page in self.rest.markets(**filters) for row in page]
 
     def test_walk(self) -> Deferred[None]:
-        """After the first walk exactly the markets the exchange lists as open are carried."""
+        """After the first walk exactly the markets that the exchange lists as open are carried."""
 
         async def scenario() -> None:
             follower, registry = Follower(), MarketRegistry(self.rest, self.clock)

@@ -1,4 +1,4 @@
-"""What alerts, dashboard and docs say of the metrics, against a scrape of a gatherer that runs on real sockets.
+"""Compares alerts, dashboard and docs with a scrape of a gatherer on real sockets.
 
 With Debian's `prometheus` installed, promtool checks rules and expressions too, and runs the alerts' own tests.
 """
@@ -57,7 +57,7 @@ def expressions() -> list[str]:
 
 
 def promtool(*arguments: str) -> str:
-    """Its output; fails when it does, skips when it is not there."""
+    """The output of promtool. Fails if promtool fails, skips if it is not installed."""
     tool = shutil.which("promtool")
     if tool is None:
         raise SkipTest("promtool is not installed (Debian's package prometheus has it)")
@@ -68,7 +68,7 @@ def promtool(*arguments: str) -> str:
 
 
 class ScrapeTests(TestCase):
-    """One scrape of a gatherer to which everything happened that has a metric."""
+    """One scrape of a gatherer after every event that has a metric."""
 
     timeout = 60
     _families: ClassVar[list[Metric]] = []
@@ -98,7 +98,7 @@ class ScrapeTests(TestCase):
         await loopback.until(lambda: any(c.reconnects for c in loopback.gatherer.manager.status().connections))
         await loopback.until(loopback.is_whole)
         await loopback.until(lambda: loopback.gatherer.getServiceNamed("health").observations().feed is not None)
-        loopback.gatherer.manager.connections()[0].pinged()  # the first real one comes after ten seconds
+        loopback.gatherer.manager.connections()[0].pinged()  # the first real ping comes after ten seconds
         loopback.gatherer.router.deliver([RawMessage(b"{}", 7, 1)] * 150_000)
 
     def samples(self) -> list[tuple[str, dict[str, str]]]:
@@ -106,7 +106,7 @@ class ScrapeTests(TestCase):
         return [(sample.name, sample.labels) for family in self._families for sample in family.samples]
 
     def test_every_alert_names_what_is_there(self) -> None:
-        """Metrics, labels and the values they are compared with; annotations use labels that the expression keeps."""
+        """Metrics, labels and compared values exist. Annotations use labels that the expression keeps."""
         self.assertGreater(len(rules()), 20)
         samples = self.samples()
         for rule in rules():
@@ -116,7 +116,7 @@ class ScrapeTests(TestCase):
                 self.assertIn(label, there | {"job", "instance"}, rule["alert"])
 
     def test_every_panel_names_what_is_there(self) -> None:
-        """So does each expression of the dashboard, with labels that are shown."""
+        """The same holds for each expression of the dashboard. Its labels are shown."""
         samples = self.samples()
         self.assertGreater(len(expressions()), 40)
         for expression in expressions():
@@ -128,7 +128,7 @@ class ScrapeTests(TestCase):
                     self.assertIn(label, there | {"job", "instance"}, panel["title"])
 
     def test_the_page_has_every_metric_as_it_is(self) -> None:
-        """docs/metrics.md: each metric with its type and its labels, and none that is not there."""
+        """docs/metrics.md has each metric with its type and its labels, and no other."""
         rows = re.findall(r"^\| `([\w{},]+)` \| (\w+) \| ", METRICS.read_text(), re.MULTILINE)
         told = {name.partition("{")[0]: (kind, name.partition("{")[2].rstrip("}")) for name, kind in rows}
         self.assertEqual(len(told), len(rows))
@@ -143,7 +143,7 @@ class ScrapeTests(TestCase):
         self.assertEqual(told, found)
 
     def test_series_are_bounded(self) -> None:
-        """A connection has six series, and one more if messages of it were dropped; all else together has few."""
+        """A connection has six series, and one more if messages of it were dropped. The rest has few."""
         each = Counter(labels["conn_id"] for _, labels in self.samples() if "conn_id" in labels)
         self.assertLessEqual(max(each.values()), 7)
         others = sum("conn_id" not in labels for _, labels in self.samples())
@@ -169,7 +169,7 @@ class AlertFileTests(SynchronousTestCase):
                 self.assertIn(word, section.split("\n## ")[0], section[:40])
 
     def test_inhibitions_name_alerts(self) -> None:
-        """Each name in inhibit.yml is one of ours, or a pattern that finds some."""
+        """Each name in inhibit.yml is one of ours, or a pattern that matches some."""
         names = [rule["alert"] for rule in rules()]
         for pattern in re.findall(r'alertname (?:=~|=|!=) "?([^"\']+)', (PROMETHEUS / "inhibit.yml").read_text()):
             for part in re.split(r"\|(?![^(]*\))", pattern):
@@ -182,7 +182,7 @@ class AlertFileTests(SynchronousTestCase):
             self.assertRegex(tested, rf'alertname(?:: |="){rule["alert"]}\b')
 
     def test_promtool_accepts_the_rules(self) -> None:
-        """As many as there are."""
+        """promtool accepts all rules."""
         self.assertIn(f"{len(rules())} rules found", promtool("check", "rules", str(ALERTS)))
 
     def test_promtool_runs_the_tests_of_the_rules(self) -> None:

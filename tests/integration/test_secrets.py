@@ -1,4 +1,4 @@
-"""The private key stays where it is: nothing a gatherer says or writes, in any form, has any of it."""
+"""The private key stays in its file: no output of a gatherer contains any part of it, in any notation."""
 
 import re
 import signal
@@ -20,10 +20,10 @@ PAGES = ("/", "/status", "/metrics", "/health", "/ready", "/connection?id=1")
 
 
 class TreeTests(SynchronousTestCase):
-    """What is committed, or would be."""
+    """Committed files, and files that git would add."""
 
     def test_no_private_key_is_in_the_tree(self) -> None:
-        """Tests make theirs when they run."""
+        """Tests make their keys when they run."""
         if which("git") is None or not (TREE / ".git").exists():
             raise SkipTest("no checkout to ask for its files")
         listed = subprocess.run(
@@ -36,14 +36,14 @@ class TreeTests(SynchronousTestCase):
         self.assertEqual(found, [])
 
     def test_one_would_be_found(self) -> None:
-        """Of every kind PEM has a name for."""
+        """The search finds a private key of every PEM kind."""
         for kind in (b"", b"RSA ", b"OPENSSH ", b"ENCRYPTED "):
             pem = b"-----BEGIN %sPRIVATE KEY-----\n%s\n" % (kind, b64encode(b"x" * 90))
             self.assertIsNotNone(KEY.search(pem))
 
 
 class ProcessTests(TestCase):
-    """A whole gatherer at its most talkative."""
+    """A whole gatherer with the most output."""
 
     timeout = 120
 

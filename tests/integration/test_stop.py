@@ -1,4 +1,4 @@
-"""SIGTERM when everything hangs: the exchange is dead, clients of pages and prompt neither read nor leave."""
+"""SIGTERM when everything hangs: the exchange is dead, clients of pages and prompt neither read nor close."""
 
 import signal
 import socket
@@ -13,11 +13,11 @@ from tests.support.pair import CONNECTIONS, Pair
 from tests.support.processes import Run, python, write_key
 
 MOST = 10.0
-"""Seconds, as promised; a supervisor waits no longer."""
+"""Seconds. A supervisor kills after that."""
 
 
 class DeadExchangeTests(TestCase):
-    """The exchange is stopped by SIGSTOP: the kernel still takes what is sent to it, and nothing ever answers."""
+    """SIGSTOP stops the exchange: the kernel still accepts data for it, and no answer ever comes."""
 
     timeout = 120
 
@@ -26,7 +26,7 @@ class DeadExchangeTests(TestCase):
         self.addCleanup(self.pair.end)
 
     def hang(self) -> None:
-        """A client that sends half a request, two that never read what they asked for, one at the prompt's port."""
+        """A client with half a request, two that never read their answers, one at the prompt's port."""
         for port, request in (
             (self.pair.web, b"GET /metrics HTT"), (self.pair.web, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 500),
             (self.pair.web, b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n"), (self.pair.manhole, b"SSH-2.0-nobody\r\n"),
@@ -39,7 +39,7 @@ class DeadExchangeTests(TestCase):
             client.send(request)
 
     async def stopped(self, *signals: tuple[float, signal.Signals]) -> float:
-        """Freeze the exchange, let clients hang, send the signals at their seconds; how long it took to the end."""
+        """Freeze the exchange, let clients hang, send the signals at their seconds. Returns the time to the end."""
         from twisted.internet import reactor
 
         await self.pair.open()
@@ -64,7 +64,7 @@ class DeadExchangeTests(TestCase):
         self.assertEqual(markers.count("session_down"), CONNECTIONS)
 
     async def test_a_second_signal_hurries(self) -> None:
-        """The closing handshakes, which nobody will answer, are not waited for any more; the capture is."""
+        """It waits for the capture and not for closing handshakes, because no answer can come."""
         await self.stopped((0.0, signal.SIGTERM), (0.3, signal.SIGTERM))
         self.assertIn("sockets and ports do not end in time: going on without them", self.pair.gatherer.output)
 
@@ -77,12 +77,12 @@ from twisted.scripts.twistd import run; run()
 
 
 class NoNamesTests(TestCase):
-    """The network is away, so that every look-up of a name hangs in its thread."""
+    """The network is away, so every look-up of a name hangs in its thread."""
 
     timeout = 60
 
     async def test_threads_are_not_waited_for(self) -> None:
-        """The reactor waits for its threads at the end, and they for the name server; status 0 within 10 s."""
+        """The reactor waits for its threads, and they wait for the name server. Status 0 within 10 s."""
         folder = Path(self.mktemp())
         folder.mkdir()
         key = write_key(folder).resolve()

@@ -1,4 +1,4 @@
-"""gatherer under a supervisor that speaks systemd's protocol, and the unit under systemd's own checks."""
+"""gatherer under a supervisor with systemd's protocol, and the unit under systemd's own checks."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ class SupervisedTests(TestCase):
     timeout = 120
 
     async def start(self) -> tuple[Run, Supervisor]:
-        """Until it is ready."""
+        """Wait until it is ready."""
         from twisted.internet import reactor
 
         supervisor = Supervisor(reactor)
@@ -41,13 +41,13 @@ class SupervisedTests(TestCase):
         return run, supervisor
 
     async def end(self, run: Run) -> None:
-        """Whatever became of it."""
+        """Kill it if it still runs."""
         if not run.ended.called:
             run.transport.signalProcess(signal.SIGKILL)
             await run.ended
 
     async def test_a_life(self) -> None:
-        """Patience is asked for, then it is ready with 100 connections; a reload and the end are told, status 0."""
+        """It asks for more time, is ready with 100 connections, reports a reload and its stop, and has status 0."""
         run, supervisor = await self.start()
         self.assertIn("EXTEND_TIMEOUT_USEC=30000000", supervisor.heard[0])
         self.assertRegex("\n".join(supervisor.heard), r"READY=1\nSTATUS=1\d\d of 150 connections live")
@@ -62,10 +62,10 @@ class SupervisedTests(TestCase):
         self.assertIn("STOPPING=1", supervisor.heard[-1])
 
     async def test_a_hang_is_noticed_and_explained(self) -> None:
-        """A process that does not turn gives no sign of life; the signal systemd then sends has it say where it is."""
+        """A reactor that hangs sends no sign of life. systemd's signal makes it print its position."""
         run, supervisor = await self.start()
         run.transport.signalProcess(signal.SIGSTOP)
-        await supervisor.silence("WATCHDOG=1", 0.2)  # what was on its way
+        await supervisor.silence("WATCHDOG=1", 0.2)  # datagrams on their way
         self.assertTrue(await supervisor.silence("WATCHDOG=1", int(WATCHDOG) / 1e6))
         run.transport.signalProcess(signal.SIGABRT)
         run.transport.signalProcess(signal.SIGCONT)
@@ -82,11 +82,11 @@ class UnitTests(SynchronousTestCase):
             raise SkipTest("systemd-analyze is not installed")
 
     def analyze(self, *arguments: str) -> Any:
-        """What systemd-analyze says, without asking a running systemd."""
+        """The output of systemd-analyze, without a running systemd."""
         return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=60)
 
     def test_systemd_understands_every_line(self) -> None:
-        """No unknown key and no value it would ignore, with a program that exists here."""
+        """The unit has no unknown key and no ignored value. The program is one that exists here."""
         path = Path(self.mktemp()).with_suffix(".service").absolute()
         path.write_text(UNIT.read_text().replace("/opt/gatherer/bin/twistd", sys.executable))
         verified = self.analyze("verify", "--man=no", str(path))
@@ -94,7 +94,7 @@ class UnitTests(SynchronousTestCase):
         self.assertEqual(told, [])
 
     def test_it_is_as_closed_as_the_docs_say(self) -> None:
-        """`systemd-analyze security` gives the figure of docs/running.md, or a like one where it is another version."""
+        """`systemd-analyze security` gives the figure of docs/running.md, or a similar one in another version."""
         judged = self.analyze("security", "--offline=true", "--no-pager", str(UNIT))
         if judged.returncode and "unrecognized option" in judged.stderr:
             raise SkipTest("this systemd-analyze cannot judge a file")
@@ -105,5 +105,5 @@ class UnitTests(SynchronousTestCase):
             self.assertIn(found[0], (UNIT.parents[2] / "docs" / "running.md").read_text())
 
     def test_memory_may_be_written_and_executed(self) -> None:
-        """However good it looks: with MemoryDenyWriteExecute cffi has no callbacks, so pyOpenSSL no TLS."""
+        """The unit must not have it: with MemoryDenyWriteExecute cffi has no callbacks, so pyOpenSSL has no TLS."""
         self.assertNotIn("MemoryDenyWriteExecute=yes", UNIT.read_text().splitlines())

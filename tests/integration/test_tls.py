@@ -1,4 +1,4 @@
-"""WebSockets over TLS on loopback: whom we trust, and what the log says of the others."""
+"""WebSockets over TLS on loopback: which servers we trust, and what the log says about the others."""
 
 import random
 import time
@@ -37,7 +37,7 @@ class TlsTests(TestCase):
         Path(self.ca_file).write_bytes(self.authority.pem)
 
     async def dial(self, pem: bytes, ca_file: str | None, key: Any = None) -> RecordingListener:
-        """Dial once; the listener, once the dial has ended one way or the other."""
+        """Dial once. Returns the listener when the dial has ended."""
         key = key or Ed25519PrivateKey.generate()
         options = PrivateCertificate.loadPEM(pem).options()
         secure = SSL4ServerEndpoint(self.reactor, 0, options, interface="127.0.0.1")
@@ -80,15 +80,15 @@ class TlsTests(TestCase):
             self.assertEqual(listener.calls[0], ("opened",))
 
     def test_an_unknown_authority_is_refused(self) -> Deferred[None]:
-        """The system does not know it, and neither do we."""
+        """The system does not know the authority, so the dial fails."""
         return self.check_refused(self.authority.issue(), None, "certificate verify failed")
 
     def test_another_host_is_refused(self) -> Deferred[None]:
-        """A good certificate of somebody else."""
+        """A valid certificate for another host."""
         return self.check_refused(
             self.authority.issue("127.0.0.2"), self.ca_file, "hostname mismatch, it is not for '127.0.0.1'"
         )
 
     def test_an_expired_certificate_is_refused(self) -> Deferred[None]:
-        """A day too old."""
+        """A certificate that expired a day ago."""
         return self.check_refused(self.authority.issue(days=-1), self.ca_file, "cert has expired")

@@ -1,4 +1,4 @@
-"""TLS over real sockets, with a server that misbehaves: what the client is told, and what it never takes for data."""
+"""TLS over real sockets, with a server that misbehaves: the client's errors, and the bytes that are never data."""
 
 import ssl
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tests.support.tls_ends import Above, ServerProtocol, TlsServer, server_cont
 
 
 class Client(Above):
-    """Tells when it is over."""
+    """Fires when it is over."""
 
     def __init__(self, over: "Deferred[Client]") -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class TroubleTests(TestCase):
         Path(self.ca_file).write_bytes(self.authority.pem)
 
     def context(self, pem: bytes | None = None, newest: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-        """A server's, by default with a good certificate."""
+        """A server's context, by default with a valid certificate."""
         return server_context(self.mktemp(), pem or self.authority.issue(), newest)
 
     def dial(self, server: TlsServer, host: str = "127.0.0.1") -> Dial:
@@ -74,12 +74,12 @@ class TroubleTests(TestCase):
         return dial
 
     async def fate(self, server: TlsServer, host: str = "127.0.0.1") -> tuple[bytes, Any]:
-        """What the client heard before it was over, and why it was."""
+        """What the client received, and why the connection ended."""
         client = await self.dial(server, host).over
         return client.heard, client.lost[0].value
 
     async def refusal(self, pem: bytes, host: str = "127.0.0.1") -> str:
-        """Why a certificate is not accepted; nothing was sent to the server that showed it."""
+        """Why a certificate is refused. The client sent nothing to its server."""
         seen: list[ServerProtocol] = []
         heard, error = await self.fate(TlsServer(self.context(pem), seen.append), host)
         self.assertIsInstance(error, TlsError)
@@ -93,7 +93,7 @@ class TroubleTests(TestCase):
             await deferLater(self.reactor, 0.005)
 
     async def test_a_host_name_is_checked_and_sent(self) -> None:
-        """`localhost` is looked for in the certificate, and named to the server (SNI)."""
+        """The client looks for `localhost` in the certificate, and names it to the server (SNI)."""
         names: list[str | None] = []
         context = self.context(self.authority.issue("localhost"))
         context.sni_callback = lambda tls, name, own: names.append(name)
@@ -109,11 +109,11 @@ class TroubleTests(TestCase):
         self.assertIn("self signed", await self.refusal(self.authority.issue(own=True)))
 
     async def test_not_yet_valid(self) -> None:
-        """From the future, which may mean that our clock is wrong."""
+        """A certificate from the future. Perhaps our clock is wrong."""
         self.assertIn("not yet valid", await self.refusal(self.authority.issue(days=30)))
 
     async def test_old_versions_are_refused(self) -> None:
-        """A server that knows nothing newer than TLS 1.1."""
+        """A server with TLS 1.1 at most."""
         heard, error = await self.fate(TlsServer(self.context(newest=ssl.TLSVersion.TLSv1_1)))
         self.assertEqual(heard, b"")
         self.assertIn("TLS failed:", str(error))
@@ -158,7 +158,7 @@ class TroubleTests(TestCase):
         self.assertIn("during the TLS handshake", str(error))
 
     async def test_five_megabytes(self) -> None:
-        """The largest answer that was seen, in records of 16 KiB and reads of 64."""
+        """The largest answer seen so far, in records of 16 KiB and reads of 64."""
         payload = bytes(range(256)) * 20_000
 
         def answer(protocol: ServerProtocol) -> None:
@@ -171,7 +171,7 @@ class TroubleTests(TestCase):
         self.assertIsInstance(error, ConnectionDone)
 
     async def test_a_slow_reader_slows_the_server(self) -> None:
-        """While the protocol above pauses, nothing is read: the server's data waits in its own buffer."""
+        """While the protocol above pauses, the client reads nothing. The data waits in the server's buffer."""
         payload = b"x" * 20_000_000
         sessions: list[ServerProtocol] = []
         dial = self.dial(TlsServer(self.context(), sessions.append))
@@ -191,7 +191,7 @@ class TroubleTests(TestCase):
         await self.until(lambda: server.end.ended)
 
     def test_a_host_without_a_name(self) -> None:
-        """What no certificate can be for is a wrong setting, not a failed dial."""
+        """A host name that no certificate can have is a wrong setting, not a failed dial."""
         error = self.assertRaises(ConfigError, make_dialer, self.reactor, "wss://.:443/", None, 5.0)
         self.assertIn("websocket_url", str(error))
 
@@ -206,10 +206,10 @@ class TroubleTests(TestCase):
 
 
 class HangUp(ServerProtocol):
-    """Closes TCP as soon as anything comes."""
+    """Closes TCP at the first bytes."""
 
     def __init__(self, addr: Any) -> None:
-        """No TLS is needed for that."""
+        """It needs no TLS context."""
 
     def dataReceived(self, data: bytes) -> None:
         self.transport.loseConnection()

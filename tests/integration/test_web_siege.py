@@ -1,4 +1,4 @@
-"""A thousand clients that mean no good to the web port, while the feed runs beside it in the same reactor."""
+"""A thousand hostile clients at the web port, while the feed runs in the same reactor."""
 
 import resource
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ OPENINGS = (
 
 @dataclass
 class Besieger(Protocol):
-    """Says its opening, reads nothing, drips a byte now and then."""
+    """Sends its opening, reads nothing, and sends a byte from time to time."""
 
     opening: bytes
     lost: bool = False
@@ -79,8 +79,8 @@ class SiegeTests(TestCase):
             self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_the_feed_goes_on(self) -> Deferred[Any]:
-        """Idle, slow and greedy clients: at most a hundred are let in, none of them stays longer than a request may
-        take, and meanwhile no connection to the exchange is lost, no message dropped, no number skipped."""
+        """Of idle, slow and greedy clients at most a hundred get in, and none stays longer than a request may take.
+        No connection to the exchange is lost, no message is dropped, no number is skipped."""
         return run(self._siege())
 
     async def _siege(self) -> None:
@@ -123,7 +123,7 @@ class SiegeTests(TestCase):
         return service
 
     async def _crowd(self, port: int) -> list[Besieger]:
-        """In waves that the kernel's queue can hold; those turned away at the door are closed by the other side."""
+        """Connect in groups that fit into the kernel's queue. The service closes the refused ones."""
         crowd = [Besieger(OPENINGS[number % len(OPENINGS)]) for number in range(CLIENTS)]
         endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port, timeout=60)
         for begin in range(0, CLIENTS, WAVE):
@@ -139,7 +139,7 @@ class SiegeTests(TestCase):
         return sum(each.received for each in loopback.gatherer.manager.status().connections)
 
     def _unfinished(self, service: Any) -> list[Any]:
-        """Connections still open that do not watch: their time is up."""
+        """Open connections that are not on `/live`. Their time is over."""
         watching = len(service._feed._streams)
         return list(service._factory.protocols)[watching:]
 
