@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import gatherer
 from gatherer.app.options import GathererOptions
+from gatherer.cli.program import COMMANDS
 from gatherer.config.settings import every_key
 from gatherer.core.subscriptions.commands import Reaction, reaction_to
 from gatherer.simulator.fault_options import FAULTS
@@ -150,6 +151,16 @@ class ReferenceTests(SynchronousTestCase):
             self.assertTrue(lines, service)
             for page, line in lines:
                 self.assertEqual(set(re.findall(r" --([a-z-]+)", line)) - known, set(), f"{page}: {service}{line}")
+
+    def test_subcommands_exist(self) -> None:
+        """`gatherer` has every subcommand that a page uses."""
+        lines = [word for _, word in mentioned(r"`gatherer ([a-z]+)")]
+        for page in PAGES:
+            for _, _, language, body in BLOCK.findall(page.read_text()):
+                if language in ("sh", "console", "text"):
+                    lines += re.findall(r"^(?:\$ )?gatherer ([a-z]+) [^ ]*(?:capture|http|--)", body, re.MULTILINE)
+        self.assertIn("coverage", lines)
+        self.assertEqual(set(lines) - set(COMMANDS), set())
 
     def test_environment_variables_exist(self) -> None:
         """Each variable a page names overrides a setting."""
