@@ -13,8 +13,8 @@ import zstandard
 
 from gatherer.capture_format.records import encode_batch, encode_marker, encode_segment_start
 from gatherer.capture_format.segment_file import SUFFIX, segment_name
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.coverage.judge import judge
+from gatherer.values import Marker, RawMessage
 
 START = 1_795_464_000_000_000_000
 SNAPSHOT = (

@@ -25,12 +25,12 @@ from benchmarks.load.messages import DELTA, frames, payloads
 from benchmarks.rig import Rig
 from benchmarks.tables import markdown
 from gatherer.capture_format.records import encode_batch
-from gatherer.core.messages import RawMessage
 from gatherer.core.subscriptions.sequence import SequenceTracker
 from gatherer.core.wire.codec import decode_envelope
 from gatherer.core.wire.frames import scan
 from gatherer.exchange.tls.records import TlsClient
 from gatherer.exchange.tls.trust import trust_root
+from gatherer.values import RawMessage
 
 READ, BLOCK = 64 * 1024, 2000
 """Bytes of a socket read; messages of a frame of the capture."""

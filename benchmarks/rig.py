@@ -9,12 +9,13 @@ from benchmarks.standins import BenchClient, BenchRest, LeanSession, NullRouter
 from benchmarks.turns import TurnReactor
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
-from gatherer.core.layout import Role, Slot, make_plan
+from gatherer.core.layout import Slot, make_plan
 from gatherer.exchange.connection import Connection
 from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
 from gatherer.exchange.error_log import ErrorLog
 from gatherer.pool.manager import ConnectionManager
 from gatherer.registry.registry import MarketRegistry
+from gatherer.values import Role
 
 START = 1_801_000_000.0
 """Late January 2027: after the open times and before the close times of `BenchRest`."""

@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from gatherer.core.messages import RawMessage
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import RawMessage
 
 _BATCH = 50
 _MESSAGE = (

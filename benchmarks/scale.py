@@ -23,7 +23,7 @@ from benchmarks.remote import RemoteExchange
 from benchmarks.report import table
 from benchmarks.rig import BOOKS, START, Rig
 from benchmarks.standins import ROUND_TRIP
-from gatherer.core.messages import Change, MarketChange
+from gatherer.values import Change, MarketChange
 
 SIZES = (67_500, 270_000, 1_080_000)
 ROUNDS, PER_ROUND = 20, 200

@@ -14,11 +14,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from benchmarks.turns import TurnReactor
-from gatherer.core.messages import ExchangeStatus, Marker, MarketRow, RawMessage
 from gatherer.core.wire.rest_bodies import decode_page
 from gatherer.errors import GathererError
 from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.interfaces import IExchangeRest, IMessageRouter, RouterStatus
+from gatherer.values import ExchangeStatus, Marker, MarketRow, RawMessage
 
 READ_BYTES = 65_536
 """What one read of a socket brings at most, as in Twisted."""

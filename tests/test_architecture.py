@@ -15,23 +15,24 @@ Rule = Callable[[Module], Iterable[str]]
 DIRECTION: layering.Table = {
     "cli": ("capture", "coverage", "top", "text"),
     "app": ("ops", "router", "pool", "registry", "exchange", "simulator", "config", "core", "log", "daemon", "text",
-            "interfaces"),
+            "interfaces", "values"),
     "top": ("text",),
     "capture": ("coverage", "capture_format"),
-    "ops": ("config", "core", "log", "text", "interfaces"),
-    "coverage": ("capture_format", "core", "text"),
-    "router": ("capture_format", "core", "log", "text", "interfaces"),
-    "pool": ("core", "text", "interfaces"),
-    "registry": ("core", "text", "interfaces"),
-    "exchange": ("core", "log", "text", "interfaces"),
-    "capture_format": ("core", "text"),
+    "ops": ("config", "core", "log", "text", "interfaces", "values"),
+    "coverage": ("capture_format", "core", "text", "values"),
+    "router": ("capture_format", "core", "log", "text", "interfaces", "values"),
+    "pool": ("core", "text", "interfaces", "values"),
+    "registry": ("core", "text", "interfaces", "values"),
+    "exchange": ("core", "log", "text", "interfaces", "values"),
+    "capture_format": ("text", "values"),
     "simulator": ("log", "daemon", "text"),
     "config": ("core", "text"),
-    "core": ("text", "interfaces"),
+    "core": ("text", "interfaces", "values"),
     "daemon": ("text",),
     "log": ("text",),
     "text": (),
-    "interfaces": (),
+    "interfaces": ("values",),
+    "values": (),
     "errors": (),
 }  # fmt: skip
 """Package to the packages it may import, from the top floor to the ground floor as in `docs/architecture.md`. All may
@@ -63,7 +64,7 @@ class TreeTests(SynchronousTestCase):
         names = {module.name for module in modules()}
         for name in (
             "gatherer",
-            "gatherer.core.messages",
+            "gatherer.values",
             "gatherer.interfaces",
             "gatherer.exchange.rest.client",
         ):

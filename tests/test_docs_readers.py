@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, Rig
 from tests.test_docs import BLOCK, DOCS, TREE
 

@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
 from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMessageRouter
 from gatherer.simulator.exchange import Exchange
+from gatherer.values import Change, Marker, MarketChange, RawMessage
 from tests.simulation.__main__ import options
 from tests.simulation.day import Day, Outcome
 from tests.simulation.fault_schedule import maintenance

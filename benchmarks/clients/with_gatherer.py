@@ -14,9 +14,9 @@ from zope.interface import implementer
 from benchmarks.clients.reactors import install, name_of
 from benchmarks.clients.work import Sink, Task
 from benchmarks.standins import NullRouter
-from gatherer.core.messages import RawMessage
 from gatherer.core.wire.codec import decode_envelope
 from gatherer.interfaces import IMessageRouter
+from gatherer.values import RawMessage
 
 DIAL_RATE = 1000.0
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from time import monotonic_ns, process_time, time_ns
 from typing import Any
 
-from gatherer.core.messages import RawMessage
 from gatherer.core.subscriptions.sequence import SequenceTracker
 from gatherer.core.wire.codec import Envelope, decode_envelope
+from gatherer.values import RawMessage
 
 BATCH = 50
 """Messages handed on at once by clients that get them one by one. Divides every number of messages."""

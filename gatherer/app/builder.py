@@ -24,7 +24,7 @@ from gatherer.exchange.rest.client import RestClient
 from gatherer.exchange.rest.http import make_http_client
 from gatherer.exchange.websocket.client import WebSocketClient
 from gatherer.exchange.websocket.dialing import Dialing, DialPacer, make_dialer
-from gatherer.interfaces import IConnectionOwner, IExchangeRest, IMarketRegistry, IMessageRouter, Role
+from gatherer.interfaces import IConnectionOwner, IExchangeRest, IMarketRegistry, IMessageRouter
 from gatherer.log.levels import LevelControl
 from gatherer.ops.health import HealthService
 from gatherer.ops.listener import ListeningService
@@ -36,6 +36,7 @@ from gatherer.ops.web.service import WebService
 from gatherer.pool.manager import ConnectionManager
 from gatherer.registry.registry import MarketRegistry
 from gatherer.router import SegmentRouter
+from gatherer.values import Role
 
 START_GRACE = 30.0
 """Seconds on top of what the dials need before too few connections are a failure to start."""

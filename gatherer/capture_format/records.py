@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 
 COLUMNS = {
     "received_at": "BIGINT",

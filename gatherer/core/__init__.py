@@ -9,17 +9,7 @@ from gatherer.core.allocation import LeastLoaded
 from gatherer.core.auth_alarm import AuthAlarm
 from gatherer.core.backoff import Backoff
 from gatherer.core.histograms import Histogram, Measurements
-from gatherer.core.layout import Role, Slot, dial_order, make_plan
-from gatherer.core.messages import (
-    Change,
-    ExchangeStatus,
-    LifecycleEvent,
-    Marker,
-    MarketChange,
-    MarketRow,
-    RawMessage,
-    ShardStatus,
-)
+from gatherer.core.layout import Slot, dial_order, make_plan
 from gatherer.core.sharded_dict import ShardedDict
 from gatherer.core.token_bucket import TokenBucket
 from gatherer.core.urls import check_url, is_loopback
@@ -27,18 +17,9 @@ from gatherer.core.urls import check_url, is_loopback
 __all__ = [
     "AuthAlarm",
     "Backoff",
-    "Change",
-    "ExchangeStatus",
     "Histogram",
     "LeastLoaded",
-    "LifecycleEvent",
-    "Marker",
-    "MarketChange",
-    "MarketRow",
     "Measurements",
-    "RawMessage",
-    "Role",
-    "ShardStatus",
     "ShardedDict",
     "Slot",
     "TokenBucket",

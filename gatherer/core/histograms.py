@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from gatherer.core.layout import Role
+from gatherer.values import Role
 
 Buckets = list[tuple[float, int]]
 """Upper bound, inclusive, to the number of observations up to it; the last bound is infinite."""

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from gatherer.interfaces.values import Role
-
-__all__ = ["Role", "Slot", "dial_order", "make_plan"]
+from gatherer.values import Role
 
 
 @dataclass(frozen=True, slots=True)

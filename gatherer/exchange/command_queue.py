@@ -18,7 +18,8 @@ from gatherer.errors import CommandRejected, CommandTimeout, GathererError, Sess
 from gatherer.exchange.context import CommandSettings
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner
-from gatherer.interfaces import Facts, ICommandCorrelator
+from gatherer.interfaces import ICommandCorrelator
+from gatherer.values import Facts
 
 MAX_TIMEOUTS = 3
 """Commands in a row without a reply, after which the socket is cut: the exchange does not hear us any more."""

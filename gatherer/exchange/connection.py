@@ -10,8 +10,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
-from gatherer.core.layout import Role, Slot
-from gatherer.core.messages import Marker
+from gatherer.core.layout import Slot
 from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.errors import AdminError, CutByOperator, RemoteProtocolError, SessionLost, UpgradeRefused
@@ -20,7 +19,8 @@ from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
 from gatherer.exchange.session import Session
-from gatherer.interfaces import ConnectionStatus, Facts, IConnection, IConnectionOwner
+from gatherer.interfaces import ConnectionStatus, IConnection, IConnectionOwner
+from gatherer.values import Facts, Marker, Role
 
 
 @implementer(IConnection, ISessionOwner, IWebSocketListener)

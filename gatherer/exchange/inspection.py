@@ -6,10 +6,9 @@ Without an operator it costs the message path one test for each read and one for
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 
-from gatherer.core.messages import RawMessage
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.core.wire.codec import Envelope, count_levels
-from gatherer.interfaces import Facts
+from gatherer.values import Facts, RawMessage
 
 MAX_WATCHED = 20
 """Markets of a session that are watched at a time. A new one replaces the one that was asked for longest ago."""

@@ -11,8 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from gatherer.core.layout import Role, Slot
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.core.layout import Slot
 from gatherer.core.subscriptions.held import Holding
 from gatherer.core.subscriptions.sequence import WAITING, SequenceTracker
 from gatherer.core.wire.codec import (
@@ -33,7 +32,8 @@ from gatherer.exchange.counters import Counters
 from gatherer.exchange.inspection import MarketInspector
 from gatherer.exchange.interfaces import ISessionOwner
 from gatherer.exchange.resync import ResyncTimer
-from gatherer.interfaces import Facts, IMessageRouter, ISequenceTracker
+from gatherer.interfaces import IMessageRouter, ISequenceTracker
+from gatherer.values import Facts, Marker, RawMessage, Role
 
 
 class Session:

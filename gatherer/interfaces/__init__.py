@@ -10,24 +10,10 @@ from gatherer.interfaces.registry import IExchangeRest, IMarketChangeListener, I
 from gatherer.interfaces.router import IMessageRouter
 from gatherer.interfaces.status import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
 from gatherer.interfaces.subscriptions import IAllocator, ICommandCorrelator, ISequenceTracker
-from gatherer.interfaces.values import (
-    Change,
-    ExchangeStatus,
-    Facts,
-    Marker,
-    MarketChange,
-    MarketRow,
-    RawMessage,
-    Role,
-    ShardStatus,
-)
 
 __all__ = [
-    "Change",
     "ComponentHealth",
     "ConnectionStatus",
-    "ExchangeStatus",
-    "Facts",
     "GathererStatus",
     "HealthStatus",
     "IAllocator",
@@ -41,14 +27,8 @@ __all__ = [
     "IMessageRouter",
     "IPoolAdmin",
     "ISequenceTracker",
-    "Marker",
-    "MarketChange",
-    "MarketRow",
     "PoolStatus",
-    "RawMessage",
     "Readiness",
     "RegistryStatus",
-    "Role",
     "RouterStatus",
-    "ShardStatus",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from zope.interface import Attribute, Interface
 
 from gatherer.errors import UpgradeRefused
 from gatherer.interfaces.status import ConnectionStatus, PoolStatus
-from gatherer.interfaces.values import Facts, Role
+from gatherer.values import Facts, Role
 
 
 class IConnection(IService):

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from gatherer.interfaces.status import RegistryStatus
-from gatherer.interfaces.values import ExchangeStatus, Facts, MarketChange, MarketRow
+from gatherer.values import ExchangeStatus, Facts, MarketChange, MarketRow
 
 
 class IMarketChangeListener(Interface):

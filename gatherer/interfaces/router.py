@@ -4,7 +4,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from gatherer.interfaces.status import RouterStatus
-from gatherer.interfaces.values import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 
 
 class IMessageRouter(Interface):

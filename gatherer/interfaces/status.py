@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gatherer.interfaces.health import HealthStatus, Readiness
-from gatherer.interfaces.values import Role
+from gatherer.values import Role
 
 
 class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ The manhole, the status page and the terminal show the same words.
 
 from collections.abc import Callable, Iterator
 
-from gatherer.interfaces import Facts
 from gatherer.text import clock_time, counted, moment, one_line, span
+from gatherer.values import Facts
 
 QUIET = 60.0
 """Seconds without a message on a whole subscription after which the verdict mentions it."""

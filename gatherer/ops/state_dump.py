@@ -25,8 +25,9 @@ from twisted.logger import Logger
 
 from gatherer import __version__
 from gatherer.config.settings import Settings
-from gatherer.interfaces import Facts, GathererStatus, IConnectionManager
+from gatherer.interfaces import GathererStatus, IConnectionManager
 from gatherer.ops.web.event_log import EventLog
+from gatherer.values import Facts
 
 FOLDER = "dumps"
 """Below the capture directory: the one place that is surely there and writable. Readers of a capture ignore it."""

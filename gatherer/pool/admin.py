@@ -10,9 +10,9 @@ from zope.interface import implementer
 
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.errors import AdminError, SessionLost
-from gatherer.interfaces import IConnection, IPoolAdmin, Role
-from gatherer.interfaces.values import Facts
+from gatherer.interfaces import IConnection, IPoolAdmin
 from gatherer.pool.placement import Placement
+from gatherer.values import Facts, Role
 
 BACK_SECONDS = 60.0
 """Seconds to wait for a connection that is down; it goes on dialling after that."""

@@ -16,20 +16,17 @@ from gatherer.core.auth_alarm import AuthAlarm
 from gatherer.core.layout import Slot, dial_order
 from gatherer.errors import StartupFailed, UpgradeRefused
 from gatherer.interfaces import (
-    Change,
     IAllocator,
     IConnection,
     IConnectionManager,
     IConnectionOwner,
     IMarketChangeListener,
     IMarketRegistry,
-    MarketChange,
     PoolStatus,
-    Role,
 )
-from gatherer.interfaces.values import Facts
 from gatherer.pool.admin import PoolAdmin
 from gatherer.pool.placement import Placement
+from gatherer.values import Change, Facts, MarketChange, Role
 
 MAX_UNNOTICED = 60.0
 """Seconds that a socket can be dead before its silence is noticed: twice the usual `ping_timeout`."""

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from gatherer.errors import NoCapacity
 from gatherer.interfaces import IAllocator, IConnection
-from gatherer.interfaces.values import Facts
+from gatherer.values import Facts
 
 
 class FailoverTimer:

@@ -5,9 +5,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from gatherer.errors import RestError
-from gatherer.interfaces import ExchangeStatus, IExchangeRest
+from gatherer.interfaces import IExchangeRest
 from gatherer.interfaces.status import ShardActivity
 from gatherer.registry.periodic import PeriodicTask
+from gatherer.values import ExchangeStatus
 
 
 class ExchangeStatusPoller:

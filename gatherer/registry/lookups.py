@@ -9,8 +9,9 @@ from twisted.logger import Logger
 from gatherer.core.backoff import Backoff
 from gatherer.core.markets.table import MarketTable
 from gatherer.errors import RestError
-from gatherer.interfaces import IExchangeRest, MarketChange, MarketRow
+from gatherer.interfaces import IExchangeRest
 from gatherer.registry.periodic import PeriodicTask
+from gatherer.values import MarketChange, MarketRow
 
 BATCH = 300
 """Tickers in one request: so many are known to work (protocol section 6)."""

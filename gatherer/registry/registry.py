@@ -16,18 +16,11 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.markets.table import MarketTable
 from gatherer.core.wire.lifecycle import decode_lifecycle
 from gatherer.errors import LocalProtocolError, RemoteProtocolError, RestError
-from gatherer.interfaces import (
-    Change,
-    IExchangeRest,
-    IMarketChangeListener,
-    IMarketRegistry,
-    MarketChange,
-    MarketRow,
-    RegistryStatus,
-)
+from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry, RegistryStatus
 from gatherer.registry.exchange_status import ExchangeStatusPoller
 from gatherer.registry.lookups import LookUps
 from gatherer.registry.periodic import PeriodicTask
+from gatherer.values import Change, MarketChange, MarketRow
 
 WALKED = ("open", "unopened")
 """The filters of a walk, in turn: what is open already can be subscribed first."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 
 
 @dataclass(frozen=True, slots=True)

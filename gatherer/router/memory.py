@@ -3,8 +3,8 @@
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter, RouterStatus
+from gatherer.values import Marker, RawMessage
 
 
 @implementer(IMessageRouter)

@@ -18,13 +18,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gatherer.capture_format import CaptureDirectory, encode_batch, encode_marker
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter, RouterStatus
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
 from gatherer.router.flusher import Flusher
 from gatherer.router.threads import Threads, WriterThreads
 from gatherer.router.writer import SegmentWriter
+from gatherer.values import Marker, RawMessage
 
 _BLOCK_MESSAGES = 2_000
 """Worth a frame: 150,000 messages/s through a buffer of 10,000 is 75 blocks/s, with four blocks of slack."""

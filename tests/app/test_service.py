@@ -11,7 +11,6 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gatherer.app.service import STATUS_SECONDS, Gatherer
-from gatherer.core.messages import ExchangeStatus, Marker, RawMessage
 from gatherer.errors import ConfigError, RestError, StartupFailed
 from gatherer.interfaces import (
     IConnectionManager,
@@ -19,12 +18,12 @@ from gatherer.interfaces import (
     IMarketChangeListener,
     IMarketRegistry,
     IMessageRouter,
-    MarketChange,
     PoolStatus,
     RegistryStatus,
     RouterStatus,
 )
 from gatherer.ops.listener import ListeningService
+from gatherer.values import ExchangeStatus, Marker, MarketChange, RawMessage
 from tests.ops.support import StubManager, StubRegistry, StubRouter
 
 

@@ -4,9 +4,9 @@ import duckdb
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.records import COLUMNS
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.errors import ConfigError
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, ManualThreads, Rig, messages
 
 

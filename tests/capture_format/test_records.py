@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.records import encode_batch, encode_marker, encode_message, encode_segment_start
 from gatherer.capture_format.segment_file import segment_name
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 
 AT = 1795380241000123456
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.reading import segments_of
 from gatherer.cli.arguments import market_ticker, unix_ns
-from gatherer.core.messages import Marker
+from gatherer.values import Marker
 from tests.cli.test_program import run
 from tests.coverage.test_runs import TICKER, book
 from tests.router.support import AT, Rig

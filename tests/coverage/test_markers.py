@@ -7,8 +7,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.reading import read_capture
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.exchange.resync import QUIET_SECONDS, ResyncTimer
+from gatherer.values import Marker, RawMessage
 from tests.router.support import Rig, messages
 from tests.support.pool import START, Pool
 

@@ -16,12 +16,12 @@ import gatherer
 import tests
 from gatherer.capture_format.reading import segments_of
 from gatherer.capture_format.segment_file import segment_name, segment_time
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.coverage.judge import judge
 from gatherer.coverage.report import duration, utc
 from gatherer.coverage.timeline import Standing
 from gatherer.errors import GathererError
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, Rig
 
 ROOT = os.pathsep.join(str(Path(package.__file__ or "").parent.parent) for package in (gatherer, tests))
@@ -31,7 +31,7 @@ SECOND = 1_000_000_000
 CHILD = """
 import sys, time
 from twisted.internet import reactor, task
-from gatherer.core.messages import Marker, RawMessage
+from gatherer.values import Marker, RawMessage
 from gatherer.router.segments import SegmentRouter
 from tests.coverage.test_runs import book
 router = SegmentRouter(sys.argv[1], reactor, flush_interval=0.1, segment_bytes=20_000)

@@ -6,10 +6,10 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.messages import RawMessage
 from gatherer.core.wire.codec import Envelope, count_levels
 from gatherer.errors import SessionLost
 from gatherer.exchange.inspection import MAX_WATCHED, MarketInspector
+from gatherer.values import RawMessage
 
 
 def message(kind: str, ticker: str, at: int = 5_000_000_000) -> RawMessage:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.core.wire.codec import SHORTEST_RUN
+from gatherer.values import Marker, RawMessage
 from tests.support.pool import Pool
 
 BOOK = b'{"type":"orderbook_snapshot","sid":1,"seq":%d,"msg":{"market_ticker":"A"}}'

@@ -7,12 +7,12 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from gatherer.core.messages import Change, MarketChange, MarketRow
 from gatherer.exchange.auth import Signer
 from gatherer.exchange.rest.client import RestClient
 from gatherer.exchange.rest.http import make_http_client
 from gatherer.interfaces import IMarketChangeListener
 from gatherer.registry.registry import MarketRegistry
+from gatherer.values import Change, MarketChange, MarketRow
 from tests.simulator.loopback import LoopbackCase
 
 

@@ -19,8 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from gatherer.config.settings import PoolSettings
-from gatherer.core.messages import RawMessage
 from gatherer.ops.metrics import make_registry
+from gatherer.values import RawMessage
 from tests.support.loopback_service import LoopbackService, run
 from tests.support.promql import named, wrong
 

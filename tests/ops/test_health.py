@@ -9,10 +9,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gatherer.core.histograms import Measurements
-from gatherer.core.layout import Role
 from gatherer.interfaces import IConnectionManager
 from gatherer.log.observer import format_text
 from gatherer.ops.health import AGE_MEMORY, MAX_SAMPLE, PROBE_SECONDS, HealthService
+from gatherer.values import Role
 from tests.ops.support import Remembering, StubManager, StubRegistry, StubRouter
 
 NOW = 1_791_849_600.0

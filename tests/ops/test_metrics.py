@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.core.layout import Role
 from gatherer.interfaces import IConnectionManager, IMarketRegistry, IMessageRouter
 from gatherer.ops.metrics import make_registry
+from gatherer.values import Role
 from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_health
 
 PROMISED = """

@@ -8,7 +8,6 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.core.messages import RawMessage
 from gatherer.core.wire.codec import decode_time
 from gatherer.errors import StartupFailed
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
@@ -19,6 +18,7 @@ from gatherer.interfaces import (
     IMarketChangeListener,
     IMarketRegistry,
 )
+from gatherer.values import RawMessage
 from tests.support.pool import Pool
 
 

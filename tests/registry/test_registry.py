@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from gatherer.core.messages import Change, ExchangeStatus, MarketChange, MarketRow, ShardStatus
 from gatherer.errors import LocalProtocolError
 from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry
 from gatherer.interfaces.status import ShardActivity
 from gatherer.registry.registry import CHUNK, MarketRegistry
+from gatherer.values import Change, ExchangeStatus, MarketChange, MarketRow, ShardStatus
 from tests.support.fake_rest import FakeRest
 
 START = 1_792_072_800.0

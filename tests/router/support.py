@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.reading import read_capture, segments_of
-from gatherer.core.messages import RawMessage
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import RawMessage
 
 T = TypeVar("T")
 AT = 1795380241000123456

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gatherer.capture_format.reading import segments_of
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, ManualThreads, Rig, messages
 
 

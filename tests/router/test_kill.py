@@ -18,15 +18,15 @@ from twisted.trial.unittest import TestCase
 
 import gatherer
 from gatherer.capture_format.reading import read_capture, read_lines, segments_of
-from gatherer.core.messages import Marker
 from gatherer.router.segments import SegmentRouter
+from gatherer.values import Marker
 from tests.router.support import AT, messages
 
 FLUSH_INTERVAL = 0.2
 CHILD = """
 import sys, time
 from twisted.internet import reactor, task
-from gatherer.core.messages import RawMessage
+from gatherer.values import RawMessage
 from gatherer.router.segments import SegmentRouter
 router = SegmentRouter(sys.argv[1], reactor, flush_interval=float(sys.argv[2]), segment_bytes=4_000)
 router.start()

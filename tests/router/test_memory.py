@@ -3,9 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter
 from gatherer.router.memory import MemoryRouter
+from gatherer.values import Marker, RawMessage
 
 
 class MemoryRouterTests(SynchronousTestCase):

@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from gatherer.core.backoff import Backoff
-from gatherer.core.messages import Change, Marker, RawMessage
 from gatherer.exchange.websocket.dialing import DialPacer
 from gatherer.simulator.markets.market import Status
+from gatherer.values import Change, Marker, RawMessage
 from tests.simulation.fault_schedule import LIFECYCLE, Event, FaultSchedule, first_day, maintenance
 from tests.simulation.maintenance import Maintenance
 from tests.support.audit import Auditor

@@ -8,9 +8,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from gatherer.core.messages import Marker, RawMessage
 from gatherer.interfaces import IMessageRouter, RouterStatus
 from gatherer.router.memory import MemoryRouter
+from gatherer.values import Marker, RawMessage
 
 CONTROL = ("ok", "subscribed", "unsubscribed", "error")
 

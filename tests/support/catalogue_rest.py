@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from gatherer.core.messages import ExchangeStatus, MarketRow
 from gatherer.core.wire.rest_bodies import MarketPage, decode_market, decode_page, decode_status
 from gatherer.errors import RestError
 from gatherer.interfaces import IExchangeRest
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.markets.market import SimulatedMarket
 from gatherer.simulator.rest.filters import STATUSES, market_filter, read_cursor, write_cursor
+from gatherer.values import ExchangeStatus, MarketRow
 
 FILTER_OF = {status.value: word for word, statuses in STATUSES.items() for status in statuses}
 

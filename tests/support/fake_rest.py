@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from gatherer.core.messages import ExchangeStatus, MarketRow
 from gatherer.errors import RestError
 from gatherer.interfaces import IExchangeRest
+from gatherer.values import ExchangeStatus, MarketRow
 
 FILTERS = {"initialized": "unopened", "active": "open", "inactive": "paused"}
 

@@ -16,7 +16,6 @@ CORE_EXCEPTIONS = {
     "gatherer.core.wire": ("msgspec",),
     "gatherer.core.markets.market": ("msgspec",),
     "gatherer.core.subscriptions.held": ("msgspec",),
-    "gatherer.core.messages": ("msgspec",),
 }
 """Third-party packages that parts of core may import. All of core may import zope.interface."""
 IMPURE = {"asyncio", "logging", "multiprocessing", "random", "selectors", "socket", "subprocess", "threading", "time"}

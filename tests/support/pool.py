@@ -12,8 +12,7 @@ from zope.interface import implementer
 from gatherer.core.allocation import LeastLoaded
 from gatherer.core.backoff import Backoff
 from gatherer.core.histograms import Measurements
-from gatherer.core.layout import Role, Slot, make_plan
-from gatherer.core.messages import Change, Marker, MarketChange, RawMessage
+from gatherer.core.layout import Slot, make_plan
 from gatherer.exchange.connection import Connection
 from gatherer.exchange.context import CommandSettings, ConnectionSettings, SessionContext
 from gatherer.exchange.error_log import ErrorLog
@@ -21,6 +20,7 @@ from gatherer.interfaces import IMarketRegistry, RegistryStatus
 from gatherer.pool.manager import ConnectionManager
 from gatherer.router.memory import MemoryRouter
 from gatherer.simulator.exchange import Exchange
+from gatherer.values import Change, Marker, MarketChange, RawMessage, Role
 from tests.support.memory_client import Heart, MemoryClient, Wire
 
 START = 1_800_000_000.0

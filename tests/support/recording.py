@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogLevel
 from zope.interface import implementer
 
-from gatherer.core.messages import Change, MarketChange
 from gatherer.interfaces import IMarketChangeListener
 from gatherer.registry.registry import MarketRegistry
+from gatherer.values import Change, MarketChange
 
 
 @implementer(IMarketChangeListener)

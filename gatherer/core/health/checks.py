@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gatherer.core.health.stale_feed import Feed
-from gatherer.interfaces import HealthStatus, PoolStatus, Readiness, RegistryStatus, Role, RouterStatus
+from gatherer.interfaces import HealthStatus, PoolStatus, Readiness, RegistryStatus, RouterStatus
 from gatherer.interfaces.health import (
     CaptureHealth,
     Components,
@@ -17,6 +17,7 @@ from gatherer.interfaces.health import (
     MarketsHealth,
     ProcessHealth,
 )
+from gatherer.values import Role
 
 READY_SHARE = 0.99
 """Share of the wanted markets that must be held. Markets open every minute, so all of them would flap."""

@@ -8,7 +8,7 @@ something changes every few seconds at any hour that has trading.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gatherer.interfaces import Role
+from gatherer.values import Role
 
 TWIN_SILENT = 60.0
 """Seconds that one of a pair may bring nothing while the other, which gets the same messages, does."""

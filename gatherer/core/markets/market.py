@@ -3,7 +3,7 @@
 import msgspec
 
 from gatherer.core.markets.timetable import Moment
-from gatherer.interfaces import Facts
+from gatherer.values import Facts
 
 UNOPENED, ACTIVE, PAUSED, CLOSED, FINAL, DOUBTFUL = "unopened", "active", "paused", "closed", "final", "doubtful"
 """Our states of a market. `doubtful`: an event contradicts what we know, and a look-up must decide."""

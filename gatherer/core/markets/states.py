@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from gatherer.core.markets.market import ACTIVE, DOUBTFUL, PAUSED, UNOPENED, Market
 from gatherer.core.markets.timetable import Timetable
-from gatherer.core.messages import Change, MarketChange
 from gatherer.core.sharded_dict import ShardedDict
+from gatherer.values import Change, MarketChange
 
 T = TypeVar("T")
 

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from gatherer.core.markets.market import ACTIVE, CLOSED, DOUBTFUL, FINAL, PAUSED, ROW_STATUS, UNOPENED, Market
 from gatherer.core.markets.states import GracePeriods, MarketStates
-from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketRow
-from gatherer.interfaces import Facts
+from gatherer.values import Change, Facts, LifecycleEvent, MarketChange, MarketRow
 
 
 class MarketTable:

@@ -10,7 +10,7 @@ from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.core.subscriptions.held import HeldMarkets
 from gatherer.core.subscriptions.retries import RejectedMarkets, RetryGroups
 from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
-from gatherer.interfaces import Facts
+from gatherer.values import Facts
 
 ORDERBOOK = "orderbook_delta"
 ADDS = (Action.SUBSCRIBE, Action.ADD)

@@ -6,7 +6,7 @@ from gatherer.core.backoff import Backoff
 from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.core.subscriptions.held import HeldMarkets
 from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
-from gatherer.interfaces import Facts
+from gatherer.values import Facts
 
 
 class ChannelPlanner:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 from zope.interface import implementer
 
-from gatherer.interfaces import Facts, ISequenceTracker
+from gatherer.interfaces import ISequenceTracker
+from gatherer.values import Facts
 
 MAX_KEPT = 100
 """Gaps remembered for each connection. The counters have the number of all gaps."""

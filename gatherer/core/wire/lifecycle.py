@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gatherer.core.messages import LifecycleEvent
 from gatherer.errors import RemoteProtocolError
+from gatherer.values import LifecycleEvent
 
 MARKET_CHANNELS = frozenset({"market_lifecycle_v2", "multivariate_market_lifecycle"})
 """Message types about one market. `event_lifecycle` and `event_fee_update` come on the same channel."""

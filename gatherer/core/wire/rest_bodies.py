@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gatherer.core.messages import ExchangeStatus, MarketRow
+from gatherer.values import ExchangeStatus, MarketRow
 
 
 class Unreadable(Exception):

@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gatherer.core.backoff import Backoff
-from gatherer.core.messages import ExchangeStatus, MarketRow
 from gatherer.core.token_bucket import TokenBucket
 from gatherer.core.urls import REST_SCHEMES, check_url
 from gatherer.core.wire import rest_bodies
@@ -31,6 +30,7 @@ from gatherer.exchange.rest.http import (
     was_cancelled,
 )
 from gatherer.interfaces import IExchangeRest
+from gatherer.values import ExchangeStatus, MarketRow
 
 T = TypeVar("T")
 

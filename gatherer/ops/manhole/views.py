@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gatherer import __version__
 from gatherer.errors import AdminError
-from gatherer.interfaces import ConnectionStatus, Facts, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
+from gatherer.interfaces import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
 from gatherer.text import clock_time, counted, moment, one_line, size, span
+from gatherer.values import Facts
 
 GAP = "  "
 MIN_WIDTH = 6

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.core.health import stale_feed as feedwatch
 from gatherer.core.health.stale_feed import Feed, Flow, StaleFeedDetector
-from gatherer.core.layout import Role
+from gatherer.values import Role
 
 AFTER = 120.0
 STEP = 5.0

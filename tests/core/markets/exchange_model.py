@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gatherer.core.messages import LifecycleEvent, MarketRow
+from gatherer.values import LifecycleEvent, MarketRow
 
 LISTED = {"initialized", "active"}
 

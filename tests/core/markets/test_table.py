@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.core.markets.market import Market
 from gatherer.core.markets.table import MarketTable
-from gatherer.core.messages import Change, LifecycleEvent, MarketChange, MarketRow
+from gatherer.values import Change, LifecycleEvent, MarketChange, MarketRow
 from tests.core.markets.exchange_model import ExchangeModel
 from tests.strategies import market_steps
 

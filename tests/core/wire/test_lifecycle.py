@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.core.messages import LifecycleEvent
 from gatherer.core.wire.lifecycle import decode_lifecycle, unix_seconds
 from gatherer.errors import RemoteProtocolError
+from gatherer.values import LifecycleEvent
 
 
 def message(kind: str = "created", outer: str = "market_lifecycle_v2", **body: Any) -> bytes:

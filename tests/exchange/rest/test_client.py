@@ -17,11 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseFailed, ResponseNeverReceived
 from zope.interface.verify import verifyObject
 
-from gatherer.core.messages import MarketRow
 from gatherer.errors import ConfigError, RestError
 from gatherer.exchange.auth import Signer
 from gatherer.exchange.rest.client import MARKET, MARKETS, STATUS, RestClient
 from gatherer.interfaces import IExchangeRest
+from gatherer.values import MarketRow
 
 KEY = Ed25519PrivateKey.generate()
 BASE = "https://exchange.test/trade-api/v2"

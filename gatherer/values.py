@@ -1,7 +1,8 @@
-"""The frozen values that pass the seams: what arrives, what is decided, what the exchange says of itself.
+"""The frozen values that the packages pass to each other: what arrives, what is decided, what the exchange says.
 
 They are msgspec structs, not dataclasses. One is made for each message, and a frozen dataclass costs six times as much
-to make (`object.__setattr__` for each field).
+to make (`object.__setattr__` for each field). Readers of a capture need them without Twisted, so nothing but msgspec is
+imported here.
 """
 
 from datetime import UTC, datetime
@@ -117,6 +118,17 @@ class ExchangeStatus(msgspec.Struct, frozen=True):
     trading_active: bool
     exchange_estimated_resume_time: str | None = None
     exchange_index_statuses: list[ShardStatus] | None = None
+
+
+class LifecycleEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of one market on the lifecycle channel (protocol section 7)."""
+
+    ticker: str
+    kind: str
+    """`created`, `activated`, `deactivated`, `close_date_updated`, `determined`, `settled`, ..."""
+    open_ts: float | None = None
+    """Unix time in seconds, like `close_ts`. None when the event has no such time."""
+    close_ts: float | None = None
 
 
 def _unix(moment: datetime | None) -> float | None:
