@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -116,7 +115,7 @@ class CommandQueue:
         self._resolve(envelope.id, envelope.sid or body.sid)
         return 0
 
-    def mark_removed(self, tickers: list[str], **facts: Any) -> None:
+    def mark_removed(self, tickers: list[str], **facts: object) -> None:
         """Mark that markets are not carried here any more, although no acknowledgement confirms it."""
         if tickers:
             self._mark("markets_removed", sid=0, tickers=tickers, **facts)

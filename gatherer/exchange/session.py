@@ -6,7 +6,6 @@ A session is made when the socket opens and dropped when it closes, with everyth
 from base64 import b64encode
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -282,6 +281,6 @@ class Session:
         counters = self._counters
         return max(self._up_at, counters.last_message or 0, int((counters.last_ping or 0.0) * 1e9))
 
-    def _mark(self, kind: str, **facts: Any) -> None:
+    def _mark(self, kind: str, **facts: object) -> None:
         self._flush()  # earlier messages of the same read come before the marker in the capture
         self._router.mark(Marker(kind, self._slot.conn_id, self._context.wall(), facts))

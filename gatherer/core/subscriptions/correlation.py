@@ -9,13 +9,16 @@ from zope.interface import implementer
 
 from gatherer.interfaces import ICommandCorrelator
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 
 @implementer(ICommandCorrelator)
 class PendingCommands:
     """Match each reply of the exchange to the command that asked for it.
 
     Each session has its own. Ids are unique on a connection (protocol section 3). They start at 1, because the exchange
-    takes 0 for "no id".
+    takes 0 for "no id". A reply is of any type: the callers of `issue` and `resolve` agree on it.
     """
 
     __slots__ = ("_ids", "_waiting", "strays")
@@ -61,10 +64,6 @@ class PendingCommands:
             return False
         waiting.callback(outcome)
         return True
-
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Waiters(Generic[K, V]):

@@ -53,7 +53,7 @@ class PooledHTTPClient(HTTPClient):
 def make_http_client(
     reactor: Any, ca_file: str | None = None, max_connections: int = 4, connect_timeout: float = 10.0
 ) -> PooledHTTPClient:
-    """A treq client over a pool of persistent connections.
+    """A treq client over a pool of persistent connections. `reactor` is as in `PooledHTTPClient`.
 
     `ca_file` names a PEM file with authorities that are trusted besides the system's. Raises `ConfigError` if it is not
     usable. `max_connections` idle connections are kept for each host. `connect_timeout` is in seconds.

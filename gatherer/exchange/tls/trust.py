@@ -28,7 +28,7 @@ class PlatformTrustAnd(OpenSSLDefaultPaths):
     def __init__(self, certificates: list[Certificate]) -> None:
         self._certificates = certificates
 
-    def _addCACertsToContext(self, context: Any) -> None:
+    def _addCACertsToContext(self, context: Any) -> None:  # as in Twisted
         super()._addCACertsToContext(context)
         context.set_options(OP_NO_RENEGOTIATION)
         store = context.get_cert_store()

@@ -108,7 +108,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         if self.error is None:
             self.error = self._why()
 
-    def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:
+    def sendCloseFrame(self, *args: Any, **kwargs: Any) -> None:  # passed on as they are
         """Bound the closing handshake in time, whichever side started it."""
         self._at_frame_start = False
         super().sendCloseFrame(*args, **kwargs)
@@ -215,7 +215,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         except Exception:
             self._listener_failed("received")
 
-    def _guard(self, call: Callable[..., object], *args: Any) -> None:
+    def _guard(self, call: Callable[..., object], *args: object) -> None:
         """Catch every exception: it would break autobahn's parser or vanish in one of its futures."""
         try:
             call(*args)
