@@ -54,7 +54,7 @@ class FaultMachine(FaultActions):
     @rule(number=st.integers(1, 30))
     def churn(self, number: int) -> None:
         for _ in range(number):
-            self._exchange._script.churn()
+            self._exchange.churn()
         self.hits["churn"] += number
 
     @rule(number=st.integers(1, 30))
