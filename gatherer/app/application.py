@@ -16,8 +16,7 @@ from gatherer.app.reload import Reloader
 from gatherer.config.settings import Settings
 from gatherer.exchange.auth import Signer
 from gatherer.log.levels import LevelControl
-from gatherer.ops.state_dump import StateDump
-from gatherer.ops.systemd import NotifySocket, SystemdService, notify_address, watchdog_seconds
+from gatherer.ops import NotifySocket, StateDump, SystemdService, notify_address, watchdog_seconds
 
 
 class Application:

@@ -26,15 +26,12 @@ from gatherer.exchange.websocket.client import WebSocketClient
 from gatherer.exchange.websocket.dialing import Dialing, DialPacer, make_dialer
 from gatherer.interfaces import IConnectionOwner, IExchangeRest, IMarketRegistry, IMessageRouter
 from gatherer.log.levels import LevelControl
-from gatherer.ops.health import HealthService
+from gatherer.ops import HealthService, Summary
 from gatherer.ops.listener import ListeningService
-from gatherer.ops.manhole.commands import Prompt
-from gatherer.ops.manhole.service import ManholeService
-from gatherer.ops.summary import Summary
-from gatherer.ops.web.event_log import EventLog
-from gatherer.ops.web.service import WebService
-from gatherer.pool.manager import ConnectionManager
-from gatherer.registry.registry import MarketRegistry
+from gatherer.ops.manhole import ManholeService, Prompt
+from gatherer.ops.web import EventLog, WebService
+from gatherer.pool import ConnectionManager
+from gatherer.registry import MarketRegistry
 from gatherer.router import SegmentRouter
 from gatherer.values import Role
 
@@ -136,10 +133,10 @@ class Builder:
         pool, capacity = self._settings.pool, self._settings.orderbook.markets_per_connection
         plan = make_plan(pool.ticker, pool.trade, pool.lifecycle, pool.orderbook)
         books = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
-        patience = len(plan) / pool.dial_rate + 3 * pool.connect_timeout + START_GRACE
+        start_timeout = len(plan) / pool.dial_rate + 3 * pool.connect_timeout + START_GRACE
         return ConnectionManager(
             plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
-            capacity=capacity, min_healthy=pool.min_healthy, start_timeout=patience,
+            capacity=capacity, min_healthy=pool.min_healthy, start_timeout=start_timeout,
             rehome_after=self._settings.reconnect.rehome_after,
         )  # fmt: skip
 
@@ -149,8 +146,8 @@ class Builder:
         if web.listen:
             if is_remote(web.listen, "[web] listen"):
                 self._log.warn(
-                    "[web] listen = {listen}: other machines can reach the pages, which are read-only and ask nobody "
-                    "for a password; put a proxy before them that does", listen=web.listen,
+                    "[web] listen = {listen}: other machines can reach the pages, which are read-only and need no "
+                    "password; put a proxy with a password before them", listen=web.listen,
                 )  # fmt: skip
             endpoint = serverFromString(self._reactor, web.listen)
             yield WebService(endpoint, gatherer.manager, health, self.events, self._reactor)

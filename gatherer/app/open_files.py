@@ -33,7 +33,7 @@ def allow_files(
     get: Callable[[int], Limits] = resource.getrlimit,
     set: Callable[[int, Limits], None] = resource.setrlimit,
 ) -> None:
-    """See to it that so many files can be open. ConfigError, with what to do, when the system does not allow it."""
+    """Raise the limit if needed. ConfigError, with what to do, if the system does not allow it."""
     soft, hard = get(resource.RLIMIT_NOFILE)
     if _enough(soft, needed):
         return

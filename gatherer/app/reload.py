@@ -1,4 +1,4 @@
-"""SIGHUP: read the settings anew, let count what can, and say of every change what became of it."""
+"""SIGHUP: read the settings again, apply what can change now, and log the outcome of every change."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,7 +26,7 @@ def changed_keys(before: Settings, after: Settings) -> Iterator[Key]:
 
 
 def in_force(before: Settings, after: Settings) -> Settings:
-    """`before` with those values of `after` that count without a restart."""
+    """`before` with those values of `after` that need no restart."""
     for key in changed_keys(before, after):
         if key.spec.reload is not Reload.RESTART:
             table = replace(getattr(before, key.table), **{key.name: _value(after, key)})
@@ -35,7 +35,7 @@ def in_force(before: Settings, after: Settings) -> Settings:
 
 
 class Reloader:
-    """Holds the settings that are in force. The key file is read anew each time: its name may be the old one."""
+    """Holds the settings that are in force. The key file is read each time: its content may be new."""
 
     _log = Logger()
 
@@ -44,7 +44,7 @@ class Reloader:
         apply: Callable[[Settings, Any], None], run: Callable[..., Deferred[Any]],
     ) -> None:  # fmt: skip
         """`load` and `make_signer` raise ConfigError. `apply` is given settings that differ in such keys only. `run`
-        has work done in a thread: to check an RSA key takes a quarter of a second."""
+        runs work in a thread: the check of an RSA key takes a quarter of a second."""
         self.settings = settings
         self._run = run
         self._lock = DeferredLock()
@@ -66,7 +66,7 @@ class Reloader:
             return outcome
         changes = list(changed_keys(self.settings, asked))
         for key in changes:
-            self._tell(key, asked)
+            self._log_change(key, asked)
         self._apply(settings, signer)
         self.settings = settings
         waiting = sum(key.spec.reload is Reload.RESTART for key in changes)
@@ -82,7 +82,7 @@ class Reloader:
         settings = in_force(self.settings, asked)
         return asked, settings, self._make_signer(settings)
 
-    def _tell(self, key: Key, asked: Settings) -> None:
+    def _log_change(self, key: Key, asked: Settings) -> None:
         say = self._log.warn if key.spec.reload is Reload.RESTART else self._log.info
         say(
             "[{table}] {key}: {before} -> {after} {outcome}",

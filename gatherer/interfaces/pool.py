@@ -87,7 +87,7 @@ class IConnectionOwner(Interface):
 
 
 class IPoolAdmin(Interface):
-    """What operators may do to a running pool. Whatever makes no sense (an unknown id, a market that is nowhere, a
+    """What operators may do to a running pool. What makes no sense (an unknown id, a market that is nowhere, a
     second pause) raises `AdminError`, a text for people. `by` says who wants it; the log repeats it."""
 
     paused_since: float | None = Attribute("Unix seconds since when commands wait, or None.")

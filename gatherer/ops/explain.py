@@ -59,9 +59,9 @@ def _why_not(registry: Facts, now: float) -> str:
     status, event, at = registry.get("status"), registry.get("last_event"), registry.get("last_event_at")
     if status == "unopened":
         opens = registry.get("open_ts")
-        return "it is not open, and nobody told when it opens" if opens is None else f"it opens {moment(opens, now)}"
+        return "it is not open, and its opening is not known" if opens is None else f"it opens {moment(opens, now)}"
     if status == "doubtful":
-        return f"its event {event} contradicts what was known: a look-up has to tell"
+        return f"its event {event} contradicts what was known: a look-up will decide"
     if status == "paused":
         return f"trading in it is paused{_since(at, now)}, and it was not carried before"
     if event in ("settled", "determined") and at is not None:
@@ -142,7 +142,7 @@ def _deltas(connection: Facts, now: float) -> str:
     if heard is not None and now - heard >= QUIET:
         return f"quiet: nothing came for any market of the sid since {clock_time(heard, now)}"
     if watched is None or now - watched < 1.0:
-        return "fed as far as anybody can tell: ask again in a moment, its deltas are being watched from now on"
+        return "fed, as far as is known: its deltas are watched from now on, so ask again in a moment"
     return f"quiet: no deltas since {moment(watched, now)}, when watching began, while its sid is alive"
 
 

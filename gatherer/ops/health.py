@@ -27,7 +27,7 @@ LAG_MEMORY = 600
 MAX_SAMPLE = 65_536
 """Bytes. A longer message is a book, which has no time of its own and takes long to read."""
 AGE_MEMORY = 60.0
-"""Seconds after which the age of a connection's last sample says nothing about now."""
+"""Seconds after which the age of a connection's last sample is out of date."""
 
 
 class HealthService(Service):
@@ -57,7 +57,7 @@ class HealthService(Service):
         self._status = "starting"
 
     def startService(self) -> None:
-        """Begin to look."""
+        """Start the timer."""
         super().startService()
         self._arm()
 
@@ -122,8 +122,8 @@ class HealthService(Service):
             figures = (self._manager.status(), self._registry.status(), self._router.status())
             self._monitor.look(self._clock.seconds(), *figures)
             self._log_change(health(*figures, self.observations()))
-        except Exception:  # the health page shows it as well; the timer must go on
-            self._log.failure("the look at the vital signs failed")
+        except Exception:  # the health page shows the error as well; the timer must go on
+            self._log.failure("the look at the figures failed")
 
     def _log_change(self, verdict: HealthStatus) -> None:
         """One line per change of the verdict."""

@@ -1,4 +1,4 @@
-"""A service that listens on one endpoint: bounded, closed at the stop, and frank about a port it cannot have."""
+"""A service that listens on one endpoint: bounded, closed at the stop, with a clear error for a port in use."""
 
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +56,7 @@ class ListeningService(Service):
     _log = Logger()
 
     def __init__(self, endpoint: Any, table: str, limit: int, make_factory: Callable[[], IProtocolFactory]) -> None:
-        """`make_factory` is asked at each start and may raise ConfigError; connections above `limit` are refused."""
+        """`make_factory` is called at each start and may raise ConfigError; connections above `limit` are refused."""
         self._endpoint = IStreamServerEndpoint(endpoint)
         self._table = table
         self._limit = limit
@@ -68,7 +68,7 @@ class ListeningService(Service):
         self._waiting: list[Deferred[IAddress]] = []
 
     def startService(self) -> None:
-        """Listen. ConfigError for what can be known at once; the rest is told by `when_listening`."""
+        """Listen. ConfigError for what can be known at once; `when_listening` reports the rest."""
         self._factory = BoundedFactory(self._make_factory(), self._limit)
         super().startService()
         self._outcome = None
@@ -77,8 +77,8 @@ class ListeningService(Service):
         listening.addCallbacks(self._listens, self._refused).addErrback(self._bug)
 
     def when_listening(self) -> Deferred[IAddress]:
-        """Fires with the address; fails with ConfigError when it cannot be had, CancelledError when
-        it was not had before the stop. A new Deferred for each caller."""
+        """Fires with the address; fails with ConfigError if the port is not available, CancelledError if
+        the stop came first. A new Deferred for each caller."""
         if isinstance(self._outcome, Failure):
             return fail(self._outcome)
         if self._outcome is not None:
@@ -104,17 +104,17 @@ class ListeningService(Service):
     def _listens(self, port: IListeningPort) -> None:
         self._port = port
         self._log.info("[{table}] listening on {address}", table=self._table, address=_readable(port.getHost()))
-        self._tell(port.getHost())
+        self._settle(port.getHost())
 
     def _refused(self, failure: Failure) -> None:
         if failure.check(CancelledError):
-            self._tell(failure)
+            self._settle(failure)
             return
         error = ConfigError(f"[{self._table}] listen: cannot listen: {failure.getErrorMessage()}")
         self._log.error("{error}", error=str(error))
-        self._tell(Failure(error))
+        self._settle(Failure(error))
 
-    def _tell(self, outcome: IAddress | Failure) -> None:
+    def _settle(self, outcome: IAddress | Failure) -> None:
         self._outcome = outcome
         waiting, self._waiting = self._waiting, []
         for each in waiting:

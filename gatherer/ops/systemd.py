@@ -45,7 +45,7 @@ class NotifySocket:
                 sender.sendto(text.encode(), self._address)
         except OSError as error:
             if self._throttle.note("lost"):
-                self._log.warn("systemd cannot be told how it goes: {error}", error=str(error))
+                self._log.warn("systemd cannot be notified: {error}", error=str(error))
 
 
 def notify_address(environ: Mapping[str, str]) -> str:
@@ -137,7 +137,7 @@ class SystemdService(Service):
 
     async def around(self, reload: Callable[[], Awaitable[str]]) -> None:
         """Reload, and notify systemd before and after: `systemctl reload` shows the outcome, one line, as status."""
-        if self._ready:  # when the reload began is how systemd tells two of them apart
+        if self._ready:  # systemd tells two reloads apart by when they began
             self._send(f"RELOADING=1\nMONOTONIC_USEC={self._monotonic() // 1000}")
         outcome = " ".join((await reload()).split())
         if self._ready:
@@ -180,4 +180,4 @@ class SystemdService(Service):
             return "running"
 
     def _broke_off(self, failure: Failure) -> None:
-        self._log.failure("a bug: systemd is told nothing any more", failure)
+        self._log.failure("a bug: systemd gets no more notifications", failure)

@@ -116,7 +116,7 @@ class PoolAdmin:
         asked_at, conn_id = self._clock.seconds(), connection.conn_id
         self._log.info("{by}: snapshot {ticker} on connection {conn_id}", by=by, ticker=ticker, conn_id=conn_id)
         late = AdminError(
-            f"no book of {ticker} came within {BOOK_SECONDS:.0f} s on connection {conn_id}; pending() tells more"
+            f"no book of {ticker} came within {BOOK_SECONDS:.0f} s on connection {conn_id}; see pending()"
         )
         book: Deferred[Facts] = connection.fresh_book(ticker)
         book.addTimeout(BOOK_SECONDS, self._clock, lambda _value, _seconds: Failure(late))
@@ -169,12 +169,12 @@ class PoolAdmin:
     def _carrier(self, ticker: object) -> IConnection:
         conn_id = self._placement.where(ticker) if isinstance(ticker, str) else None
         if conn_id is None or not isinstance(ticker, str):
-            raise AdminError(f"{ticker!s:.80} is on no connection: explain() tells why")
+            raise AdminError(f"{ticker!s:.80} is on no connection: explain() says why")
         if self.paused_since is not None:
             raise AdminError("commands are paused: resume() first")
         connection = self._connections[conn_id]
         if not connection.describe(ticker)["held"]:
-            raise AdminError(f"{ticker} is not held by connection {conn_id} yet: explain() tells why")
+            raise AdminError(f"{ticker} is not held by connection {conn_id} yet: explain() says why")
         return connection
 
     def _not_back(self, connection: IConnection) -> Failure:

@@ -1,4 +1,4 @@
-"""Whether the exchange runs, asked every minute: a pause is no fault of ours (protocol section 6)."""
+"""Whether the exchange runs, asked every minute: a pause is not our fault (protocol section 6)."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime

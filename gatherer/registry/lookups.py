@@ -1,4 +1,4 @@
-"""The registry's questions about single markets: those that vanished, closed, or never sent a book."""
+"""REST look-ups of single markets: those that vanished, closed, or never sent a book."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,11 @@ BATCH = 300
 """Tickers in one request: so many are known to work (protocol section 6)."""
 
 GATHER_SECONDS = 1.0
-"""How long to wait for others to share the request."""
+"""Seconds to wait for other markets, which share the request."""
 
 
 class LookUps:
-    """Asks REST about whatever the table has queued, and tells what changes by the answers."""
+    """Asks REST about the markets that the table has queued, and passes the resulting changes on."""
 
     _log = Logger()
 
@@ -30,13 +30,13 @@ class LookUps:
         rest: IExchangeRest,
         clock: IReactorTime,
         table: MarketTable,
-        listen: Callable[[list[MarketChange]], None],
+        pass_on: Callable[[list[MarketChange]], None],
         random: Callable[[], float],
     ) -> None:
         self._rest = IExchangeRest(rest)
         self._clock = clock
         self._table = table
-        self._listen = listen
+        self._pass_on = pass_on
         self._task = PeriodicTask(clock, "market look-up", self._ask_all)
         self._backoff = Backoff(5.0, 120.0, 2.0, 0.2, random)
         self._not_before = float("-inf")
@@ -47,7 +47,7 @@ class LookUps:
             self._task.run_within(max(GATHER_SECONDS, self._not_before - self._clock.seconds()))
 
     def stop(self) -> Deferred[None]:
-        """Fires with None when no question is open."""
+        """Fires with None when no request is open."""
         return self._task.stop()
 
     async def _ask_all(self) -> float | None:
@@ -91,4 +91,4 @@ class LookUps:
         changes: list[MarketChange] = []
         for ticker, row in answers:
             changes += self._table.looked_up(ticker, row, asked_at, now)
-        self._listen(changes)
+        self._pass_on(changes)

@@ -1,4 +1,4 @@
-"""Something done again and again, never twice at once."""
+"""A task that repeats and never overlaps itself."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -9,14 +9,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 RETRY_SECONDS = 30.0
-"""When to try again after an error nobody foresaw."""
+"""Seconds until the next try after an unexpected error."""
 
 
 class PeriodicTask:
     """Runs an action when asked to, and then whenever the action itself says.
 
     The action is a coroutine function that returns the seconds until its next run, or None
-    for "when asked". An error it lets escape is a bug: it is logged, and the task goes on.
+    for "when asked". An exception from it is a bug: it is logged, and the task goes on.
     """
 
     _log = Logger()

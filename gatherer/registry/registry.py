@@ -26,10 +26,10 @@ WALKED = ("open", "unopened")
 """The filters of a walk, in turn: what is open already can be subscribed first."""
 
 MIN_GAP = 30.0
-"""Seconds between the end of a walk and the next one, however many events are missed."""
+"""Seconds between two walks at least, however many events are missed."""
 
 PROGRESS_SECONDS = 10.0
-"""A walk takes minutes: how often it says how far it is."""
+"""Seconds between two log lines of a walk, which takes minutes."""
 
 CHUNK = 500
 """Rows or changes handled in one reactor turn: together with the listener's work a few milliseconds."""
@@ -108,12 +108,12 @@ class MarketRegistry:
         self._table_changed(changes)
 
     def lifecycle_missed(self) -> None:
-        self._missed = True  # pages read before may be out of date, so a walk under way does not do
+        self._missed = True  # pages that were read before may be out of date, so the walk under way is not enough
         if self._listener is not None and not self._walks.busy:
             self._walks.run_within(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
 
     def market_missed(self, ticker: str) -> None:
-        # Not put off to the next walk: the walk lists what is open, only a look-up says what became of this one.
+        # The next walk is not enough: it lists open markets, and only a look-up says what became of this one.
         self._table.look_up([ticker])
         self._table_changed([])
 
@@ -138,10 +138,10 @@ class MarketRegistry:
             shards=self._exchange.shards(),
         )
 
-    # Telling
+    # Changes
 
-    def _tell(self, changes: Sequence[MarketChange]) -> None:
-        """Before the start nobody listens; `start` tells the outcome."""
+    def _pass_on(self, changes: Sequence[MarketChange]) -> None:
+        """Pass changes to the listener. There is none before `start`, which passes all that is active by then."""
         if not changes or self._listener is None or self._stopped:
             return
         try:
@@ -150,8 +150,8 @@ class MarketRegistry:
             self._log.failure("the listener failed on {count} market changes", count=len(changes))
 
     def _table_changed(self, changes: Sequence[MarketChange]) -> None:
-        """Tell; then see to it that the timer stands at the next due time, and that look-ups run."""
-        self._tell(changes)
+        """Pass the changes on; then set the timer to the next due time and start look-ups."""
+        self._pass_on(changes)
         if self._stopped or self._listener is None:
             return
         self._lookups.wake()
@@ -168,7 +168,7 @@ class MarketRegistry:
         self._table_changed(self._table.tick(self._clock.seconds(), CHUNK))
 
     async def _breathe(self) -> None:
-        """Let the reactor do something else."""
+        """Let the reactor do other work."""
         await deferLater(self._clock, 0)
 
     # Events
@@ -192,7 +192,7 @@ class MarketRegistry:
     # Walks
 
     async def _walk(self) -> float:
-        """One reconciliation; seconds until the next. A walk that fails has nothing vanish."""
+        """One reconciliation; seconds until the next. A walk that fails makes no market vanish."""
         started = self._clock.seconds()
         self._missed = False
         try:

@@ -1,7 +1,7 @@
 """The picture in the README: `python -m tests.browser.screenshot [FOLDER]`, by default `docs`.
 
 A whole plan of 150 connections on an exchange of its own, with faults on the way, for `SECONDS` (600). With `--all` it
-makes one of each look: desktop, phone, dark, light, a story.
+makes one of each look: desktop, phone, dark, light, the details.
 """
 
 import os
@@ -62,14 +62,14 @@ async def looks(stage: Stage, folder: Path) -> None:
     await chrome.shape(1440, 1000)
     await chrome.picture(str(folder / "desktop-light.png"))
     await chrome.run("location.hash = 'connection=41'")
-    await chrome.until("document.querySelector('#story-body .facts')")
+    await chrome.until("document.querySelector('#details-body .facts')")
     await chrome.picture(str(folder / "connection-light.png"))
     ticker = sorted(stage.carried())[0]
     await chrome.run(f"location.hash = 'market={ticker}'")
-    await chrome.until("document.querySelector('#story-body .lines')")
+    await chrome.until("document.querySelector('#details-body .lines')")
     await chrome.shape(1440, 1000, dark=True)
     await chrome.picture(str(folder / "market-dark.png"))
-    await chrome.run("document.getElementById('story').close()")
+    await chrome.run("document.getElementById('details').close()")
     for dark in (False, True):
         await chrome.shape(360, 800, dark)
         await stage.pause(0.5)

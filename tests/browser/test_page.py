@@ -177,7 +177,7 @@ class PageTests(TestCase):
 
         return self.visit(scenario)
 
-    def test_a_search_opens_a_story(self) -> Deferred[Any]:
+    def test_a_search_opens_the_details(self) -> Deferred[Any]:
         """A slash focuses the search. A ticker in small letters opens its market, with its own address. Escape closes
         it. The page says that an unknown ticker is unknown."""
 
@@ -187,16 +187,17 @@ class PageTests(TestCase):
             await chrome.press("/")
             self.assertEqual(await chrome.run("return document.activeElement.id"), "ticker")
             await chrome.press(ticker.lower(), ENTER)
-            await chrome.until("document.querySelector('#story').open && document.querySelector('#story .lines li')")
-            self.assertEqual(await chrome.run("return document.querySelector('#story-title').textContent"), ticker)
-            await chrome.until("document.querySelector('#story-verdict').textContent.startsWith('held on sid')")
+            await chrome.until("document.querySelector('#details').open")
+            await chrome.until("document.querySelector('#details .lines li')")
+            self.assertEqual(await chrome.run("return document.querySelector('#details-title').textContent"), ticker)
+            await chrome.until("document.querySelector('#details-verdict').textContent.startsWith('held on sid')")
             self.assertEqual(await chrome.run("return location.hash"), f"#market={ticker.lower()}")
             await chrome.press(ESCAPE)
-            await chrome.until("!document.querySelector('#story').open && location.hash === ''")
+            await chrome.until("!document.querySelector('#details').open && location.hash === ''")
             await chrome.open(f"{stage.url}#market={ticker}", 1440, 900)
-            await chrome.until("document.querySelector('#story .lines li')")
+            await chrome.until("document.querySelector('#details .lines li')")
             await chrome.run("location.hash = 'market=KXNOBODY'")
-            await chrome.until("document.querySelector('#story-verdict').textContent.includes('no market')")
+            await chrome.until("document.querySelector('#details-verdict').textContent.includes('no market')")
             (complaint,) = await chrome.complaints()
             self.assertIn("404", complaint)
 
@@ -227,13 +228,13 @@ class PageTests(TestCase):
             stops = await chrome.run("return document.querySelectorAll('.tile[tabindex=\"0\"]').length")
             self.assertEqual(stops, 1)
             await chrome.press(ENTER)
-            await chrome.until("document.querySelector('#story .markets a')")
+            await chrome.until("document.querySelector('#details .markets a')")
             self.assertEqual(await chrome.run("return location.hash"), "#connection=30")
             self.assertTrue(
-                await chrome.run("return document.querySelector('#story').contains(document.activeElement)")
+                await chrome.run("return document.querySelector('#details').contains(document.activeElement)")
             )
             await chrome.press(ESCAPE)
-            await chrome.until("!document.querySelector('#story').open")
+            await chrome.until("!document.querySelector('#details').open")
             self.assertEqual(await self.focus(chrome), "30")
 
         return self.visit(scenario)
@@ -265,8 +266,8 @@ class PageTests(TestCase):
             self.assertEqual(await self.check(chrome, "broken"), [])
             await chrome.shape(360, 800, still=True)
             await chrome.run("location.hash = 'connection=10'")
-            await chrome.until("document.querySelector('#story .facts')")
-            inside = "document.querySelector('#story').scrollWidth <= document.querySelector('#story').clientWidth"
+            await chrome.until("document.querySelector('#details .facts')")
+            inside = "document.querySelector('#details').scrollWidth <= document.querySelector('#details').clientWidth"
             self.assertTrue(await chrome.run(f"return {inside}"))
             self.assertEqual(await self.check(chrome, "unnamed"), [])
 

@@ -56,7 +56,7 @@ class VerdictTests(SynchronousTestCase):
         for facts, text in (
             ({"status": "final", "last_event": "settled", "last_event_at": NOW - 60}, "settled 20:39:00 (60 s ago)"),
             ({"status": "unopened", "open_ts": NOW + 60}, "it opens 20:41:00 (in 60 s)"),
-            ({"status": "unopened", "open_ts": None}, "it is not open, and nobody told when it opens"),
+            ({"status": "unopened", "open_ts": None}, "it is not open, and its opening is not known"),
             ({"status": "closed", "close_ts": NOW - 5}, "the exchange lists it as closed, closed 20:39:55 (5.0 s ago)"),
             (
                 {"status": "paused", "last_event_at": NOW - 60},

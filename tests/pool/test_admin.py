@@ -336,7 +336,7 @@ class SnapshotTests(SteeringTestCase):
         """Unknown, not held, and paused are told apart."""
         pool = self.full()
         admin = pool.manager.admin
-        self.assertEqual(self.refused(admin.snapshot, "NOPE", BY), "NOPE is on no connection: explain() tells why")
+        self.assertEqual(self.refused(admin.snapshot, "NOPE", BY), "NOPE is on no connection: explain() says why")
         self.assertIn("on no connection", self.refused(admin.snapshot, None, BY))
         admin.kick(5, BY)
         down = next(t for t in pool.tickers if admin.where(t) == 5)

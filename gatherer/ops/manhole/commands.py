@@ -203,7 +203,7 @@ class Prompt:
         return Text(f"commands go on; {counted(divergence, 'market')} to add or delete")
 
     async def snapshot(self, ticker: str) -> Text:
-        """Ask for a fresh book of one market now, and tell when it came."""
+        """Ask for a fresh book of one market now, and show it when it came."""
         book = await self._admin.snapshot(_ticker(ticker), self._caller.by)
         return Text(
             f"book of {ticker} on connection {book['conn_id']}, sid {book['sid']}, number {book['seq']:,}: "
@@ -214,7 +214,7 @@ class Prompt:
     def log_level(self, level: str | None = None, component: str | None = None) -> Text:
         """The least important level that is logged; given one ("debug", "info", ...), change to it until the stop.
 
-        component="gatherer.exchange" changes it for that part only. Without arguments it tells what holds now.
+        component="gatherer.exchange" changes it for that part only. Without arguments it shows the levels in force.
         """
         if level is not None or component is not None:
             LevelControl(level or "info")  # a wrong one is refused before anything is logged
@@ -224,7 +224,7 @@ class Prompt:
         return Text(self._levels.describe())
 
     def help(self, command: Any = None) -> Text:
-        """What there is to say here; help(kick) tells more of one."""
+        """The list of commands; help(kick) explains one."""
         if command is None:
             said = ((each.usage, each.help.partition("\n")[0]) for each in self._commands.values())
             return _text(views.help_lines(said, _PARTS, self._caller.width()))

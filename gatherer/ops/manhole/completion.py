@@ -1,4 +1,4 @@
-"""What TAB does at the prompt. Pure, but for the tickers, which somebody else looks up."""
+"""What TAB does at the prompt. Pure: a function that is passed in finds the tickers."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -19,11 +19,11 @@ from gatherer.ops.manhole.completion import complete
 from gatherer.text import one_line
 
 NAMES_KNOWN = ("exit", "quit")
-"""Of Python's own names, those that TAB should know."""
+"""Python's own names that TAB knows."""
 
 
 class Interpreter(ManholeInterpreter):
-    """`handler` has `addOutput(text, is_late)` for what is to be shown, and `leave()` for who wants to go."""
+    """`handler` has `addOutput(text, is_late)` for output, and `leave()`, which ends the session."""
 
     def __init__(self, handler: Any, names: Mapping[str, Any]) -> None:
         super().__init__(handler, {**dict.fromkeys(NAMES_KNOWN, _leave), **names}, "<manhole>")
@@ -34,7 +34,7 @@ class Interpreter(ManholeInterpreter):
         self._waiting: set[Deferred[Any]] = set()
 
     def push(self, line: bytes) -> bool:
-        """A line of input; whether it needs another. Bytes that are no text become a mistake in it, not one here."""
+        """A line of input; whether it needs another. Bytes that are not text are an error of the line only."""
         return bool(super().push(line.decode("utf-8", "replace").encode("utf-8", "replace")))
 
     async def script(self, source: str) -> bool:
@@ -56,7 +56,7 @@ class Interpreter(ManholeInterpreter):
         return True
 
     def cancel(self) -> None:
-        """Wait for nothing any longer."""
+        """Cancel everything that is waited for."""
         for promise in list(self._waiting):
             promise.cancel()
 
@@ -109,7 +109,7 @@ class Interpreter(ManholeInterpreter):
 
 
 class Terminal(ColoredManhole):
-    """The prompt of somebody who sits at a terminal."""
+    """The prompt of a user at a terminal."""
 
     ps = (b"gatherer> ", b"     ...> ")
 
@@ -129,12 +129,12 @@ class Terminal(ColoredManhole):
         self.interpreter = self._mine = Interpreter(self, self._names)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
-        """The user is gone: nobody waits for an answer any more."""
-        self._mine.handler = Nobody()
+        """The user is gone: cancel what is still waited for."""
+        self._mine.handler = NoUser()
         self._mine.cancel()
 
     def terminalSize(self, width: int, height: int) -> None:
-        """Its size is known, or another now. The first time is the place for a greeting: it clears the screen."""
+        """Its size is known, or has changed. The first time clears the screen and shows the greeting."""
         greeting, self._greeting = self._greeting, ""
         if greeting:
             self.terminal.eraseDisplay()
@@ -153,14 +153,14 @@ class Terminal(ColoredManhole):
             self.terminal.write(b"\a")
 
     def characterReceived(self, ch: bytes, moreCharactersComing: bool) -> None:
-        """A character. What cannot be coloured, half a program for one, stays without colour."""
+        """A character. Code that cannot be coloured, because it is incomplete, stays without colour."""
         try:
             super().characterReceived(ch, moreCharactersComing)
         except (SyntaxError, ValueError):
             self.terminal.write(ch)
 
     def handle_INT(self) -> None:
-        """Ctrl-C: forget the line, and wait for nothing any longer."""
+        """Ctrl-C: forget the line, and cancel what is waited for."""
         self._mine.cancel()
         super().handle_INT()
 
@@ -210,8 +210,8 @@ class Terminal(ColoredManhole):
         return {name: getattr(value, "opening", "") for name, value in visible}
 
 
-class Nobody:
-    """Takes the answers that nobody waits for any more."""
+class NoUser:
+    """Stands in for a user who is gone: drops all answers."""
 
     def addOutput(self, text: str, is_late: bool = False) -> None:
         """Not shown."""
@@ -225,14 +225,14 @@ def describe_error(error: BaseException | None) -> str:
     if isinstance(error, GathererError):
         return f"error: {one_line(error)}"
     if isinstance(error, SyntaxError):
-        return f"error: this is no Python: {one_line(error.msg)}"
+        return f"error: this is not Python: {one_line(error.msg)}"
     if isinstance(error, NameError):
-        return f"error: {one_line(error)}; help() tells what there is, and tickers go in quotes"
-    text = one_line(_told_by(error))
+        return f"error: {one_line(error)}; help() lists the commands, and tickers go in quotes"
+    text = one_line(_message_of(error))
     return f"error: {type(error).__name__}{f': {text}' if text else ''}"
 
 
-def _told_by(error: BaseException | None) -> str:
+def _message_of(error: BaseException | None) -> str:
     try:
         return str(error)
     except Exception:  # whatever a foreign __str__ may raise

@@ -9,14 +9,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from gatherer.ops.manhole.commands import Prompt
-from gatherer.ops.manhole.interpreter import Interpreter, Nobody
+from gatherer.ops.manhole.interpreter import Interpreter, NoUser
 
 MAX_BYTES = 65_536
 """Of a script."""
 
 
 class Script:
-    """One channel of an SSH connection. `channel` is conch's process protocol: what it is told goes to the user."""
+    """One channel of an SSH connection. `channel` is conch's process protocol: what it receives goes to the user."""
 
     _log = Logger()
 
@@ -30,7 +30,7 @@ class Script:
     # -- what the user sends --------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """A piece of the script; while one runs, input that nobody reads."""
+        """A piece of the script; while one runs, the input is dropped."""
         if self._running is None:
             self._source += data
             if len(self._source) > MAX_BYTES:
@@ -49,13 +49,13 @@ class Script:
 
     def cancel(self) -> None:
         """The user is gone."""
-        self._interpreter.handler = Nobody()
+        self._interpreter.handler = NoUser()
         self._interpreter.cancel()
 
     # -- ITransport towards conch ---------------------------------------------------------------------
 
     def loseConnection(self) -> None:
-        """Conch closes its side."""
+        """Conch closes its side; there is nothing to close here."""
 
     # -- the interpreter's handler --------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ class Script:
         (self._channel.errReceived if self._interpreter.failed else self._channel.outReceived)(data)
 
     def leave(self) -> None:
-        """Who leaves a script ends it at the end of the statement."""
+        """Leaving ends the script after the current statement."""
 
     # -- helpers --------------------------------------------------------------------------------------
 

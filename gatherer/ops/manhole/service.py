@@ -1,6 +1,6 @@
 """A prompt inside the running service, over SSH. Public keys only, off by default, this machine only by default.
 
-Whoever gets in can do everything gatherer can; what is typed runs in the reactor thread.
+A user can do everything that gatherer can; what they type runs in the reactor thread.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,14 @@ from gatherer.text import one_line
 
 MAX_CONNECTIONS = 10
 LOGIN_SECONDS = 30.0
-"""Time to log in: who only holds a connection must not keep the operators out."""
-GREETING = "gatherer manhole. help() tells what there is, TAB completes, Ctrl-D ends."
+"""Time to log in: idle connections must not keep the operators out."""
+GREETING = "gatherer manhole. help() lists the commands, TAB completes, Ctrl-D ends."
 
 MakePrompt = Callable[[Caller], Prompt]
 
 
 class ManholeService(ListeningService):
-    """Listens for SSH. `make_prompt` is asked for each session."""
+    """Listens for SSH. `make_prompt` is called for each session."""
 
     def __init__(
         self, endpoint: str, authorized_keys_file: str | Path, host_key_directory: str | Path, make_prompt: MakePrompt,
@@ -59,38 +59,38 @@ class ManholeService(ListeningService):
         self.setName("manhole")
 
     def startService(self) -> None:
-        """Listen, and say so loudly where others can knock."""
+        """Listen, and log a warning if other machines can connect."""
         super().startService()
         if not is_local(self._address, "[manhole] listen"):
             self._log.warn(
-                "[manhole] allow_remote: other machines can reach {endpoint}; whoever has one of the keys can do "
-                "everything gatherer can", endpoint=self._address,
+                "[manhole] allow_remote: other machines can reach {endpoint}; a user with one of the keys can do "
+                "everything that gatherer can", endpoint=self._address,
             )  # fmt: skip
 
 
 class LoginTransport(SSHServerTransport):
-    """Gives up who does not log in, and takes a client that says goodbye for no error."""
+    """Cuts clients that do not log in, and does not log a client's goodbye as an error."""
 
     _deadline: IDelayedCall | None = None
 
     def __init__(self, clock: Any) -> None:
         super().__init__()
-        self._log = Logger("twisted.conch.ssh.transport")  # Twisted's lines would go by our name
+        self._log = Logger("twisted.conch.ssh.transport")  # otherwise Twisted's lines would have our name
         self._clock = clock
 
     def connectionMade(self) -> None:
-        """Somebody knocks."""
+        """A client connected."""
         super().connectionMade()
         self._deadline = self._clock.callLater(LOGIN_SECONDS, self._too_late)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        """Somebody went."""
+        """The client is gone."""
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
         super().connectionLost(reason)
 
     def receiveError(self, reasonCode: int, description: bytes) -> None:
-        """The client says why it goes, mostly that its user wants to. Twisted logs that as an error."""
+        """The client says why it disconnects, mostly because its user wants to. Twisted logs that as an error."""
         self._log.debug("the client goes: {code}, {description}", code=reasonCode, description=description)
 
     def _too_late(self) -> None:
@@ -203,7 +203,7 @@ def make_ssh_factory(
 
 
 def _all_is_well(proto: Any) -> None:
-    """Tell the ssh client that its session ended as it should: it would exit with 255."""
+    """Report a normal end to the ssh client: otherwise it exits with 255."""
     proto.session.conn.sendRequest(proto.session, b"exit-status", (0).to_bytes(4, "big"))
 
 

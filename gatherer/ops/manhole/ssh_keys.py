@@ -1,4 +1,4 @@
-"""Keys of the manhole: ours, made once and kept; theirs, read anew at every login."""
+"""Keys of the manhole: the host key, made once and kept; the users' keys, read again at every login."""
 
 import os
 import stat
@@ -33,7 +33,7 @@ def host_key(directory: Path) -> Key:
     except OSError as error:
         raise ConfigError(f"{where} cannot be used: {error.strerror}") from error
     except (BadKeyError, EncryptedKeyError, ValueError) as error:
-        raise ConfigError(f"{where} is no unencrypted private key; remove it and a new one is made") from error
+        raise ConfigError(f"{where} is not an unencrypted private key; remove it and a new one is made") from error
 
 
 def _make(path: Path) -> None:
@@ -59,7 +59,7 @@ class AuthorizedKeysFile:
         self._path = path
 
     def check(self) -> None:
-        """ConfigError when nobody could ever log in, or when others can write themselves in."""
+        """ConfigError if no login would be possible, or if other users can add keys."""
         where = f"[manhole] authorized_keys_file {self._path}"
         try:
             mode = stat.S_IMODE(self._path.stat().st_mode)
@@ -87,7 +87,7 @@ class AuthorizedKeysFile:
             try:
                 key = Key.fromString(line.strip())
             except (BadKeyError, EncryptedKeyError, ValueError, IndexError):
-                self._log.warn("line {number} of {path} is no public key", number=number, path=str(self._path))
+                self._log.warn("line {number} of {path} is not a public key", number=number, path=str(self._path))
                 continue
             if key.isPublic():
                 keys.append(key)

@@ -225,7 +225,7 @@ def help_lines(commands: Iterable[tuple[str, str]], others: Iterable[tuple[str, 
     lines = [line for name, text in both[0] for line in _hanging(name, text, broad, width)]
     lines += ["", "for experts, the parts themselves:"]
     lines += [line for name, text in both[1] for line in _hanging(name, text, broad, width)]
-    return [*lines, "", "help(kick) tells more of one. TAB completes names and tickers; Ctrl-D ends the session."]
+    return [*lines, "", "help(kick) explains one. TAB completes names and tickers; Ctrl-D ends the session."]
 
 
 def _hanging(name: str, text: str, indent: int, width: int | None) -> list[str]:

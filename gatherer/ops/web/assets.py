@@ -1,4 +1,4 @@
-"""The status page's own files, read once. Nothing comes from another host: it works where there is no internet."""
+"""The status page's own files, read once. Nothing comes from another host, so the page works without internet."""
 
 from dataclasses import dataclass
 from importlib.resources import files

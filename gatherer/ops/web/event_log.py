@@ -1,4 +1,4 @@
-"""The newest events, for people: what the log says at "info" and above, and what `changes` finds."""
+"""The newest events, for people: log lines of "info" and above, and what `changes` finds."""
 
 import re
 from collections import deque

@@ -1,4 +1,4 @@
-"""How a page is served: GET and HEAD only, the parameters it knows only, one JSON line for a mistake."""
+"""How a page is served: only GET and HEAD, only known parameters, one JSON line for an error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ class QueryError(Exception):
 
 
 class Page(Resource):
-    """GET and HEAD of one function, which is given its parameters, each of them required."""
+    """GET and HEAD of one function. It gets its parameters; each is required."""
 
     isLeaf = False
     _log = Logger()

@@ -8,7 +8,7 @@ from math import exp
 from gatherer.interfaces import ConnectionStatus, PoolStatus, RouterStatus
 
 SMOOTHING = 4.0
-"""Seconds after which two thirds of a change show: figures a person can read, and still follow a burst."""
+"""Seconds until two thirds of a change show: slow enough to read, fast enough to follow a burst."""
 
 
 class Rates:

@@ -94,12 +94,12 @@ class InterpreterTests(SynchronousTestCase):
         with capturedLogs() as events:
             for typed, told in (
                 ("refuse()", "error: no connection 171: ids are 1 to 150"),
-                ("foo", "error: name 'foo' is not defined; help() tells what there is, and tickers go in quotes"),
+                ("foo", "error: name 'foo' is not defined; help() lists the commands, and tickers go in quotes"),
                 ("1/0", "error: ZeroDivisionError: division by zero"),
                 ("raise KeyboardInterrupt", "error: KeyboardInterrupt"),
                 ("raise UnprintableError()", "error: UnprintableError: it cannot be printed"),
                 ("Unprintable()", "a Unprintable that cannot be printed: ValueError"),
-                ("x = )", "error: this is no Python: unmatched ')'"),
+                ("x = )", "error: this is not Python: unmatched ')'"),
                 ("fail(ValueError('late'))", "error: ValueError: late"),
                 ("def f(): return f()", None),
             ):
@@ -136,7 +136,7 @@ class InterpreterTests(SynchronousTestCase):
     def test_bytes_that_are_no_text(self) -> None:
         """Are a mistake in the line, not one of ours."""
         self.assertFalse(self.interpreter.push(b"\xff\xfe"))
-        self.assertIn("this is no Python", "".join(self.shown.now))
+        self.assertIn("this is not Python", "".join(self.shown.now))
 
     def test_a_script_waits_for_each_answer(self) -> None:
         """The second statement runs when the first has its result; the outcome tells whether all went well."""

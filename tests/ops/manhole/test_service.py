@@ -148,7 +148,7 @@ class CommandTests(SshTestCase):
         for command, error in (
             ("kick(171)", "error: no connection 171: ids are 1 to 6"),
             ("1/0", "error: ZeroDivisionError: division by zero"),
-            ("kick(", "error: this is no Python: '(' was never closed"),
+            ("kick(", "error: this is not Python: '(' was never closed"),
         ):
             with capturedLogs() as events:
                 said = await self.ssh.run(port, command)
@@ -188,7 +188,7 @@ class TerminalTests(SshTestCase):
         with capturedLogs() as events:
             said = await self.ssh.type(
                 port,
-                ("help() tells", b"sta" + TAB),
+                ("help() lists", b"sta" + TAB),
                 ("status()", b"\r"),
                 ("dropped", b"wh" + TAB),
                 ('where("', ticker[:-1].encode() + TAB),
@@ -209,13 +209,13 @@ class TerminalTests(SshTestCase):
     async def test_the_namespace_is_not_shared(self) -> None:
         """A name one session makes is not there in the next."""
         port = await self.running()
-        await self.ssh.type(port, ("help() tells", b"mine = 1\r"), (READY, CONTROL_D))
+        await self.ssh.type(port, ("help() lists", b"mine = 1\r"), (READY, CONTROL_D))
         self.assertIn("name 'mine' is not defined", (await self.ssh.run(port, "mine")).err)
 
     async def test_exit_ends_the_session(self) -> None:
         """And only the session."""
         port = await self.running()
-        self.assertEqual((await self.ssh.type(port, ("help() tells", b"exit()\r"))).code, 0)
+        self.assertEqual((await self.ssh.type(port, ("help() lists", b"exit()\r"))).code, 0)
         self.assertEqual((await self.ssh.run(port, "1")).out, "1\n")
 
 

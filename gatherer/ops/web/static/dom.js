@@ -1,4 +1,4 @@
-// Changing what is there instead of making it anew: nothing flickers, and focus, selection and scrolling stay.
+// Changes existing nodes instead of replacing them: nothing flickers, and focus, selection and scroll position stay.
 
 export const byId = (id) => document.getElementById(id);
 

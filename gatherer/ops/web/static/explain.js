@@ -1,4 +1,4 @@
-// One market's or one connection's story, in a dialog that has an address of its own.
+// The details of one market or one connection, in a dialog that has an address of its own.
 
 import { byId, make, patchFacts, patchList, setAttribute, setText } from "./dom.js";
 import { bytes, count, decimal, seconds } from "./format.js";
@@ -7,12 +7,12 @@ import { ROLES, condition } from "./tiles.js";
 
 const AGAIN = 2_000;        // milliseconds between two looks while it is open
 
-export class Story {
+export class Details {
   constructor() {
-    this.dialog = byId("story");
-    this.body = byId("story-body");
+    this.dialog = byId("details");
+    this.body = byId("details-body");
     this.asked = null;
-    byId("story-close").addEventListener("click", () => this.dialog.close());
+    byId("details-close").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("click", (click) => {
       if (click.target === this.dialog) this.dialog.close();
     });
@@ -43,11 +43,11 @@ export class Story {
     }
     this.asked = { kind, name };
     this.body.replaceChildren();
-    setText(byId("story-title"), kind === "market" ? name.toUpperCase() : `Connection ${name}`);
-    setText(byId("story-verdict"), "…");
-    setAttribute(byId("story-verdict"), "data-level", "");
+    setText(byId("details-title"), kind === "market" ? name.toUpperCase() : `Connection ${name}`);
+    setText(byId("details-verdict"), "…");
+    setAttribute(byId("details-verdict"), "data-level", "");
     if (!this.dialog.open) this.dialog.showModal();
-    byId("story-title").focus();
+    byId("details-title").focus();
     this.look();
   }
 
@@ -65,19 +65,19 @@ export class Story {
       const answer = await fetch(path + encodeURIComponent(asked.name), { signal: AbortSignal.timeout(10_000) });
       const value = await answer.json();
       if (this.asked !== asked) return;
-      if (!answer.ok) this.tell(value.error ?? `the gatherer answers ${answer.status}`, "warn");
+      if (!answer.ok) this.say(value.error ?? `the gatherer answers ${answer.status}`, "warn");
       else if (asked.kind === "market") this.market(value);
       else this.connection(value);
     } catch {
       if (this.asked !== asked) return;
-      this.tell("The gatherer does not answer; what is below is old.", "warn");
+      this.say("The gatherer does not answer; what is below is old.", "warn");
     }
     this.timer = setTimeout(() => this.look(), AGAIN);
   }
 
-  tell(text, level = "") {
-    setText(byId("story-verdict"), text);
-    setAttribute(byId("story-verdict"), "data-level", level);
+  say(text, level = "") {
+    setText(byId("details-verdict"), text);
+    setAttribute(byId("details-verdict"), "data-level", level);
   }
 
   part(name, tag, title, className = "") {
@@ -92,14 +92,14 @@ export class Story {
   }
 
   market({ verdict, story, explained }) {
-    const list = this.part("told", "ul", "", "lines");
+    const list = this.part("lines", "ul", "", "lines");
     const lines = story.map((text, index) => ({ text, index }));
     patchList(list, lines, (line) => line.index, () => make("li"));
     lines.forEach(({ text }, index) => {
       setText(list.children[index], text.trim());
       list.children[index].classList.toggle("deeper", text.startsWith(" "));
     });
-    this.tell(verdict);
+    this.say(verdict);
     const id = explained.connection?.conn_id;
     if (id === undefined) return;
     const link = this.part("where", "a", "", "more");
@@ -109,7 +109,7 @@ export class Story {
 
   connection({ status, last_error, markets, markets_total, event_columns, events }) {
     const [role] = ROLES.get(status.role) ?? [status.role];
-    this.tell(said(status), { live: "", loading: "", waiting: "bad", stopped: "warn" }[condition(status)] ?? "warn");
+    this.say(sentence(status), { live: "", loading: "", waiting: "bad", stopped: "warn" }[condition(status)] ?? "warn");
     const now = Date.now() / 1_000;
     const ago = (at) => (at === null ? "never" : `${seconds(Math.floor(Math.max(0, now - at)))} ago`);
     patchFacts(this.part("facts", "dl", "", "facts"), [
@@ -147,7 +147,7 @@ export class Story {
   }
 }
 
-function said(status) {
+function sentence(status) {
   const kind = condition(status);
   if (kind === "live") return "Live.";
   if (kind === "loading") return `Live; ${count(status.owed)} books are due.`;

@@ -1,9 +1,9 @@
-// Puts the parts of the page together: news come in, and each part changes what it shows.
+// Puts the parts of the page together: events of the stream come in, and each part changes what it shows.
 
 import { byId, setAttribute, setText } from "./dom.js";
 import { seconds, several } from "./format.js";
 import { Cards, Events, capture, registry, verdict } from "./panels.js";
-import { Story } from "./explain.js";
+import { Details } from "./explain.js";
 import { Stream } from "./stream.js";
 import { Tiles, legend } from "./tiles.js";
 
@@ -14,9 +14,9 @@ const named = (columns, row) => Object.fromEntries(columns.map((column, index) =
 
 class Page {
   constructor() {
-    this.story = new Story();
+    this.details = new Details();
     this.cards = new Cards(byId("cards"));
-    this.tiles = new Tiles(byId("groups"), (id) => Story.connection(id));
+    this.tiles = new Tiles(byId("groups"), (id) => Details.connection(id));
     this.events = new Events(byId("events"));
     this.samples = [];
     this.sampleColumns = [];
@@ -51,22 +51,22 @@ class Page {
     const connections = value.connections.map((row) => named(value.columns, row));
     for (const each of connections) each.draining = draining.has(each.id);
     const changed = this.tiles.show(connections, value.at);
-    const { level, word, told } = verdict(value);
+    const { level, word, reasons } = verdict(value);
     legend(byId("legend"), this.tiles.kinds.values());
     this.cards.show({ ...value, sample }, this.samples, value.at);
     registry(value.registry, value.pool, value.at);
     capture(value.router);
     this.events.add(value.events.map((row) => named(this.eventColumns, row)));
     setText(byId("version"), value.version);
-    this.say(changed, level, word, told);
+    this.say(changed, level, word, reasons);
     setAttribute(document.body, "data-ready", "true");
   }
 
-  // Only what changed, and only that it changed: a figure a second would drown everything else.
-  say(changed, level, word, told) {
+  // Only what changed, and only that it changed: a figure every second would be too much to listen to.
+  say(changed, level, word, reasons) {
     const sentences = [];
     if (this.level !== null && this.level !== level) {
-      sentences.push([word, ...told].join(". "));
+      sentences.push([word, ...reasons].join(". "));
     }
     this.level = level;
     const lost = changed.filter(([, before, after]) => up(before) && !up(after)).map(([id]) => id);
@@ -96,7 +96,7 @@ function searching() {
   byId("search").addEventListener("submit", (submit) => {
     submit.preventDefault();
     const ticker = field.value.trim();
-    if (ticker) Story.market(ticker);
+    if (ticker) Details.market(ticker);
   });
   document.addEventListener("keydown", (press) => {
     const typing = press.target.closest("input, dialog");

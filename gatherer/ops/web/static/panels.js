@@ -1,4 +1,4 @@
-// Everything that is a figure or a sentence: verdict, cards, registry, capture, events.
+// Figures and sentences: verdict, cards, registry, capture, events.
 
 import { byId, make, patchFacts, patchList, setAttribute, setSymbol, setText, symbol } from "./dom.js";
 import { bytes, clock, count, decimal, moment, rate, seconds, share, short } from "./format.js";
@@ -61,14 +61,14 @@ export function verdict({ health, ready, pool }) {
   setSymbol(node.firstElementChild, LEVELS[level]);
   setText(node.lastElementChild, `${word}, ${pool.live} of ${pool.connections} live`);
   const pause = health.pause ? [`A pause of the exchange: ${health.pause}`] : [];
-  const told = [...new Set([...health.problems, ...health.warnings, ...pause, ...ready.missing])].slice(0, 10);
-  patchList(byId("problems"), told.map((text, index) => ({ text, index })), ({ index }) => index, () => make("li"));
-  told.forEach((text, index) => setText(byId("problems").children[index], text));
-  byId("problems").hidden = told.length === 0;
+  const reasons = [...new Set([...health.problems, ...health.warnings, ...pause, ...ready.missing])].slice(0, 10);
+  patchList(byId("problems"), reasons.map((text, index) => ({ text, index })), ({ index }) => index, () => make("li"));
+  reasons.forEach((text, index) => setText(byId("problems").children[index], text));
+  byId("problems").hidden = reasons.length === 0;
   setAttribute(byId("problems"), "data-level", level);
   setAttribute(byId("icon"), "href", level === "bad" ? "/page/icon-bad.svg" : "/page/icon.svg");
   document.title = `${pool.live}/${pool.connections}${level === "ok" ? "" : ` ${word.toLowerCase()}`} · gatherer`;
-  return { level, word, told };
+  return { level, word, reasons };
 }
 
 const yes = (value) => (value === null || value === undefined ? "not known" : value ? "yes" : "no");

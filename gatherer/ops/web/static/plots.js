@@ -42,11 +42,11 @@ export class Plot {
     setAttribute(this.line, "d", this.bars ? "" : path(points));
     setAttribute(this.area, "d", this.bars ? bars(points) : area(points));
     setText(this.most, top ? this.show(top) : "");
-    setAttribute(this.picture, "aria-label", this.told(values, top));
+    setAttribute(this.picture, "aria-label", this.describe(values, top));
   }
 
-  // The plot in words, for who does not see it.
-  told(values, top) {
+  // The plot in words, for screen readers.
+  describe(values, top) {
     if (!values.length) return `${this.title}, last 10 minutes: nothing yet`;
     if (this.bars) {
       const sum = values.reduce((left, right) => left + right, 0);
@@ -60,7 +60,7 @@ export class Plot {
     return WIDTH - ((this.now - at) / SPAN) * WIDTH;
   }
 
-  // The sample nearest to a share of the width; none takes the hair line away.
+  // The sample nearest to a share of the width; null removes the hair line.
   point(share) {
     const at = share === null ? null : this.now - SPAN * (1 - share);
     const row = at === null ? null : nearest(this.rows ?? [], at);
@@ -70,13 +70,13 @@ export class Plot {
 }
 
 export function hover(plots) {
-  const tell = (share) => plots.forEach((plot) => plot.point(share));
+  const move = (share) => plots.forEach((plot) => plot.point(share));
   for (const plot of plots) {
     plot.picture.addEventListener("pointermove", (event) => {
       const box = plot.picture.getBoundingClientRect();
-      tell((event.clientX - box.left) / box.width);
+      move((event.clientX - box.left) / box.width);
     });
-    plot.picture.addEventListener("pointerleave", () => tell(null));
+    plot.picture.addEventListener("pointerleave", () => move(null));
   }
 }
 

@@ -1,8 +1,8 @@
-// News from /live: comes back by itself, and knows how old what it showed is.
+// The stream of /live: reconnects by itself, and knows how old the figures are.
 
 const STALE_AFTER = 3;      // seconds without a tick before the page says so
-const DEAD_AFTER = 12;      // seconds without a tick before the connection is made anew, whatever it says of itself
-const AGAIN_AFTER = 3;      // seconds before a new try when the browser does not try by itself
+const DEAD_AFTER = 12;      // seconds without a tick before the connection is replaced, even if the browser calls it open
+const AGAIN_AFTER = 3;      // seconds before a new try if the browser does not try by itself
 
 export class Stream {
   constructor(handlers) {

@@ -1,4 +1,4 @@
-// One tile for each connection, made once and changed in place. The whole field is one stop of the Tab key.
+// One tile for each connection, made once and changed in place. All tiles together are one stop of the Tab key.
 
 import { make, setAttribute, setSymbol, setText, symbol } from "./dom.js";
 import { count, rate, seconds, several } from "./format.js";
