@@ -50,7 +50,8 @@ class Builder:
         self, settings: Settings, signer: Signer, reactor: Any, random: Callable[[], float],
         failed: Callable[[str], None], levels: LevelControl | None = None,
     ) -> None:  # fmt: skip
-        """`levels` decides what is logged; the manhole can change it. `reactor` may be a stand-in."""
+        """`levels` decides what is logged; the manhole can change it. `reactor` is
+        `Any`, here and in the rest of `app`: it provides several interfaces, for which there is no common type."""
         self._levels = levels or LevelControl()
         self._measurements = Measurements()
         self._settings = settings

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from gatherer.config.settings import Key, Reload, Settings, every_key
 from gatherer.config.validate import shown
 from gatherer.errors import ConfigError
+from gatherer.exchange.auth import Signer
 
 OUTCOMES = {
     Reload.NOW: "counts from now on",
@@ -40,8 +41,8 @@ class Reloader:
     _log = Logger()
 
     def __init__(
-        self, settings: Settings, load: Callable[[], Settings], make_signer: Callable[[Settings], Any],
-        apply: Callable[[Settings, Any], None], run: Callable[..., Deferred[Any]],
+        self, settings: Settings, load: Callable[[], Settings], make_signer: Callable[[Settings], Signer],
+        apply: Callable[[Settings, Signer], None], run: Callable[..., Deferred[Any]],
     ) -> None:  # fmt: skip
         """`load` and `make_signer` raise ConfigError. `apply` is given settings that differ in such keys only. `run`
         runs work in a thread: the check of an RSA key takes a quarter of a second."""
@@ -77,7 +78,7 @@ class Reloader:
         self._log.info("{outcome}", outcome=outcome)
         return outcome
 
-    def _read(self) -> tuple[Settings, Settings, Any]:
+    def _read(self) -> tuple[Settings, Settings, Signer]:
         asked = self._load()
         settings = in_force(self.settings, asked)
         return asked, settings, self._make_signer(settings)
@@ -92,4 +93,5 @@ class Reloader:
 
 
 def _value(settings: Settings, key: Key) -> Any:
+    """The value of a key, of whatever type it is."""
     return getattr(getattr(settings, key.table), key.name)

@@ -22,6 +22,7 @@ from gatherer.errors import ConfigError
 class BoundedFactory(WrappingFactory):
     """Refuses connections above `limit` and can cut those there are."""
 
+    # `Any` as in WrappingFactory, which Twisted leaves untyped.
     noisy = False
 
     def __init__(self, wrapped: Any, limit: int) -> None:
@@ -55,15 +56,17 @@ class ListeningService(Service):
 
     _log = Logger()
 
-    def __init__(self, endpoint: Any, table: str, limit: int, make_factory: Callable[[], IProtocolFactory]) -> None:
+    def __init__(
+        self, endpoint: IStreamServerEndpoint, table: str, limit: int, make_factory: Callable[[], IProtocolFactory]
+    ) -> None:
         """`make_factory` is called at each start and may raise ConfigError; connections above `limit` are refused."""
         self._endpoint = IStreamServerEndpoint(endpoint)
         self._table = table
         self._limit = limit
         self._make_factory = make_factory
-        self._listening: Deferred[Any] | None = None
+        self._listening: Deferred[Any] | None = None  # with the callbacks, it fires with nothing of use
         self._factory: BoundedFactory | None = None
-        self._port: Any = None
+        self._port: IListeningPort | None = None
         self._outcome: IAddress | Failure | None = None
         self._waiting: list[Deferred[IAddress]] = []
 
@@ -124,7 +127,7 @@ class ListeningService(Service):
         self._log.failure("a bug while listening", failure)
 
 
-def _readable(address: Any) -> str:
+def _readable(address: IAddress) -> str:
     """`127.0.0.1:9090`, or whatever the address says of itself."""
     if isinstance(address, IPv4Address | IPv6Address):
         host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host

@@ -48,7 +48,8 @@ class StateDump:
         status: Callable[[], GathererStatus], events: EventLog, reactor: Any,
         run: Callable[[Callable[[], Path]], Deferred[Path]],
     ) -> None:  # fmt: skip
-        """`settings` gives those in force. `run` has work done in a thread."""
+        """`settings` gives those in force. `run` has work done in a thread. `reactor` is `Any`: what it can be asked
+        differs from one to the other."""
         self._settings = settings
         self._manager = IConnectionManager(manager)
         self._status = status

@@ -71,7 +71,7 @@ class ConnectionManager(MultiService):
         super().startService()
 
     def stopService(self) -> Deferred[Any]:
-        """See `IConnectionManager`."""
+        """See `IConnectionManager`. Fires with whatever `MultiService` gives."""
         self._cancel_deadline()
         self._placement.stop()
         self.admin.stop()

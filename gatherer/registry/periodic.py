@@ -19,15 +19,18 @@ class PeriodicTask:
     for "when asked". An exception from it is a bug: it is logged, and the task goes on.
     """
 
+    # `Any` is what a coroutine of Twisted awaits and gets back: Deferreds of whatever type.
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, name: str, action: Callable[[], Coroutine[Any, Any, float | None]]) -> None:
+    def __init__(
+        self, clock: IReactorTime, name: str, action: Callable[[], Coroutine[Deferred[Any], Any, float | None]]
+    ) -> None:
         self._clock = clock
         self._name = name
         self._action = action
         self._call: IDelayedCall | None = None
         self._wish: float | None = None
-        self._running: Deferred[Any] | None = None
+        self._running: Deferred[None] | None = None
         self._stopped = False
 
     @property
@@ -64,7 +67,7 @@ class PeriodicTask:
     def _run(self) -> None:
         self._call = None
         # Set before the coroutine begins: it may call `run_within` before its first await.
-        begin: Deferred[Any] = Deferred()
+        begin: Deferred[None] = Deferred()
         self._running = begin
         begin.addCallback(self._begin).addErrback(self._failed).addCallback(self._ended)
         begin.callback(None)

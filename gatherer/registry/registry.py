@@ -4,7 +4,7 @@ import random as standard_random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from enum import Enum
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -20,7 +20,7 @@ from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketReg
 from gatherer.registry.exchange_status import ExchangeStatusPoller
 from gatherer.registry.lookups import LookUps
 from gatherer.registry.periodic import PeriodicTask
-from gatherer.values import Change, MarketChange, MarketRow
+from gatherer.values import Change, Facts, MarketChange, MarketRow
 
 WALKED = ("open", "unopened")
 """The filters of a walk, in turn: what is open already can be subscribed first."""
@@ -33,6 +33,14 @@ PROGRESS_SECONDS = 10.0
 
 CHUNK = 500
 """Rows or changes handled in one reactor turn: together with the listener's work a few milliseconds."""
+
+
+class _Life(Enum):
+    """A registry is started at most once, and not after its end."""
+
+    NEW = "new"
+    RUNNING = "running"
+    STOPPED = "stopped"
 
 
 @implementer(IMarketRegistry)
@@ -58,8 +66,8 @@ class MarketRegistry:
         self._multivariate = multivariate
         self._table = table or MarketTable()
         self._listener: IMarketChangeListener | None = None
+        self._life = _Life.NEW
         self._first_walk: Deferred[int] = Deferred()
-        self._stopped = False
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._walks = PeriodicTask(clock, "market walk", self._walk)
@@ -73,9 +81,10 @@ class MarketRegistry:
         self._events: Counter[str] = Counter()
 
     def start(self, listener: IMarketChangeListener) -> Deferred[int]:
-        if self._listener is not None or self._stopped:
+        if self._life is not _Life.NEW:
             raise LocalProtocolError("the registry was started twice, or after its end")
         self._listener = IMarketChangeListener(listener)
+        self._life = _Life.RUNNING
         self._table_changed([MarketChange(ticker, Change.ADD) for ticker in self._table.active()])
         self._exchange.start()
         self._walks.run_within()
@@ -84,22 +93,22 @@ class MarketRegistry:
     def set_intervals(self, reconcile: float, status: float) -> None:
         """Seconds between two walks and between two looks at the exchange's status, from now on."""
         self._reconcile_interval = reconcile
-        if self._listener is not None and not self._walks.busy:
+        if self._life is _Life.RUNNING and not self._walks.busy:
             self._walks.run_within(reconcile)
         self._exchange.set_interval(status)
 
     def stop(self) -> Deferred[None]:
-        self._stopped = True
+        before, self._life = self._life, _Life.STOPPED
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        if self._listener is not None and not self._first_walk.called:
+        if before is _Life.RUNNING and not self._first_walk.called:
             self._first_walk.cancel()
         ends = [part.stop() for part in (self._walks, self._lookups, self._exchange)]
         return gatherResults(ends).addCallback(lambda _: None)
 
     def lifecycle_messages(self, batch: list[bytes]) -> None:
-        if self._stopped:
+        if self._life is _Life.STOPPED:
             return
         now = self._clock.seconds()
         changes: list[MarketChange] = []
@@ -109,7 +118,7 @@ class MarketRegistry:
 
     def lifecycle_missed(self) -> None:
         self._missed = True  # pages that were read before may be out of date, so the walk under way is not enough
-        if self._listener is not None and not self._walks.busy:
+        if self._life is _Life.RUNNING and not self._walks.busy:
             self._walks.run_within(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
 
     def market_missed(self, ticker: str) -> None:
@@ -120,7 +129,7 @@ class MarketRegistry:
     def active(self) -> AbstractSet[str]:
         return self._table.active()
 
-    def describe(self, ticker: str) -> dict[str, Any] | None:
+    def describe(self, ticker: str) -> Facts | None:
         return self._table.describe(ticker)
 
     def status(self) -> RegistryStatus:
@@ -142,7 +151,7 @@ class MarketRegistry:
 
     def _pass_on(self, changes: Sequence[MarketChange]) -> None:
         """Pass changes to the listener. There is none before `start`, which passes all that is active by then."""
-        if not changes or self._listener is None or self._stopped:
+        if not changes or self._listener is None or self._life is not _Life.RUNNING:
             return
         try:
             self._listener.markets_changed(changes)
@@ -152,7 +161,7 @@ class MarketRegistry:
     def _table_changed(self, changes: Sequence[MarketChange]) -> None:
         """Pass the changes on; then set the timer to the next due time and start look-ups."""
         self._pass_on(changes)
-        if self._stopped or self._listener is None:
+        if self._life is not _Life.RUNNING:
             return
         self._lookups.wake()
         due = self._table.next_due()

@@ -1,4 +1,7 @@
-"""The commands of the manhole's prompt. Thin: the pool's admin acts, the views make the text."""
+"""The commands of the manhole's prompt. Thin: the pool's admin acts, the views make the text.
+
+`Any` stands for what operators may type: a command checks its arguments itself.
+"""
 
 import inspect
 from collections.abc import Callable, Coroutine
@@ -15,6 +18,7 @@ from gatherer.log.levels import LevelControl
 from gatherer.ops.explain import explain, verdict
 from gatherer.ops.manhole import views
 from gatherer.text import clock_time, counted, parse_span, span
+from gatherer.values import Facts
 
 MAX_TICKERS = 40
 """Tickers that TAB offers."""
@@ -233,7 +237,7 @@ class Prompt:
             raise AdminError(f"no command {command!r:.40}: help() lists them")
         return Text(repr(command))
 
-    def _held(self, back: dict[str, Any]) -> str:
+    def _held(self, back: Facts) -> str:
         if back["held"] < back["wanted"]:
             return f": {back['held']:,} of {counted(back['wanted'], 'market')} held; commands are paused"
         return f": {counted(back['held'], 'market')} held" if back["wanted"] else ""

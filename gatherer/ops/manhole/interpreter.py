@@ -1,7 +1,8 @@
 """Runs what operators type: in a terminal with editing, history and TAB, or as a script that ends with a status.
 
 Twisted's manhole, with answers as they are instead of their `repr`, errors as one line in the shell and nowhere else,
-and Deferreds whose result is shown when it comes.
+and Deferreds whose result is shown when it comes. `Any` stands for what operators type, and for conch, which has no
+types.
 """
 
 import ast

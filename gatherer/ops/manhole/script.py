@@ -1,4 +1,7 @@
-"""The manhole without a terminal: a command or a script comes, its answers go to stdout, its mistakes to stderr."""
+"""The manhole without a terminal: a command or a script comes, its answers go to stdout, its mistakes to stderr.
+
+`Any` stands for objects of conch, which has no types.
+"""
 
 from collections.abc import Callable
 from typing import Any

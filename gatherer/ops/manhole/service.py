@@ -1,6 +1,7 @@
 """A prompt inside the running service, over SSH. Public keys only, off by default, this machine only by default.
 
 A user can do everything that gatherer can; what they type runs in the reactor thread.
+`Any` stands for objects of conch, which has no types.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,6 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from twisted.application.service import Service
@@ -87,7 +86,7 @@ class Entry:
     text: str
     conn_id: int | None
 
-    def row(self) -> list[Any]:
+    def row(self) -> list[object]:
         """As `COLUMNS` says."""
         return [self.id, round(self.at, 1), self.level, self.text, self.conn_id]
 
@@ -136,9 +135,9 @@ class EventLog(Service):
         cut = line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
         self._entries.append(Entry(self.last_id, at, level, cut, conn_id))
 
-    def since(self, last_id: int, most_bytes: int = MAX_BYTES) -> list[list[Any]]:
+    def since(self, last_id: int, most_bytes: int = MAX_BYTES) -> list[list[object]]:
         """Rows with a higher id, oldest first; the oldest are left out when it would be too much at once."""
-        rows: list[list[Any]] = []
+        rows: list[list[object]] = []
         for entry in reversed(self._entries):
             most_bytes -= len(entry.text.encode()) + 60
             if entry.id <= last_id or most_bytes < 0:
@@ -146,7 +145,7 @@ class EventLog(Service):
             rows.append(entry.row())
         return rows[::-1]
 
-    def about(self, conn_id: int) -> list[list[Any]]:
+    def about(self, conn_id: int) -> list[list[object]]:
         """Rows about one connection, oldest first."""
         return [entry.row() for entry in self._entries if entry.conn_id == conn_id]
 

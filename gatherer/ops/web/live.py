@@ -4,7 +4,6 @@ Without a watcher it looks every two seconds, for the history alone.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from twisted.application.service import Service
@@ -33,7 +32,7 @@ HEARTBEAT = b": no figures\n\n"
 """A comment: the connection lives, though there are no figures."""
 
 
-def event(name: str, value: Any) -> bytes:
+def event(name: str, value: object) -> bytes:
     """One server-sent event."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(value))
 

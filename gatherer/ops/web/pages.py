@@ -1,7 +1,5 @@
 """Each page as a plain function of the status."""
 
-from typing import Any
-
 from prometheus_client.exposition import choose_encoder
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
@@ -13,6 +11,7 @@ from gatherer.ops.health import HealthService
 from gatherer.ops.metrics import make_registry
 from gatherer.ops.web.event_log import COLUMNS, EventLog
 from gatherer.ops.web.resources import Answer, QueryError, as_json, problem
+from gatherer.values import Facts
 
 MAX_MARKETS = 200
 """Tickers of a connection that its page lists."""
@@ -70,7 +69,7 @@ class Pages:
                 return as_json(200, self._described(each))
         return problem(404, f"no connection {int(id)} in the plan")
 
-    def _described(self, connection: IConnection) -> dict[str, Any]:
+    def _described(self, connection: IConnection) -> Facts:
         markets = [ticker for ticker, _ in zip(connection.wanted, range(MAX_MARKETS), strict=False)]
         return {
             "status": connection.status(),

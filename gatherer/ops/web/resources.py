@@ -1,7 +1,6 @@
 """How a page is served: only GET and HEAD, only known parameters, one JSON line for an error."""
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from twisted.logger import Logger
@@ -97,7 +96,7 @@ def problem(code: int, error: str) -> Answer:
     return as_json(code, {"error": error})
 
 
-def as_json(code: int, value: Any) -> Answer:
+def as_json(code: int, value: object) -> Answer:
     """Any value msgspec can encode."""
     return code, "application/json", msgspec.json.encode(value) + b"\n"
 

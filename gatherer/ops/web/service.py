@@ -71,7 +71,7 @@ class DeadlineChannel(HTTPChannel):
     def forceAbortClient(self) -> None:
         """Cut it. This is not logged either."""
         self._abortingCall = None
-        transport: Any = self.transport
+        transport: Any = self.transport  # a TCP or UNIX transport, which ITransport does not describe whole
         transport.abortConnection()
 
     def resetTimeout(self) -> None:
@@ -101,7 +101,7 @@ class BoundedRequest(Request):
 class BoundedSite(Site):
     """Each connection is a `DeadlineChannel`."""
 
-    protocol: Any = DeadlineChannel
+    protocol: Any = DeadlineChannel  # a class, where twisted.web declares a function
 
 
 def make_site(pages: Pages, feed: LiveFeed, clock: IReactorTime) -> Site:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from gatherer import __version__
 from gatherer.interfaces import ConnectionStatus, GathererStatus
 from gatherer.ops.web.trends import Rates
+from gatherer.values import Facts
 
 COLUMNS = (
     "id", "role", "state", "wanted", "held", "owed", "rate", "age", "gaps", "reconnects", "dial_in",
@@ -33,7 +34,7 @@ MAX_KINDS = 20
 """Entries of a count by kind; those with the highest count."""
 
 
-def tick(now: float, status: GathererStatus, rates: Rates) -> dict[str, Any]:
+def tick(now: float, status: GathererStatus, rates: Rates) -> Facts:
     """`now` in Unix seconds. Bounded: under 30 KB as JSON for 150 connections, whatever the exchange sends."""
     pool, health, ready = status.pool, status.health, status.readiness
     return {
@@ -70,7 +71,7 @@ def _row(now: float, each: ConnectionStatus, rates: Rates) -> list[object]:
     ]  # fmt: skip
 
 
-def _chosen(status: Struct, names: tuple[str, ...]) -> dict[str, Any]:
+def _chosen(status: Struct, names: tuple[str, ...]) -> Facts:
     return {name: _bounded(getattr(status, name)) for name in names}
 
 
@@ -79,6 +80,7 @@ def _texts(texts: list[str]) -> list[str]:
 
 
 def _bounded(value: Any) -> Any:
+    """A field of a status, whatever its type: texts are cut, counts by kind are the largest, floats are rounded."""
     if isinstance(value, str):
         return value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
     if isinstance(value, dict):
