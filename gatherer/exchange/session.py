@@ -31,7 +31,7 @@ from gatherer.exchange.counters import Counters
 from gatherer.exchange.inspection import MarketInspector
 from gatherer.exchange.interfaces import ISessionOwner
 from gatherer.exchange.resync import ResyncTimer
-from gatherer.interfaces import IMessageRouter, ISequenceTracker
+from gatherer.interfaces import IMessageRouter
 from gatherer.values import Facts, Marker, RawMessage, Role
 
 
@@ -58,7 +58,7 @@ class Session:
         self._counters = counters
         self._context = context
         self._router = IMessageRouter(context.router)
-        self._sequence = ISequenceTracker(SequenceTracker())
+        self._sequence = SequenceTracker()
         self._unreported_gaps: dict[int, int] = {}
         """By sid, the size of gaps that a reply revealed. Replies are not forwarded; the next forwarded message carries
         the gap."""

@@ -9,7 +9,7 @@ from gatherer.interfaces.pool import IConnection, IConnectionManager, IConnectio
 from gatherer.interfaces.registry import IExchangeRest, IMarketChangeListener, IMarketRegistry
 from gatherer.interfaces.router import IMessageRouter
 from gatherer.interfaces.status import ConnectionStatus, GathererStatus, PoolStatus, RegistryStatus, RouterStatus
-from gatherer.interfaces.subscriptions import IAllocator, ICommandCorrelator, ISequenceTracker
+from gatherer.interfaces.subscriptions import IAllocator, ICommandCorrelator
 
 __all__ = [
     "ComponentHealth",
@@ -26,7 +26,6 @@ __all__ = [
     "IMarketRegistry",
     "IMessageRouter",
     "IPoolAdmin",
-    "ISequenceTracker",
     "PoolStatus",
     "Readiness",
     "RegistryStatus",

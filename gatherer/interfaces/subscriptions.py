@@ -50,23 +50,3 @@ class ICommandCorrelator(Interface):
 
     def fail_all(error: Exception) -> None:
         """The socket is gone: fail every command that waits."""
-
-
-class ISequenceTracker(Interface):
-    """Last number per sid of ONE session (protocol section 4)."""
-
-    gaps: int = Attribute("Gaps seen so far.")
-    repeats: int = Attribute("Numbers seen again, or lower than the last: not gaps.")
-
-    def observe(sid: int, seq: int) -> int:
-        """How many numbers were skipped before this one: 0 in order, 0 for a repeat, never negative."""
-
-    def advance(sid: int, numbers: list[int]) -> bool:
-        """Take a `list[int]` of numbers that go on where the sid is, each one higher than the last. False, and nothing
-        is changed, when they are not that: then each must be observed."""
-
-    def last(sid: int) -> int:
-        """The highest number seen on a sid, 0 before the first."""
-
-    def forget(sid: int) -> None:
-        """The sid is over; a later use of the number starts from 1."""

@@ -1,4 +1,4 @@
-"""Tests for `gatherer.ops.systemd`: what systemd is told, when, and when it is told nothing."""
+"""Tests for `gatherer.ops.systemd`: what is sent to systemd, when, and when nothing is sent."""
 
 import os
 import socket

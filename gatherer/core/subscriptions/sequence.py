@@ -3,9 +3,6 @@
 from collections import deque
 from dataclasses import asdict, dataclass
 
-from zope.interface import implementer
-
-from gatherer.interfaces import ISequenceTracker
 from gatherer.values import Facts
 
 MAX_KEPT = 100
@@ -14,7 +11,6 @@ MAX_KEPT = 100
 WAITING, RECOVERED = "waiting", "recovered"
 
 
-@implementer(ISequenceTracker)
 class SequenceTracker:
     """The last number of each sid. It is made when a socket opens and dropped when it closes: sids start from 1 on each
     socket, so nothing of it may outlive the socket."""
@@ -25,9 +21,11 @@ class SequenceTracker:
         self._last: dict[int, int] = {}
         self.gaps = 0
         self.repeats = 0
+        """Numbers seen again, or lower than the last: not gaps."""
 
     def observe(self, sid: int, seq: int) -> int:
-        """See `ISequenceTracker`. The first number of a sid must be 1. A higher one is a gap."""
+        """How many numbers were skipped before this one: 0 in order and for a repeat. The first number of a sid must be
+        1; a higher one is a gap."""
         skipped = seq - self._last.get(sid, 0) - 1
         if skipped < 0:
             self.repeats += 1
@@ -38,7 +36,8 @@ class SequenceTracker:
         return skipped
 
     def advance(self, sid: int, numbers: list[int]) -> bool:
-        """See `ISequenceTracker`."""
+        """Take numbers that continue the sid, each one higher than the last. False, and nothing changes, if they are
+        not so: then each must be observed."""
         begin = self._last.get(sid, 0) + 1
         end = begin + len(numbers)
         if numbers != list(range(begin, end)):
@@ -51,7 +50,7 @@ class SequenceTracker:
         return self._last.get(sid, 0)
 
     def forget(self, sid: int) -> None:
-        """See `ISequenceTracker`."""
+        """The sid is over. A later use of the number starts from 1."""
         self._last.pop(sid, None)
 
 

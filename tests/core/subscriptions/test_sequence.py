@@ -3,20 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from gatherer.core.subscriptions.sequence import MAX_KEPT, GapLog, SequenceTracker
-from gatherer.interfaces import ISequenceTracker
 
 EVENTS = st.lists(st.tuples(st.sampled_from(["opened", "recovered", "over"]), st.integers(1, 3)), max_size=300)
 
 
 class SequenceTrackerTests(SynchronousTestCase):
     """Gaps of each sid."""
-
-    def test_it_is_a_sequence_tracker(self) -> None:
-        """The contract holds."""
-        verifyObject(ISequenceTracker, SequenceTracker())
 
     def test_gap_is_reported_once(self) -> None:
         """The message after a gap reveals it; the next one is in order."""

@@ -108,7 +108,7 @@ class LiveTests(TestCase):
         client.transport.abortConnection()
 
     async def test_a_line_of_the_log_is_on_the_stream(self) -> None:
-        """What is logged while the service runs is told; afterwards the log is left alone."""
+        """What is logged while the service runs is on the stream; afterwards the log has no observer."""
         service = await self.running()
         client = (await self.connect()).ask("/live")
         await client.saw(b"event: tick\n")
@@ -119,7 +119,7 @@ class LiveTests(TestCase):
         self.assertEqual(self.log._observers, [])
 
     async def test_too_many_streams(self) -> None:
-        """One more than there is room for is told so, and to come later; when one goes there is room again."""
+        """One too many gets 503 and a time to come back; when one goes there is room again."""
         self.patch(broadcast, "MAX_STREAMS", 2)
         await self.running()
         first, second = [(await self.connect()).ask("/live") for _ in range(2)]

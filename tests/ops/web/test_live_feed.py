@@ -1,4 +1,4 @@
-"""What those who watch are told: once a second, the same bytes, and nothing is kept for who does not read."""
+"""What watchers get: once a second, the same bytes, and nothing is kept for a watcher that does not read."""
 
 import json
 from typing import Any
@@ -150,7 +150,7 @@ class LiveFeedTests(SynchronousTestCase):
         self.assertEqual([row[3] for row in first.take()[0][1]["events"]], ["lost"])
 
     def test_who_does_not_read_is_not_written_to(self) -> None:
-        """While the transport is full nothing is written; then the whole story comes anew, with what was missed."""
+        """While the transport is full nothing is written; then everything comes again, with what was missed."""
         watcher = self.watch()
         watcher.take()
         watcher.stream.pauseProducing()

@@ -262,7 +262,7 @@ class WebServiceTests(TestCase):
         client.transport.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         self.assertTrue((await client.lost).startswith(b"HTTP/1.1 200"))
 
-    async def test_a_port_that_is_taken_is_told_to_the_owner(self) -> None:
+    async def test_a_port_that_is_taken_fails_for_the_owner(self) -> None:
         """when_listening fails with a ConfigError that names table and cause, before and after it is known."""
         _, port = await self.running()
         second = self.make(port)

@@ -77,7 +77,7 @@ class HistoryTests(SynchronousTestCase):
 class RatesTests(SynchronousTestCase):
     """Messages a second of each connection."""
 
-    def test_a_steady_flow_is_told_as_it_is(self) -> None:
+    def test_a_steady_flow_has_its_rate(self) -> None:
         """30 messages in two seconds, again and again, are 15 a second."""
         rates = Rates()
         for step in range(20):
@@ -108,7 +108,7 @@ class ChangesTests(SynchronousTestCase):
     """Two looks at the pool."""
 
     def compare(self, before: list[dict[str, object]], after: list[dict[str, object]]) -> list[tuple[object, ...]]:
-        """What is told."""
+        """The changes found."""
         figures = StubManager().figures
         statuses = (pool_status({**figures, "connections": each}) for each in (before, after))
         return list(changes(*statuses))
@@ -118,22 +118,22 @@ class ChangesTests(SynchronousTestCase):
         self.assertEqual(self.compare([connection(7, "trade")], [connection(7, "trade", received=99)]), [])
 
     def test_a_connection_comes_back(self) -> None:
-        """It is told when it is live again, with its id; the loss has a line of the log."""
+        """It is an event when it is live again, with its id; the loss has a line of the log."""
         down = [connection(7, "trade", state="backoff")]
         up = [connection(7, "trade")]
         self.assertEqual(self.compare(down, up), [("info", "trade-7 is live again", 7)])
         self.assertEqual(self.compare(up, down), [])
         self.assertEqual(self.compare(down, [connection(7, "trade", reconnects=0)])[0][1], "trade-7 is live")
 
-    def test_a_gap_is_told_every_time(self) -> None:
+    def test_every_gap_is_an_event(self) -> None:
         """Each look that finds a gap says where and how much is missing."""
         before = [connection(7, "orderbook_delta", gaps=1, skipped=3)]
         after = [connection(7, "orderbook_delta", gaps=2, skipped=4)]
-        told = self.compare(before, after)
-        self.assertEqual(told, [("warn", "orderbook_delta-7: 1 gap, 1 message missing", 7)])
+        found = self.compare(before, after)
+        self.assertEqual(found, [("warn", "orderbook_delta-7: 1 gap, 1 message missing", 7)])
 
     def test_many_at_once_are_one(self) -> None:
-        """150 connections that come up in one second are one event; a few are told one by one."""
+        """150 connections that come up in one second are one event; a few are described one by one."""
         for count, expected in ((MAX_SINGLE, MAX_SINGLE), (MAX_SINGLE + 1, 1), (150, 1)):
             down = [connection(i, "ticker", state="dialing") for i in range(count)]
             self.assertEqual(len(self.compare(down, [connection(i, "ticker") for i in range(count)])), expected)
