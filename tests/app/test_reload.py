@@ -130,7 +130,7 @@ class ReloaderTests(SynchronousTestCase):
         self.assertEqual((settings.pool.ticker, settings.web), (2, Settings().web))
 
     def test_what_needs_a_restart_is_said_each_time(self) -> None:
-        """The file still asks for something that is not in force; what is in force is not told again."""
+        """The file still asks for something that is not in force; what is in force is not logged again."""
         self.write("[pool]\ndial_rate = 20\nticker = 1\n")
         self.reload()
         self.log.lines.clear()
@@ -186,7 +186,7 @@ class ReloaderTests(SynchronousTestCase):
         self.assertEqual([settings.pool.dial_rate for settings, _ in self.applied], [20.0, 30.0])
 
     def test_a_key_of_another_kind_is_refused(self) -> None:
-        """An error of the key is told like one of the file."""
+        """An error of the key is reported like one of the file."""
         self.key.write_text("nonsense")
         self.assertIn(str(self.key), self.reload())
 

@@ -81,7 +81,7 @@ class VerdictTests(SynchronousTestCase):
         self.assert_verdict("connection 17 waits for its turn to dial", connection=connection(state="queued"))
 
     def test_what_the_exchange_was_asked(self) -> None:
-        """Refused, not answered, to be repeated, not asked yet and held back are told apart."""
+        """Refused, not answered, to be repeated, not asked yet and held back have different verdicts."""
         pending = {"id": 9, "age": 0.3, "action": "add_markets", "markets": 2}
         for facts, text in (
             ({"rejected": 16, "retry_at": NOW + 312}, "rejected by the exchange, code 16, tried again in 5 min"),
@@ -114,7 +114,7 @@ class VerdictTests(SynchronousTestCase):
             self.assert_verdict(text, connection=connection(**facts))
 
     def test_a_market_that_is_fed_or_quiet(self) -> None:
-        """A quiet market on a living sid, a quiet sid and a paused market are told apart from one that is fed."""
+        """A quiet market on a living sid, a quiet sid and a paused market have other verdicts than one that is fed."""
         start = "held on sid 1 since 20:30:10, book came 20:30:11 (10 min ago), last number 5,512 "
         alive = f"{start}20:39:59 (0.2 s ago), "
         paused = registry(status="paused", last_event_at=NOW - 60)

@@ -78,7 +78,7 @@ class HealthServiceTests(SynchronousTestCase):
         part.message = (b'{"type":"ticker","msg":{%s}%s}' % (stamp, more), int(at * 1e9))
 
     def test_lateness_is_measured(self) -> None:
-        """A timer on time is in the lowest bucket; one that was 0.3 s late in its own, and it is told for a minute."""
+        """A timer on time is in the lowest bucket. One that was 0.3 s late is in its own, and reported for a minute."""
         self.wait(1.0)
         self.assertEqual(self.meters.reactor_lag.buckets()[0], (0.001, 10))
         self.wait(PROBE_SECONDS, late=0.3)

@@ -100,9 +100,9 @@ class SystemdServiceTests(Rig):
         self.manager.ready.callback(None)
         self.manager.figures["healthy"] = 1
         self.pass_time(60.0)
-        told = [text for text in self.sent if "STATUS=" in text]
-        self.assertTrue(all("STATUS=1 of 2 connections" in text for text in told))
-        self.assertEqual(len(told), 6)
+        statuses = [text for text in self.sent if "STATUS=" in text]
+        self.assertTrue(all("STATUS=1 of 2 connections" in text for text in statuses))
+        self.assertEqual(len(statuses), 6)
 
     def test_an_exchange_that_is_away_is_no_hang(self) -> None:
         """No connection, nothing written, nothing waiting: a restart would change nothing, so life is shown."""
@@ -165,7 +165,7 @@ class NoWatchdogTests(Rig):
     watchdog = None
 
     def test_the_same_without_signs_of_life(self) -> None:
-        """Readiness and status are told, and nothing that nobody waits for."""
+        """Readiness and status are sent, and no signs of life."""
         self.assertIn("EXTEND_TIMEOUT_USEC", self.sent[0])
         self.manager.ready.callback(None)
         later = self.pass_time(60.0)

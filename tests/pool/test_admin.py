@@ -29,7 +29,7 @@ class SteeringTestCase(PoolTestCase):
         return str(self.assertRaises(AdminError, call, *arguments))
 
     def kick(self, pool: Pool, conn_id: int) -> Any:
-        """Cut a socket; what the caller is told."""
+        """Cut a socket; what the caller gets."""
         return self.successResultOf(pool.manager.admin.kick(conn_id, BY))
 
     def logged(self, call: Any, *arguments: Any) -> list[str]:
@@ -79,7 +79,7 @@ class KickTests(SteeringTestCase):
         self.assertEqual(self.successResultOf(back)["conn_id"], 1)
 
     def test_one_that_is_there_is_back(self) -> None:
-        """Nobody waits for what has happened; each who waits is told, but for those who gave up."""
+        """What has happened already is answered at once; each caller gets an answer, unless it cancelled."""
         pool = self.full()
         admin = pool.manager.admin
         self.assertEqual(self.successResultOf(admin.when_back(5))["held"], 10)
@@ -114,7 +114,7 @@ class KickTests(SteeringTestCase):
         self.assert_converged(pool, pool.tickers)
 
     def test_the_stop_leaves_nobody_waiting(self) -> None:
-        """Whoever waits is told that the gatherer stops, and no timer is left."""
+        """Each caller who waits gets the error that the gatherer stops, and no timer is left."""
         pool = Pool().start()
         self.kick(pool, 5)
         back: Deferred[Any] = pool.manager.admin.when_back(5)
@@ -294,7 +294,7 @@ class PauseTests(SteeringTestCase):
         self.assertEqual([gap["outcome"] for gap in pool.manager.admin.gaps(0) if gap["conn_id"] == 4], ["recovered"])
 
     def test_twice_is_an_error(self) -> None:
-        """So that nobody ends the pause of another without knowing of it."""
+        """So no operator ends the pause of another without knowing it."""
         admin = self.full().manager.admin
         self.assertEqual(self.refused(admin.resume, BY), "commands are not paused")
         admin.pause(BY)
@@ -333,7 +333,7 @@ class SnapshotTests(SteeringTestCase):
         pool.step(5)
 
     def test_markets_that_have_none_to_ask_for(self) -> None:
-        """Unknown, not held, and paused are told apart."""
+        """Unknown, not held, and paused have different errors."""
         pool = self.full()
         admin = pool.manager.admin
         self.assertEqual(self.refused(admin.snapshot, "NOPE", BY), "NOPE is on no connection: explain() says why")
@@ -350,7 +350,7 @@ class QuestionTests(SteeringTestCase):
     """pending, gaps, where, and what explain adds."""
 
     def test_pending(self) -> None:
-        """A command without a reply is told with its connection, kind, number of markets and age."""
+        """A command without a reply is listed with its connection, kind, number of markets and age."""
         pool = self.full(books=1, markets=30)
         self.assertEqual(pool.manager.admin.pending(), [])
         pool.session_of(4).go_half_open()
@@ -363,7 +363,7 @@ class QuestionTests(SteeringTestCase):
         )
 
     def test_gaps(self) -> None:
-        """Each with its connection, size and recovery; a socket that was lost before is told as such."""
+        """Each with its connection, size and recovery; a socket that was lost before is marked as such."""
         pool = self.full(books=1)
         pool.exchange.faults.skip_seq()
         pool.exchange.emit(200)
@@ -392,11 +392,11 @@ class QuestionTests(SteeringTestCase):
         ticker = pool.tickers[0]
         self.assertIsNone(pool.manager.explain(ticker)["connection"]["delta_at"])
         pool.step(5)
-        while not (told := pool.manager.explain(ticker)["connection"])["deltas"]:
+        while not (known := pool.manager.explain(ticker)["connection"])["deltas"]:
             pool.exchange.emit(50)
             pool.step()
-        self.assertEqual(told["delta_at"], pool.clock.seconds())
-        self.assertLess(told["watched_since"], told["delta_at"])
+        self.assertEqual(known["delta_at"], pool.clock.seconds())
+        self.assertLess(known["watched_since"], known["delta_at"])
 
     def test_standing(self) -> None:
         """Where a market is on its way to be held is part of its explanation."""

@@ -211,7 +211,7 @@ class SubscriptionTests(PoolTestCase):
         self.assertEqual(pool.manager.status().unplaced, 0)
 
     def test_a_silent_market_is_asked_twice_and_reported(self) -> None:
-        """A ticker nobody knows subscribes without complaint; silence is told to the registry."""
+        """The exchange accepts an unknown ticker; its silence is reported to the registry."""
         pool = self.pool(books=1)
         pool.add(["NOBODY-KNOWS", *pool.tickers[:2]])
         pool.step(29)
@@ -490,7 +490,7 @@ class TroubleTests(PoolTestCase):
         self.assertEqual(pool.registry.missed, 1)
 
     def test_a_leg_that_was_dead_unnoticed_brings_a_reconciliation(self) -> None:
-        """One leg is half-open, the other reconnects: what came in between nobody heard."""
+        """One leg is half-open, the other reconnects: what came in between was not received."""
         pool = self.full(pairs=2)
         pool.step(100)
         pool.exchange.faults.half_open(session=pool.session_of(5).id)

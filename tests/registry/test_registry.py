@@ -35,7 +35,7 @@ def message(kind: str, ticker: str = "A", **times: float) -> bytes:
 
 @implementer(IMarketChangeListener)
 class Recorder:
-    """Does as it is told, and complains about what nobody should be told."""
+    """Carries out the changes, and complains about changes that make no sense."""
 
     def __init__(self, case: SynchronousTestCase) -> None:
         self.case = case
@@ -89,8 +89,8 @@ class RegistryRig:
             self.clock.advance(1)
             self.settle()
 
-    def told(self, *expected: str) -> None:
-        """The listener was told exactly this since the last look, and carries what the registry says."""
+    def got(self, *expected: str) -> None:
+        """The listener got exactly this since the last look, and carries what the registry says."""
         log, self.recorder.log = self.recorder.log, []
         self.case.assertEqual(log, list(expected))
         self.case.assertEqual(self.recorder.carried, self.registry.active())
@@ -125,7 +125,7 @@ class StartTests(SynchronousTestCase):
         """`start` fires with the number of active markets, and the listener knows each of them by then."""
         rig = RegistryRig(self, make_row("A"), make_row("B"), make_row("C"), make_row("D", "initialized", opens=60))
         self.assertEqual(self.successResultOf(rig.start()), 3)
-        rig.told("add A", "add B", "add C")
+        rig.got("add A", "add B", "add C")
         self.assertEqual(rig.asked(), ["open", "open", "unopened"])
 
     def test_empty_exchange(self) -> None:
@@ -133,7 +133,7 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(RegistryRig(self).start()), 0)
 
     def test_pages_are_told_as_they_come(self) -> None:
-        """Markets of the first page are told while the second is still on its way."""
+        """Markets of the first page are passed on while the second is still on its way."""
         rig = RegistryRig(self, make_row("A"), make_row("B"), make_row("C"))
         rig.rest.held = []
         started = rig.start()
@@ -141,7 +141,7 @@ class StartTests(SynchronousTestCase):
         for deferred in held:
             deferred.callback(None)
         rig.settle()
-        rig.told("add A", "add B")
+        rig.got("add A", "add B")
         self.assertNoResult(started)
 
     def test_failing_exchange_is_tried_again(self) -> None:
@@ -149,14 +149,14 @@ class StartTests(SynchronousTestCase):
         rig = RegistryRig(self, make_row("A"), make_row("B"), make_row("C"))
         rig.rest.failing_from_page = 1
         started = rig.start()
-        rig.told("add A", "add B")
+        rig.got("add A", "add B")
         rig.wait(16)
         self.assertEqual(rig.asked(), ["open", "open"] * 3)
         rig.rest.failing_from_page = None
         self.assertNoResult(started)
         rig.wait(20)
         self.assertEqual(self.successResultOf(started), 3)
-        rig.told("add C")
+        rig.got("add C")
         self.assertEqual(rig.registry.status().rest_errors, {"open": 3})
 
     def test_stop_cancels_start(self) -> None:
@@ -173,12 +173,12 @@ class StartTests(SynchronousTestCase):
         """Messages and missed markets after the stop change nothing and arm nothing."""
         rig = RegistryRig(self, make_row("A"))
         rig.start()
-        rig.told("add A")
+        rig.got("add A")
         self.successResultOf(rig.registry.stop())
         rig.registry.lifecycle_messages([message("determined")])
         rig.registry.lifecycle_missed()
         rig.registry.market_missed("A")
-        rig.told()
+        rig.got()
         self.assertEqual(rig.clock.getDelayedCalls(), [])
 
     def test_started_once(self) -> None:
@@ -191,25 +191,25 @@ class StartTests(SynchronousTestCase):
         self.assertRaises(LocalProtocolError, stopped.registry.start, stopped.recorder)
 
     def test_events_before_the_start(self) -> None:
-        """What lifecycle messages brought before `start` is told at `start`, before any walk."""
+        """What lifecycle messages brought before `start` is passed on at `start`, before any walk."""
         rig = RegistryRig(self, make_row("A"))
         rig.registry.lifecycle_messages([message("activated", "B"), message("created", "C", open_ts=5, close_ts=900)])
         rig.rest.failing = True
         rig.start()
-        rig.told("add B")
+        rig.got("add B")
         rig.wait(5)
-        rig.told("add C")
+        rig.got("add C")
 
     def test_large_pages_are_told_in_pieces(self) -> None:
-        """A page larger than a reactor turn should carry is told over several turns."""
+        """A page larger than a reactor turn should carry is passed on over several turns."""
         rig = RegistryRig(self, *(make_row(f"B{n}") for n in range(1200)), page_size=1000)
         turns = iter(range(1000))
-        told: list[tuple[int, int]] = []
+        batches: list[tuple[int, int]] = []
         breathe = rig.registry._breathe
         rig.registry._breathe = lambda: (next(turns), breathe())[1]  # type: ignore[method-assign]
-        rig.recorder.markets_changed = lambda changes: told.append((next(turns), len(changes)))  # type: ignore
+        rig.recorder.markets_changed = lambda changes: batches.append((next(turns), len(changes)))  # type: ignore
         self.assertEqual(self.successResultOf(rig.start()), 1200)
-        self.assertEqual(told, [(1, CHUNK), (3, CHUNK), (5, 200)])
+        self.assertEqual(batches, [(1, CHUNK), (3, CHUNK), (5, 200)])
 
     def test_progress(self) -> None:
         """A long walk says how far it is every ten seconds, not with every page."""
@@ -235,7 +235,7 @@ class EventTests(SynchronousTestCase):
         """Market A is carried."""
         self.rig = RegistryRig(self, make_row("A"))
         self.rig.start()
-        self.rig.told("add A")
+        self.rig.got("add A")
         self.rig.asked()
 
     def test_pair(self) -> None:
@@ -243,7 +243,7 @@ class EventTests(SynchronousTestCase):
         batch = [message("activated", "B"), message("deactivated"), message("activated"), message("determined")]
         self.rig.registry.lifecycle_messages(batch)
         self.rig.registry.lifecycle_messages(batch[3:])
-        self.rig.told("add B", "refresh A", "remove A")
+        self.rig.got("add B", "refresh A", "remove A")
 
     def test_counted_by_type(self) -> None:
         """Every message is counted by its kind, garbage and unknown kinds included, and garbage costs nothing else."""
@@ -253,7 +253,7 @@ class EventTests(SynchronousTestCase):
             self.rig.registry.status().lifecycle_events,
             {"undecodable": 1, "event_lifecycle": 1, "brand_new": 1, "settled": 1},
         )
-        self.rig.told("remove A")
+        self.rig.got("remove A")
 
     def test_kinds_are_bounded(self) -> None:
         """A thousand made-up kinds do not become a thousand metric labels."""
@@ -264,22 +264,22 @@ class EventTests(SynchronousTestCase):
     def test_combos_are_left_out(self) -> None:
         """With multivariate markets excluded, their events are counted and nothing more."""
         self.rig.registry.lifecycle_messages([message("activated", "KXMVE-1")])
-        self.rig.told()
+        self.rig.got()
         including = RegistryRig(self, multivariate="include")
         including.start()
         including.registry.lifecycle_messages([message("activated", "KXMVE-1")])
-        including.told("add KXMVE-1")
+        including.got("add KXMVE-1")
 
     def test_opens_by_the_clock(self) -> None:
         """A created market is added at its open time though no event comes, also when it is moved nearer."""
         self.rig.registry.lifecycle_messages([message("created", "B", open_ts=100, close_ts=900)])
         self.rig.registry.lifecycle_messages([message("created", "C", open_ts=50, close_ts=900)])
         self.rig.wait(49)
-        self.rig.told()
+        self.rig.got()
         self.rig.wait(1)
-        self.rig.told("add C")
+        self.rig.got("add C")
         self.rig.wait(50)
-        self.rig.told("add B")
+        self.rig.got("add B")
 
     def test_closes_after_confirmation(self) -> None:
         """Two minutes after the close time REST is asked, and its answer removes the market."""
@@ -289,7 +289,7 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(self.rig.asked(), [])
         self.rig.wait(3)
         self.assertEqual(self.rig.asked(), ["tickers A"])
-        self.rig.told("remove A")
+        self.rig.got("remove A")
 
     def test_listener_that_fails(self) -> None:
         """A listener's error is logged; the registry goes on."""
@@ -297,7 +297,7 @@ class EventTests(SynchronousTestCase):
         self.rig.registry.lifecycle_messages([message("activated", "B")])
         self.rig.registry.lifecycle_messages([message("activated", "C")])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
-        self.rig.told("add B", "add C")
+        self.rig.got("add B", "add C")
 
 
 class ReconcileTests(SynchronousTestCase):
@@ -307,23 +307,23 @@ class ReconcileTests(SynchronousTestCase):
         """Markets A and B are carried."""
         self.rig = RegistryRig(self, make_row("A"), make_row("B"))
         self.rig.start()
-        self.rig.told("add A", "add B")
+        self.rig.got("add A", "add B")
         self.rig.asked()
 
     def test_every_interval(self) -> None:
-        """A walk every five minutes finds what no event told."""
+        """A walk every five minutes finds what no event reported."""
         self.rig.rest.put(make_row("C"))
         self.rig.wait(299)
         self.assertEqual(self.rig.asked(), [])
         self.rig.wait(1)
-        self.rig.told("add C")
+        self.rig.got("add C")
 
     def test_vanished_market_is_gone_after_one_reconciliation(self) -> None:
         """A market that settled unnoticed, and one REST no longer knows, are removed after one walk."""
         self.rig.rest.put(make_row("A", "finalized"))
         del self.rig.rest.rows["B"]
         self.rig.wait(302)
-        self.rig.told("remove A", "remove B")
+        self.rig.got("remove A", "remove B")
         asked = self.rig.asked()
         self.assertIn(asked.pop(2), ("tickers A,B", "tickers B,A"))
         self.assertEqual(asked, ["open", "unopened", "market B"])
@@ -333,9 +333,9 @@ class ReconcileTests(SynchronousTestCase):
         self.rig.rest.unreadable.add("A")
         del self.rig.rest.rows["B"]
         self.rig.wait(302)
-        self.rig.told("remove B")
+        self.rig.got("remove B")
         self.rig.wait(600)
-        self.rig.told()
+        self.rig.got()
         self.assertEqual(self.rig.asked().count("market A"), 3)
 
     def test_failed_walk_makes_nothing_vanish(self) -> None:
@@ -343,22 +343,22 @@ class ReconcileTests(SynchronousTestCase):
         del self.rig.rest.rows["A"]
         self.rig.rest.failing = True
         self.rig.wait(900)
-        self.rig.told()
+        self.rig.got()
         self.rig.rest.failing = False
         self.rig.wait(125)
-        self.rig.told("remove A")
+        self.rig.got("remove A")
 
     def test_failed_look_up_is_repeated(self) -> None:
-        """A look-up that fails is asked again after a wait, and forgets nobody."""
+        """A look-up that fails is asked again after a wait, and forgets no market."""
         del self.rig.rest.rows["A"]
         self.rig.wait(300)
         self.rig.rest.failing = True
         self.rig.wait(2)
         self.assertEqual(self.rig.asked()[-1:], ["tickers A"])
-        self.rig.told()
+        self.rig.got()
         self.rig.rest.failing = False
         self.rig.wait(5)
-        self.rig.told("remove A")
+        self.rig.got("remove A")
 
     def test_wait_after_a_failed_look_up_is_kept(self) -> None:
         """More questions do not shorten the wait after a failure."""
@@ -408,7 +408,7 @@ class ReconcileTests(SynchronousTestCase):
             self.rig.registry.market_missed(ticker)
         self.rig.wait(2)
         self.assertEqual(self.rig.asked(), ["tickers A,B"])
-        self.rig.told("remove A")
+        self.rig.got("remove A")
 
     def test_look_ups_in_batches(self) -> None:
         """More markets than one request may name are asked about in several."""
@@ -461,9 +461,9 @@ class ReportTests(SynchronousTestCase):
         rig = RegistryRig(self, make_row("A"))
         rig.start()
         rig.registry.lifecycle_messages([message("deactivated")])
-        told = json.loads(json.dumps(rig.registry.describe("A")))
+        known = json.loads(json.dumps(rig.registry.describe("A")))
         self.assertEqual(
-            (told["status"], told["carried"], told["close_ts"], told["last_event"]),
+            (known["status"], known["carried"], known["close_ts"], known["last_event"]),
             ("paused", True, START + 86_400, "deactivated"),
         )
         self.assertIsNone(rig.registry.describe("B"))

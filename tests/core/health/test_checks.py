@@ -193,7 +193,7 @@ class HealthTests(SynchronousTestCase):
                 each["state"] = "backoff"
 
     def test_a_role_without_a_connection(self) -> None:
-        """A channel nobody carries is red after the grace, though the minimum is met."""
+        """A channel without a live connection is red after the grace, though the minimum is met."""
         self.feed.manager["min_healthy"] = 2
         self.lose("market_lifecycle")
         self.assertEqual(self.feed.run(checks.GRACE + 2 * LOOK), ["degraded", "failing"])

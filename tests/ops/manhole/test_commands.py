@@ -47,7 +47,7 @@ class LookingTests(PromptTestCase):
         self.assertEqual(lines[5], "capture      90 messages written, 6 wait for the disk, 4 dropped")
 
     def test_status_when_something_is_unusual(self) -> None:
-        """Connections that are down, what is missing, a pause and a drain are told."""
+        """Connections that are down, what is missing, a pause and a drain are shown."""
         self.call("drain", 4)
         self.pool.step(1)
         self.call("pause")
@@ -92,7 +92,7 @@ class LookingTests(PromptTestCase):
         self.assertLessEqual(max(map(len, self.lines("help"))), 90)
 
     def test_explain(self) -> None:
-        """The story of the market, with the verdict at its end; a ticker nobody knows has one too."""
+        """What is known of the market, with the verdict at the end; an unknown ticker has a verdict too."""
         lines = self.lines("explain", self.ticker)
         self.assertEqual(lines[0], self.ticker)
         self.assertIn("on connection 4: least loaded when it was added", lines)
@@ -212,7 +212,7 @@ class SteeringTests(PromptTestCase):
         self.failureResultOf(self.call("snapshot", None), AdminError)
 
     def test_log_level(self) -> None:
-        """For all or for one component, told to the log with who did it; a wrong word changes and logs nothing."""
+        """For all or for one component, logged with the name of the user; a wrong word changes and logs nothing."""
         self.assertEqual(repr(self.call("log_level")), "info")
         with capturedLogs() as events:
             self.assertEqual(repr(self.call("log_level", "warn")), "warn")

@@ -92,7 +92,7 @@ class InterpreterTests(SynchronousTestCase):
     def test_mistakes_are_one_line(self) -> None:
         """Whatever goes wrong: no traceback, not here and not in the log."""
         with capturedLogs() as events:
-            for typed, told in (
+            for typed, answer in (
                 ("refuse()", "error: no connection 171: ids are 1 to 150"),
                 ("foo", "error: name 'foo' is not defined; help() lists the commands, and tickers go in quotes"),
                 ("1/0", "error: ZeroDivisionError: division by zero"),
@@ -103,8 +103,8 @@ class InterpreterTests(SynchronousTestCase):
                 ("fail(ValueError('late'))", "error: ValueError: late"),
                 ("def f(): return f()", None),
             ):
-                said = self.push(typed, "") if told is None else self.push(typed)
-                self.assertEqual(said, "" if told is None else f"{told}\n")
+                said = self.push(typed, "") if answer is None else self.push(typed)
+                self.assertEqual(said, "" if answer is None else f"{answer}\n")
             self.assertEqual(self.push("f()"), "error: RecursionError: maximum recursion depth exceeded\n")
         self.assertEqual(events, [])
 
@@ -116,7 +116,7 @@ class InterpreterTests(SynchronousTestCase):
         self.assertEqual(self.shown.late, ["it came\n"])
 
     def test_a_failure_that_comes_later(self) -> None:
-        """Is a line as well, and taken care of: nobody logs it as unhandled."""
+        """Is a line as well, and handled: it is not logged as unhandled."""
         self.push("promise")
         self.promise.errback(Failure(AdminError("too late")))
         self.assertEqual(self.shown.late, ["error: too late\n"])
@@ -240,7 +240,7 @@ class TerminalTests(SynchronousTestCase):
         self.assertEqual(self.gone, 1)
 
     def test_control_c_waits_no_longer(self) -> None:
-        """And a user who is gone is not waited for either; nothing is shown to nobody."""
+        """And a user who is gone is not waited for either; nothing is shown."""
         self.type(b"promise\r")
         self.assertIn("error: CancelledError", self.type(b"\x03"))
         self.begin()

@@ -154,8 +154,8 @@ class CommandTests(SshTestCase):
                 said = await self.ssh.run(port, command)
             self.assertEqual((said.code, said.out), (1, ""))
             self.assertEqual([line for line in said.err.splitlines() if line.startswith("error")], [error])
-            told = [formatEvent(event) or "" for event in events if event["log_level"].name not in ("debug", "info")]
-            self.assertEqual((told, [event for event in events if "log_failure" in event]), ([], []))
+            warned = [formatEvent(event) or "" for event in events if event["log_level"].name not in ("debug", "info")]
+            self.assertEqual((warned, [event for event in events if "log_failure" in event]), ([], []))
 
     async def test_a_script_ends_at_its_first_mistake(self) -> None:
         """What comes before it was done and is shown."""
@@ -278,7 +278,7 @@ class SettingsTests(SynchronousTestCase):
         self.make("tcp:2222", allow_remote=True)
 
     def test_starting_without_keys_is_an_error_at_once(self) -> None:
-        """The owner hears of a file that lets nobody in from startService itself; nothing listens."""
+        """startService itself raises for a file that allows no login; nothing listens."""
         service = self.make(LOOPBACK)
         self.assertRaises(ConfigError, service.startService)
         self.assertFalse(service.running)
@@ -298,5 +298,5 @@ class RemoteTests(TestCase):
                 service.startService()
                 await service.when_listening()
                 await service.stopService()
-            told = [event for event in events if "allow_remote" in str(event.get("log_format"))]
-            self.assertEqual(len(told), warnings)
+            warned = [event for event in events if "allow_remote" in str(event.get("log_format"))]
+            self.assertEqual(len(warned), warnings)

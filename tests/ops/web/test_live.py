@@ -1,4 +1,4 @@
-"""`/live` over real sockets: streams come and go, and one that nobody reads costs next to nothing."""
+"""`/live` over real sockets: streams come and go, and a stream that is not read costs next to nothing."""
 
 import socket
 from typing import Any

@@ -137,8 +137,8 @@ class LiveFeedTests(SynchronousTestCase):
         watcher = self.watch()
         self.events.add(1.0, "warn", "lost")
         self.seconds(2)
-        told = [[row[3] for row in value["events"]] for name, value in watcher.take() if name == "tick"]
-        self.assertEqual(told, [[], ["lost"], []])
+        texts = [[row[3] for row in value["events"]] for name, value in watcher.take() if name == "tick"]
+        self.assertEqual(texts, [[], ["lost"], []])
 
     def test_another_watcher_takes_no_event_away(self) -> None:
         """Who was there gets the event, though a new one came between it and the tick."""

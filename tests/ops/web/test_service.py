@@ -110,7 +110,7 @@ class PagesTests(SynchronousTestCase):
             self.assertEqual(self.get(path)[0], 200, path)
 
     def test_no_page_may_be_used_by_another(self) -> None:
-        """Every answer, mistakes as well, says that nothing from elsewhere may run in it, and nobody may frame it."""
+        """Every answer, errors too, says that nothing from elsewhere may run in it, and that no page may frame it."""
         for path in ("/", "/status", "/nothing", "/explain", "/page/style.css"):
             policy = self.get(path)[1][b"content-security-policy"]
             self.assertTrue(policy.startswith(b"default-src 'self';"), path)
@@ -124,12 +124,12 @@ class PagesTests(SynchronousTestCase):
             self.assertEqual(list(json.loads(body)), ["error"])
 
     def test_no_other_page_takes_a_query(self) -> None:
-        """A parameter that would be ignored is refused: whoever gave it meant something."""
+        """A parameter that would be ignored is refused: the caller meant something by it."""
         for path in ("/", "/status", "/metrics", "/health", "/ready", "/live"):
             self.assertEqual(self.get(f"{path}?x=1")[0], 400, path)
 
     def test_explain_tells_of_known_markets_only(self) -> None:
-        """A market nobody has heard of is 404; small letters find it as well."""
+        """An unknown market is 404; small letters find it as well."""
         self.assertEqual(self.get("/explain?ticker=KXNEVER")[0], 404)
         self.manager.known = {"KXKNOWN"}
         code, _, body = self.get("/explain?ticker=kxknown")
@@ -274,7 +274,7 @@ class WebServiceTests(TestCase):
         await second.stopService()
 
     async def test_stop_cuts_the_connections(self) -> None:
-        """After the stop no connection is open and nobody listens, however idle or slow the client."""
+        """After the stop no connection and no port is open, however idle or slow the client."""
         service, port = await self.running()
         clients = [await self.connect(port) for _ in range(3)]
         clients[0].transport.write(b"GET /status HT")

@@ -52,9 +52,9 @@ class DocumentTests(SynchronousTestCase):
         clock = Clock()
         watcher = Watcher(clock)
         LiveFeed(clock, make_health(*parts).status, make_events()).add(watcher.stream)
-        told = dict(watcher.take())
-        self.assertEqual(sorted(documented("tick")), sorted(names(told["tick"])))
-        self.assertEqual(set(told["history"]), {"columns", "rows"})
+        sent = dict(watcher.take())
+        self.assertEqual(sorted(documented("tick")), sorted(names(sent["tick"])))
+        self.assertEqual(set(sent["history"]), {"columns", "rows"})
 
     def test_limits(self) -> None:
         """The numbers in the text are those of the code."""
