@@ -188,6 +188,18 @@ class Exchange:
         """`settled`, with or without `determine_market` before."""
         self._lifecycle.settle(ticker)
 
+    def announce_metadata(self, ticker: str) -> None:
+        """`metadata_updated`. Nothing changes."""
+        self._lifecycle.announce_metadata(ticker)
+
+    def announce_price_levels(self, ticker: str) -> None:
+        """`price_level_structure_updated`. Nothing changes."""
+        self._lifecycle.announce_price_levels(ticker)
+
+    def override_fee(self, event_ticker: str, multiplier: float | None) -> None:
+        """`event_fee_update`: set the fee of an event, or clear it with None."""
+        self._lifecycle.override_fee(event_ticker, multiplier)
+
     def cancel_delayed(self) -> None:
         """The exchange closes down: cancel everything that is due later."""
         self._publisher.cancel_delayed()

@@ -46,6 +46,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _delay(text: str) -> float:
+    """Seconds, 0 included."""
+    return 0.0 if text == "0" else _seconds(text)
+
+
 def _http_error(text: str) -> int:
     status = int(text)
     if not 400 <= status < 600:
@@ -80,6 +85,7 @@ FAULTS: dict[str, tuple[_ValuePart, ...]] = {
     "freeze": (_ValuePart("seconds", _seconds, "SECONDS"), _SESSIONS),
     "lose_replies": (_TIMES,),
     "late_replies": (_TIMES, _ValuePart("seconds", _seconds, "SECONDS")),
+    "reply_delay": (_ValuePart("seconds", _delay, "SECONDS"),),
     "error": (_ValuePart("code", _code, "CODE"), _TIMES),
     "terminate": (_ValuePart("code", _terminal, "10|25"), _SESSIONS),
     "unsubscribed": (_SESSIONS,),

@@ -91,6 +91,7 @@ class Faults:
         self._random = random
         self._upgrades: deque[int] = deque()
         self._reply_faults: deque[ReplyFault] = deque()
+        self._reply_delay = 0.0
         self._errors: deque[ScriptedError] = deque()
         self._seq_steps: deque[int] = deque()
         self._garbage: deque[tuple[bytes, bool]] = deque()
@@ -130,6 +131,10 @@ class Faults:
     def late_replies(self, times: int = 1, seconds: float = 10.0) -> None:
         """Carry out the next commands at once and answer some seconds later. Needs an exchange with a clock."""
         self._reply_faults.extend([ReplyFault(delay=seconds)] * times)
+
+    def reply_delay(self, seconds: float) -> None:
+        """From now on, carry out each command at once and answer some seconds later; 0 ends it. Needs a clock."""
+        self._reply_delay = seconds
 
     def error(self, code: int, times: int = 1, applied: bool = False) -> None:
         """Answer the next subscribe or update commands with an error."""
@@ -180,11 +185,12 @@ class Faults:
         self._rest_short += times
 
     def clear(self) -> None:
-        """Drop every fault that still waits. Sockets that are cut, half-open or frozen stay so."""
+        """Drop every fault that waits or goes on. Sockets that are cut, half-open or frozen stay so."""
         for waiting in (self._upgrades, self._reply_faults, self._errors, self._rest_statuses, self._seq_steps):
             waiting.clear()
         self._garbage.clear()
         self._rest_short = 0
+        self._reply_delay = 0.0
         self.has_seq_steps = self.has_garbage = False
 
     def is_frozen(self, session: int) -> bool:
@@ -197,7 +203,7 @@ class Faults:
 
     def next_reply_fault(self) -> ReplyFault:
         """What happens to the replies to the next command."""
-        return self._reply_faults.popleft() if self._reply_faults else ReplyFault()
+        return self._reply_faults.popleft() if self._reply_faults else ReplyFault(delay=self._reply_delay)
 
     def next_error(self) -> ScriptedError | None:
         """The error that answers the next command, or None."""

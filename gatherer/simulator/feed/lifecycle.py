@@ -4,7 +4,6 @@ The exchange sends no message when a market opens or closes at its time.
 """
 
 import re
-from heapq import heappop, heappush
 from random import Random
 
 from gatherer.errors import GathererError
@@ -12,31 +11,8 @@ from gatherer.simulator.feed import wire
 from gatherer.simulator.feed.publisher import Publisher
 from gatherer.simulator.feed.wire import LIFECYCLE, MULTIVARIATE
 from gatherer.simulator.markets.book import Book
-from gatherer.simulator.markets.listing import Listing, event_date
+from gatherer.simulator.markets.listing import DueMarkets, Listing, event_date
 from gatherer.simulator.markets.market import OVER, SimulatedMarket, Status
-
-
-class DueMarkets:
-    """When to look at which market. Markets with the same time share an entry."""
-
-    def __init__(self) -> None:
-        self._markets: dict[int, list[SimulatedMarket]] = {}
-        self._times: list[int] = []
-
-    def add(self, ts: int, market: SimulatedMarket) -> None:
-        """Look at a market at that second. If its time moves, the old entry stays: an extra look changes nothing."""
-        if ts not in self._markets:
-            heappush(self._times, ts)
-            self._markets[ts] = []
-        self._markets[ts].append(market)
-
-    def pop(self, now: float) -> list[SimulatedMarket]:
-        """Remove and return the markets whose time has come, the earliest first."""
-        markets: list[SimulatedMarket] = []
-        while self._times and self._times[0] <= now:
-            markets += self._markets.pop(heappop(self._times))
-        return markets
-
 
 SERIES = "KXSIM"
 MULTIVARIATE_SERIES = "KXMVESIM"
@@ -141,14 +117,10 @@ class MarketLifecycle:
         return f"{event}-M{number}"
 
     def _announce_created(self, market: SimulatedMarket, with_event: bool) -> None:
-        event = market.event
-        facts = {"event_ticker": event.ticker, "title": f"Will {market.ticker} come true?"}
-        times = {"open_ts": market.open_ts, "close_ts": market.close_ts}
-        self._announce(market, "created", times | {"exchange_index": 0, "additional_metadata": facts})
-        if with_event and not event.multivariate:
-            body = {"event_ticker": event.ticker, "series_ticker": event.series, "title": f"Simulated {event.ticker}"}
-            more = {"subtitle": "Nobody can trade it", "collateral_return_type": "", "exchange_index": 0}
-            self._publisher.publish(LIFECYCLE, "event_lifecycle", wire.encode(body | more).decode())
+        self._announce(market, "created", wire.created(market))
+        if with_event:
+            channel = MULTIVARIATE if market.event.multivariate else LIFECYCLE
+            self._publisher.publish(channel, "event_lifecycle", wire.event_created(market.event))
 
     def open(self, ticker: str) -> None:
         """Open an unopened market now."""
@@ -206,6 +178,21 @@ class MarketLifecycle:
         market.settled_ts = int(self._publisher.now)
         self._listing.set_status(market, Status.FINALIZED)
         self._announce(market, "settled", {"settled_ts": market.settled_ts})
+
+    def announce_metadata(self, ticker: str) -> None:
+        """`metadata_updated`, with the values that the market has."""
+        self._announce(self.find(ticker), "metadata_updated", {"strike_type": "custom", "yes_sub_title": "Yes"})
+
+    def announce_price_levels(self, ticker: str) -> None:
+        """`price_level_structure_updated`, with the values that the market has."""
+        self._announce(self.find(ticker), "price_level_structure_updated", wire.price_levels())
+
+    def override_fee(self, event_ticker: str, multiplier: float | None) -> None:
+        """`event_fee_update`: set the fee of an event, or clear it with None."""
+        event = self._listing.events.get(event_ticker)
+        if event is None:
+            raise LifecycleError(f"no such event: {event_ticker}")
+        self._publisher.publish(LIFECYCLE, "event_fee_update", wire.fee_update(event, multiplier))
 
     def _in(self, ticker: str, *statuses: Status) -> SimulatedMarket:
         market = self.find(ticker)

@@ -13,6 +13,7 @@ from gatherer.simulator.feed.wire import BOOKS, TICKER, TRADE
 from gatherer.simulator.markets.book import DOLLAR, Book, SharedBooks
 from gatherer.simulator.markets.listing import Listing
 from gatherer.simulator.markets.market import OVER, SimulatedMarket
+from gatherer.simulator.markets.trades import TradeLog
 
 
 class ScheduledCall(Protocol):
@@ -59,6 +60,8 @@ class Publisher:
         self.limits = limits
         self.faults = Faults(sessions, random, lambda: self.now)
         self.shared_books = SharedBooks(random)
+        self.trades = TradeLog()
+        """Trades are recorded even if no client hears of them."""
         self.held: list[SimulatedMarket] = []
         """Markets whose order book a subscription holds, in no order."""
         self.on_sent: Callable[[int, bytes], None] | None = None
@@ -176,11 +179,12 @@ class Publisher:
         """Whether any session is subscribed to a channel."""
         return bool(self._channels.get(channel))
 
-    def publish_trade(self, market: SimulatedMarket, number: int, side: str, price: int, count: int) -> int:
-        """Send a trade. Returns the number of messages sent."""
+    def publish_trade(self, market: SimulatedMarket, taker: str, price: int, count: int) -> int:
+        """Record a trade and send it. Returns the number of messages sent."""
+        trade = self.trades.record(market, taker, price, count, self.ms)
         if not self.has_audience(TRADE):
             return 0
-        return self.publish(TRADE, TRADE, wire.trade_body(market, number, side, price, count, self.ms), market)
+        return self.publish(TRADE, TRADE, wire.trade_body(trade), market)
 
     def publish_ticker(self, market: SimulatedMarket) -> int:
         """Send a market's figures. Returns the number of messages sent."""

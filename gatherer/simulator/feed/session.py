@@ -81,11 +81,12 @@ class ClientSession:
         """Write one text message, if the socket is open."""
         if self.state is not SocketState.OPEN:
             return
-        if self._publisher.faults.has_garbage:
-            self.transmit_garbage(*self._publisher.faults.next_garbage())
+        publisher = self._publisher
+        if publisher.faults.has_garbage:
+            self.transmit_garbage(*publisher.faults.next_garbage())
         self._send(payload)
-        if self._publisher.on_sent is not None:
-            self._publisher.on_sent(self.id, payload)
+        if publisher.on_sent is not None:
+            publisher.on_sent(self.id, payload)
 
     def transmit_garbage(self, payload: bytes, binary: bool) -> None:
         """Write a frame that no exchange should send: a text frame unless `binary`."""

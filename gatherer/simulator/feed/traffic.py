@@ -16,7 +16,6 @@ class Traffic:
     def __init__(self, publisher: Publisher, random: Random) -> None:
         self._publisher = publisher
         self._draw = random.random
-        self._trades = 0
 
     def emit(self, count: int) -> int:
         """Make so many random events. Returns the number of messages sent."""
@@ -72,6 +71,5 @@ class Traffic:
         count = min(side[best], 100 + 100 * int(self._draw() * 50))
         book.last, book.last_count = (best if maker == "yes" else DOLLAR - best), count
         book.volume += count
-        self._trades += 1
         sent = self._publisher.change_level(market, maker, best, -count)
-        return sent + self._publisher.publish_trade(market, self._trades, taker, book.last, count)
+        return sent + self._publisher.publish_trade(market, taker, book.last, count)

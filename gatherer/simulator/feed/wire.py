@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed
-from gatherer.simulator.markets.market import SimulatedMarket
+from gatherer.simulator.markets.market import PRICE_LEVEL_STRUCTURE, PRICE_RANGES, SimulatedEvent, SimulatedMarket
+from gatherer.simulator.markets.trades import SimulatedTrade
 
 Json = dict[str, Any]
 """A JSON object: its values have many types."""
@@ -30,6 +31,8 @@ PRIVATE_CHANNELS = frozenset(("fill", "user_orders", "market_positions", "order_
 UNNUMBERED = frozenset((TICKER, "fill", "market_positions", "user_orders"))
 """Channels whose data messages have no seq (protocol section 4); their control messages have one."""
 
+BOOK_SIDES = {"yes": "bid", "no": "ask"}
+"""The side of the book on which a taker of an outcome trades."""
 ERRORS = {
     1: "Unable to process message",
     2: "Params required",
@@ -43,12 +46,12 @@ ERRORS = {
     11: "Invalid parameter",
     12: "Exactly one subscription ID is required",
     13: "Unsupported action",
-    14: "Market ticker required",
+    14: "Market Ticker required",
     15: "Action required",
     18: "Command timeout",
     25: "Subscription buffer overflow",
     26: "Subscription market limit exceeded",
-    27: "Subscription command rate limit exceeded",
+    27: "Too many requests",
 }
 """Code to text (protocol section 3, "Errors")."""
 TERMINAL = frozenset((10, 25))
@@ -89,14 +92,14 @@ def delta_body(market: SimulatedMarket, side: str, price: int, delta: int, stamp
     )
 
 
-def trade_body(market: SimulatedMarket, number: int, side: str, price: int, count: int, ms: int) -> str:
-    """One trade. `price` is the yes price, `side` the taker's outcome."""
-    book_side = "bid" if side == "yes" else "ask"
+def trade_body(trade: SimulatedTrade) -> str:
+    """One trade. `taker_side` is deprecated and still required."""
+    taker, price, ms = trade.taker, trade.price, trade.ms
     return (
-        f'{{"trade_id":"00000000-0000-4000-9000-{number:012x}","market_ticker":"{market.ticker}",'
+        f'{{"trade_id":"{trade.trade_id}","market_ticker":"{trade.market.ticker}",'
         f'"yes_price_dollars":"{dollars(price)}","no_price_dollars":"{dollars(DOLLAR - price)}",'
-        f'"count_fp":"{fixed(count)}","taker_outcome_side":"{side}","taker_book_side":"{book_side}",'
-        f'"is_block_trade":false,"ts":{ms // 1000},"ts_ms":{ms}}}'
+        f'"count_fp":"{fixed(trade.quantity)}","taker_side":"{taker}","taker_outcome_side":"{taker}",'
+        f'"taker_book_side":"{BOOK_SIDES[taker]}","is_block_trade":false,"ts":{ms // 1000},"ts_ms":{ms}}}'
     )
 
 
@@ -129,6 +132,47 @@ def data(kind: str, sid: int, seq: int | None, body: str) -> bytes:
 def lifecycle(ticker: str, event_type: str, facts: Json) -> str:
     """The body of a market's lifecycle message."""
     return encode({"market_ticker": ticker, "event_type": event_type, **facts}).decode()
+
+
+def created(market: SimulatedMarket) -> Json:
+    """What a `created` message says of a market."""
+    return {
+        "open_ts": market.open_ts,
+        "close_ts": market.close_ts,
+        "exchange_index": 0,
+        **price_levels(),
+        "additional_metadata": {
+            "name": market.ticker,
+            "title": market.title,
+            "yes_sub_title": "Yes",
+            "no_sub_title": "No",
+            "rules_primary": market.rules,
+            "rules_secondary": "",
+            "can_close_early": True,
+            "event_ticker": market.event.ticker,
+            "expected_expiration_ts": market.expected_expiration_ts,
+            "strike_type": "custom",
+        },
+    }
+
+
+def price_levels() -> Json:
+    """What lifecycle messages say of the prices that orders may have."""
+    return {"price_level_structure": PRICE_LEVEL_STRUCTURE, "price_ranges": PRICE_RANGES}
+
+
+def event_created(event: SimulatedEvent) -> str:
+    """The body of `event_lifecycle`."""
+    body: Json = {"event_ticker": event.ticker, "series_ticker": event.series, "title": f"Simulated {event.ticker}"}
+    more = {"subtitle": "It cannot be traded", "collateral_return_type": "", "exchange_index": 0}
+    return encode(body | more).decode()
+
+
+def fee_update(event: SimulatedEvent, multiplier: float | None) -> str:
+    """The body of `event_fee_update`. None clears the override."""
+    kind = None if multiplier is None else "quadratic"
+    body: Json = {"event_ticker": event.ticker, "fee_type_override": kind, "fee_multiplier_override": multiplier}
+    return encode(body).decode()
 
 
 def subscriptions(pairs: Sequence[tuple[str, int]]) -> list[Json]:

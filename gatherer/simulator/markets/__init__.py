@@ -7,5 +7,6 @@ from gatherer.simulator.markets.book import Book
 from gatherer.simulator.markets.listing import Listing
 from gatherer.simulator.markets.market import SimulatedEvent, SimulatedMarket, Status
 from gatherer.simulator.markets.status import ExchangeState
+from gatherer.simulator.markets.trades import TradeLog
 
-__all__ = ["Book", "ExchangeState", "Listing", "SimulatedEvent", "SimulatedMarket", "Status"]
+__all__ = ["Book", "ExchangeState", "Listing", "SimulatedEvent", "SimulatedMarket", "Status", "TradeLog"]

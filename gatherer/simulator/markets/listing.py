@@ -1,4 +1,4 @@
-"""The list of all markets, with an index per status and per series. Pure.
+"""The list of all markets, with an index per status and per series, and when each is due. Pure.
 
 Pages are in the order of the index of a market, which never changes. So no page needs sorting, and a page does not
 visit markets that its filter leaves out.
@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 
 from gatherer.simulator.markets.market import SimulatedEvent, SimulatedMarket, Status
 
@@ -93,6 +94,28 @@ class Listing:
     def tickers(self, indexes: Iterable[int]) -> list[str]:
         """Tickers by index."""
         return [self.markets[index].ticker for index in indexes]
+
+
+class DueMarkets:
+    """When to look at which market. Markets with the same time share an entry."""
+
+    def __init__(self) -> None:
+        self._markets: dict[int, list[SimulatedMarket]] = {}
+        self._times: list[int] = []
+
+    def add(self, ts: int, market: SimulatedMarket) -> None:
+        """Look at a market at that second. If its time moves, the old entry stays: an extra look changes nothing."""
+        if ts not in self._markets:
+            heappush(self._times, ts)
+            self._markets[ts] = []
+        self._markets[ts].append(market)
+
+    def pop(self, now: float) -> list[SimulatedMarket]:
+        """Remove and return the markets whose time has come, the earliest first."""
+        markets: list[SimulatedMarket] = []
+        while self._times and self._times[0] <= now:
+            markets += self._markets.pop(heappop(self._times))
+        return markets
 
 
 def _is_hex(digits: str) -> bool:

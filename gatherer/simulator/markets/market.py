@@ -32,6 +32,11 @@ class BookHolder(Protocol):
         """Send one data message."""
 
 
+PRICE_LEVEL_STRUCTURE = "linear_cent"
+PRICE_RANGES = ({"start": "0.0000", "end": "1.0000", "step": "0.0100"},)
+"""All markets have a tick of one cent."""
+
+
 @dataclass(slots=True, eq=False)
 class SimulatedEvent:
     """The question that several markets belong to."""
@@ -69,3 +74,18 @@ class SimulatedMarket:
     def market_id(self) -> str:
         """The UUID of protocol section 5."""
         return f"00000000-0000-4000-8000-{self.index:012x}"
+
+    @property
+    def title(self) -> str:
+        """The question."""
+        return f"Will {self.ticker} come true?"
+
+    @property
+    def rules(self) -> str:
+        """What decides the market."""
+        return f"If {self.ticker} comes true, the market resolves to Yes. It is simulated; there is no money in it."
+
+    @property
+    def expected_expiration_ts(self) -> int:
+        """When the result should be known, in Unix seconds."""
+        return self.close_ts + 3_600

@@ -1,5 +1,6 @@
 """The answers of the REST interface, without HTTP (protocol section 6). Pure."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -9,8 +10,16 @@ from gatherer.simulator.feed.wire import Json, encode
 from gatherer.simulator.markets.listing import Listing
 from gatherer.simulator.markets.market import SimulatedMarket
 from gatherer.simulator.markets.status import ExchangeState, schedule
-from gatherer.simulator.rest.filters import BadQuery, Query, integer, market_filter, read_cursor, write_cursor
-from gatherer.simulator.rest.rows import market_row, orderbook
+from gatherer.simulator.rest.filters import (
+    BadQuery,
+    Query,
+    integer,
+    market_filter,
+    read_cursor,
+    trade_filter,
+    write_cursor,
+)
+from gatherer.simulator.rest.rows import market_row, orderbook, trade_row
 
 PREFIX = "/trade-api/v2"
 MAX_BOOKS = 100
@@ -32,7 +41,7 @@ def answer(content: object, status: int = 200) -> SimulatedAnswer:
 
 def failure(status: int, code: str, message: str, details: str = "") -> SimulatedAnswer:
     """An error in the exchange's JSON form."""
-    facts = {"code": code, "message": message, "details": details, "service": "simulator"}
+    facts = {"code": code, "message": message, "details": details}
     return answer({"error": {key: value for key, value in facts.items() if value}}, status)
 
 
@@ -48,6 +57,7 @@ class RestApi:
             "/exchange/schedule": lambda query: answer(schedule()),
             "/markets": self._markets,
             "/markets/orderbooks": self._orderbooks,
+            "/markets/trades": self._trades,
         }
 
     def get(self, path: str, query: Mapping[str, Sequence[str]]) -> SimulatedAnswer:
@@ -80,6 +90,14 @@ class RestApi:
         page = list(islice(rows, limit + 1))
         next_cursor = write_cursor(page.pop().index) if len(page) > limit else ""
         return answer({"markets": [self._row(market) for market in page], "cursor": next_cursor})
+
+    def _trades(self, query: Query) -> SimulatedAnswer:
+        """The newest trades first."""
+        limit = integer(query, "limit", 100, 1, 1000)
+        found = filter(trade_filter(query), self._publisher.trades.up_to(read_cursor(query, "t", sys.maxsize)))
+        page = list(islice(found, limit + 1))
+        next_cursor = write_cursor(page.pop().number, "t") if len(page) > limit else ""
+        return answer({"trades": [trade_row(trade) for trade in page], "cursor": next_cursor})
 
     def _orderbooks(self, query: Query) -> SimulatedAnswer:
         tickers = list(query.get("tickers", ()))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gatherer.simulator.markets.listing import Indexes, Listing
 from gatherer.simulator.markets.market import SimulatedMarket, Status
+from gatherer.simulator.markets.trades import SimulatedTrade
 
 Query = Mapping[str, Sequence[str]]
 Wanted = Callable[[SimulatedMarket], bool]
@@ -47,21 +48,38 @@ def integer(query: Query, name: str, default: int, least: int, most: int) -> int
     return int(text)
 
 
-def read_cursor(query: Query) -> int:
-    """The index of the first row of a page. Clients must not read a cursor."""
+def read_cursor(query: Query, kind: str = "m", default: int = 0) -> int:
+    """The number of the first row of a page, `default` without a cursor. Clients must not read a cursor.
+
+    `kind` keeps the cursors of markets ("m") and trades ("t") apart.
+    """
     text = one(query, "cursor")
     if not text:
-        return 0
+        return default
     try:
         digits = urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)).decode("ascii")
-        return int(digits.removeprefix("m"))
+        if not digits.startswith(kind):
+            raise ValueError(digits)
+        return int(digits[1:])
     except ValueError:
         raise BadQuery(f"cursor: {text[:40]!r} is not a cursor of this exchange") from None
 
 
-def write_cursor(index: int) -> str:
-    """The cursor of the page that begins with an index."""
-    return urlsafe_b64encode(b"m%d" % index).decode().rstrip("=")
+def write_cursor(number: int, kind: str = "m") -> str:
+    """The cursor of the page that begins with a number."""
+    return urlsafe_b64encode(f"{kind}{number}".encode()).decode().rstrip("=")
+
+
+def trade_filter(query: Query) -> Callable[[SimulatedTrade], bool]:
+    """The check that each trade of a query must pass. Both bounds of time are inclusive."""
+    ticker, block = one(query, "ticker"), one(query, "is_block_trade")
+    first = integer(query, "min_ts", 0, 0, 10**12) * 1000
+    last = integer(query, "max_ts", 10**12, 0, 10**12) * 1000
+    if block not in ("", "true", "false"):
+        raise BadQuery(f"is_block_trade: {block[:40]!r} is neither true nor false")
+    if block == "true":
+        return lambda trade: False
+    return lambda trade: first <= trade.ms <= last and ticker in ("", trade.market.ticker)
 
 
 def market_filter(query: Query, listing: Listing) -> tuple[Indexes, Wanted]:

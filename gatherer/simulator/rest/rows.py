@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from gatherer.simulator.feed.wire import Json, quote
+from gatherer.simulator.feed.wire import BOOK_SIDES, Json, quote
 from gatherer.simulator.markets.book import DOLLAR, Book, dollars, fixed, levels
-from gatherer.simulator.markets.market import OVER, SimulatedMarket
+from gatherer.simulator.markets.market import OVER, PRICE_LEVEL_STRUCTURE, PRICE_RANGES, SimulatedMarket
+from gatherer.simulator.markets.trades import SimulatedTrade
 
 
 def when(ts: float) -> str:
@@ -28,9 +29,8 @@ def _names(market: SimulatedMarket) -> Json:
     return {
         "ticker": market.ticker,
         "event_ticker": market.event.ticker,
-        "series_ticker": market.event.series,
         "market_type": "binary",
-        "title": f"Will {market.ticker} come true?",
+        "title": market.title,
         "subtitle": "",
         "yes_sub_title": "Yes",
         "no_sub_title": "No",
@@ -47,7 +47,7 @@ def _times(market: SimulatedMarket) -> Json:
         "updated_time": when(market.updated_ts),
         "open_time": when(market.open_ts),
         "close_time": when(market.close_ts),
-        "expected_expiration_time": when(market.close_ts + 3_600),
+        "expected_expiration_time": when(market.expected_expiration_ts),
         "expiration_time": last,
         "latest_expiration_time": last,
         "settlement_timer_seconds": 60,
@@ -65,12 +65,13 @@ def _figures(book: Book) -> Json:
         "yes_bid_size_fp": fixed(bid_count),
         "yes_ask_size_fp": fixed(ask_count),
         "last_price_dollars": last,
+        "previous_yes_bid_dollars": dollars(book.middle - 100),
+        "previous_yes_ask_dollars": dollars(book.middle + 100),
         "previous_price_dollars": last,
         "notional_value_dollars": "1.0000",
         "volume_fp": volume,
         "volume_24h_fp": volume,
         "open_interest_fp": fixed(book.volume // 2),
-        "liquidity_dollars": "0.0000",
     }
 
 
@@ -78,12 +79,30 @@ def _rules(market: SimulatedMarket) -> Json:
     return {
         "can_close_early": True,
         "is_provisional": False,
-        "price_level_structure": "linear_cent",
-        "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
+        "settlement_bounds_type": "default",
+        "price_level_structure": PRICE_LEVEL_STRUCTURE,
+        "price_ranges": PRICE_RANGES,
         "strike_type": "custom",
-        "rules_primary": f"If {market.ticker} comes true, the market resolves to Yes. It is simulated: nobody can win.",
+        "rules_primary": market.rules,
         "rules_secondary": "",
         "expiration_value": "",
+    }
+
+
+def trade_row(trade: SimulatedTrade) -> Json:
+    """One trade. `taker_side` is deprecated."""
+    created = datetime.fromtimestamp(trade.ms / 1000, UTC).isoformat(timespec="microseconds")[:-6]
+    return {
+        "trade_id": trade.trade_id,
+        "ticker": trade.market.ticker,
+        "count_fp": fixed(trade.quantity),
+        "yes_price_dollars": dollars(trade.price),
+        "no_price_dollars": dollars(DOLLAR - trade.price),
+        "taker_side": trade.taker,
+        "taker_outcome_side": trade.taker,
+        "taker_book_side": BOOK_SIDES[trade.taker],
+        "created_time": created + "Z",
+        "is_block_trade": False,
     }
 
 

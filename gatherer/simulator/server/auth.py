@@ -35,7 +35,7 @@ def load_public_key(path: str) -> PublicKey:
 
 def _body(code: str, details: str = "") -> bytes:
     """The JSON of a 401."""
-    facts = {"code": code, "message": code, "details": details, "service": "simulator"}
+    facts = {"code": code, "message": code, "details": details}
     return encode({"error": {key: value for key, value in facts.items() if value}})
 
 

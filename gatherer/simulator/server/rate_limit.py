@@ -45,5 +45,5 @@ class RateLimiter:
 
     def limits(self) -> dict[str, object]:
         """The answer of `/account/limits`."""
-        read = {"refill_rate": self.rate, "bucket_capacity": self.capacity}
-        return {"usage_tier": "basic", "read": read, "write": dict(read)}
+        read = {"refill_rate": round(self.rate), "bucket_capacity": round(self.capacity)}
+        return {"usage_tier": "basic", "read": read, "write": dict(read), "grants": []}
