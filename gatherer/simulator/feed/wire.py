@@ -135,12 +135,13 @@ def lifecycle(ticker: str, event_type: str, facts: Json) -> str:
 
 
 def created(market: SimulatedMarket) -> Json:
-    """What a `created` message says of a market."""
+    """What a `created` message says of a market. The one of a multivariate market has no price ranges."""
+    levels = {"price_level_structure": PRICE_LEVEL_STRUCTURE} if market.event.multivariate else price_levels()
     return {
         "open_ts": market.open_ts,
         "close_ts": market.close_ts,
         "exchange_index": 0,
-        **price_levels(),
+        **levels,
         "additional_metadata": {
             "name": market.ticker,
             "title": market.title,

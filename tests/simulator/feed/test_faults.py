@@ -92,6 +92,31 @@ class SocketFaultTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.assertEqual([(one["type"], one["seq"]) for one in self.client.fresh()], [("ok", 3)])
 
+    def test_reply_delay_lasts_until_it_is_ended(self) -> None:
+        """All replies come late, errors too; books come at once; 0 ends it."""
+        self.faults.reply_delay(6.0)
+        self.assertEqual(kinds(self.client.books(self.a)), ["orderbook_snapshot"])
+        self.assertEqual(self.client.ask("dance"), [])
+        self.clock.advance(6.0)
+        self.assertEqual(kinds(self.client.fresh()), ["subscribed", "error"])
+        self.faults.reply_delay(0.0)
+        self.assertEqual(kinds(self.client.ask("list_subscriptions")), ["ok"])
+
+    def test_clear_drops_what_waits(self) -> None:
+        """After it replies, numbers, upgrades and REST answers are normal; a half-open socket stays half-open."""
+        self.faults.half_open(session=2)
+        self.faults.reply_delay(6.0)
+        for fault in ("lose_replies", "late_replies", "skip_seq", "repeat_seq", "refuse_upgrade", "rest_short"):
+            getattr(self.faults, fault)()
+        self.faults.garbage("json")
+        self.faults.error(18)
+        self.faults.rest_status(503)
+        self.faults.clear()
+        self.assertEqual([one.get("seq") for one in self.client.books(self.a)], [None, 1])
+        self.assertEqual((self.faults.next_upgrade(), self.faults.next_rest_status()), (None, None))
+        self.assertFalse(self.faults.next_rest_short())
+        self.assertTrue(self.clients[1].session.is_half_open)
+
     def test_late_replies_are_forgotten_with_the_exchange(self) -> None:
         """cancel_delayed leaves no timer."""
         self.faults.late_replies()
@@ -195,8 +220,11 @@ class FaultTextTests(SynchronousTestCase):
         self.assertEqual([(one.after, one.every) for one in found], [(0.0, False), (30.0, False), (2.5, True)])
 
     def test_values_reach_the_faults(self) -> None:
-        """rest_status=503:2 arms two 503s."""
+        """rest_status=503:2 arms two 503s; reply_delay takes 0 too."""
         faults = Exchange(markets=1, now=NOW).faults
+        for seconds in ("6", "0"):
+            parse_fault(f"reply_delay={seconds}").apply(faults)
+            self.assertEqual(faults.next_reply_fault().delay, float(seconds))
         parse_fault("rest_status=503:2").apply(faults)
         self.assertEqual([faults.next_rest_status() for _ in range(3)], [503, 503, None])
 

@@ -97,13 +97,25 @@ class LifecycleTests(SynchronousTestCase):
         self.assertEqual(event_types(self.client.fresh()), ["settled"])
 
     def test_combinations_have_their_own_channel(self) -> None:
-        """Messages about KXMVE markets go to multivariate_market_lifecycle only."""
+        """Messages about KXMVE markets and their events go to multivariate_market_lifecycle only."""
         other = Client(self.exchange)
         other.ask("subscribe", channels=["multivariate_market_lifecycle"])
         ticker = self.exchange.create_market(multivariate=True)
         self.assertTrue(ticker.startswith("KXMVE"))
         self.assertEqual(self.client.fresh(), [])
-        self.assertEqual([one["type"] for one in other.fresh()], ["multivariate_market_lifecycle"])
+        types = [one["type"] for one in other.fresh()]
+        self.assertEqual(types, ["multivariate_market_lifecycle", "event_lifecycle"])
+
+    def test_announcements_change_nothing(self) -> None:
+        """Metadata, price levels and fees: a message each, for a market or an event that exists."""
+        event = self.exchange.market(self.ticker).event.ticker
+        self.exchange.announce_metadata(self.ticker)
+        self.exchange.announce_price_levels(self.ticker)
+        self.exchange.override_fee(event, 0.5)
+        expected = ["metadata_updated", "price_level_structure_updated", "event_fee_update"]
+        self.assertEqual((event_types(self.client.fresh()), self.status()), (expected, "active"))
+        self.assertRaises(LifecycleError, self.exchange.announce_metadata, "KXNONE")
+        self.assertRaises(LifecycleError, self.exchange.override_fee, "KXNONE", None)
 
     def test_impossible_changes_are_refused(self) -> None:
         """LifecycleError, and nothing changes."""

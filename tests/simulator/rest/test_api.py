@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.simulator.exchange import Exchange
+from gatherer.simulator.markets.trades import TradeLog
 from tests.simulator.rig import NOW, Client
 
 
@@ -27,6 +28,90 @@ def walk(exchange: Exchange, **query: str) -> list[str]:
         if not page["cursor"]:
             return tickers
         query["cursor"] = page["cursor"]
+
+
+class TradesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        """500 events at each of three times."""
+        self.exchange = Exchange(markets=20, now=NOW, multivariate=0)
+        self.client = Client(self.exchange)
+        self.client.ask("subscribe", channels=["trade"])
+        self.ids: list[list[str]] = []
+        for moment in (0.0, 10.5, 20.0):
+            self.exchange.advance(NOW + moment)
+            self.exchange.emit(500)
+            self.ids.append([one["msg"]["trade_id"] for one in self.client.fresh() if one["type"] == "trade"])
+
+    def trades(self, **query: str) -> list[Any]:
+        """The trades of all pages."""
+        found: list[Any] = []
+        while True:
+            _, page = get(self.exchange, "/markets/trades", **query)
+            found += page["trades"]
+            if not page["cursor"]:
+                return found
+            query["cursor"] = page["cursor"]
+
+    def walk(self, **query: str) -> list[str]:
+        """The ids of the trades of all pages."""
+        return [trade["trade_id"] for trade in self.trades(**query)]
+
+    def test_a_walk_gives_what_the_feed_sent(self) -> None:
+        """Each trade once, the newest first, for any page size; a new trade between two pages changes nothing."""
+        sent = [one for ids in self.ids for one in ids][::-1]
+        for limit in ("1000", "7"):
+            self.assertEqual(self.walk(limit=limit), sent)
+        _, page = get(self.exchange, "/markets/trades", limit="10")
+        self.exchange.emit(100)
+        self.assertEqual(self.walk(cursor=page["cursor"]), sent[10:])
+
+    def test_time_bounds_are_inclusive(self) -> None:
+        """min_ts and max_ts are whole seconds; a trade of 10.5 s is before 11 and after 10."""
+        first, second, third = (ids[::-1] for ids in self.ids)
+        at = int(NOW)
+        self.assertEqual(self.walk(min_ts=str(at + 10), max_ts=str(at + 11)), second)
+        self.assertEqual(self.walk(max_ts=str(at + 10)), first)
+        self.assertEqual(self.walk(min_ts=str(at + 11)), third)
+        self.assertEqual(self.walk(min_ts=str(at + 20), max_ts=str(at + 20)), third)
+
+    def test_one_market(self) -> None:
+        """`ticker` gives the trades of one market; an unknown one gives none."""
+        trades = self.trades()
+        ticker = trades[0]["ticker"]
+        self.assertEqual(self.trades(ticker=ticker), [trade for trade in trades if trade["ticker"] == ticker])
+        self.assertEqual(self.trades(ticker="KXNONE"), [])
+
+    def test_block_trades(self) -> None:
+        """There are none: the filter gives all trades or nothing."""
+        self.assertEqual(self.walk(is_block_trade="false"), self.walk())
+        self.assertEqual(self.walk(is_block_trade="true"), [])
+
+    def test_nonsense_is_a_400_that_names_the_parameter(self) -> None:
+        """Bad numbers, a bad flag, and the cursor of another endpoint."""
+        other = get(self.exchange, "/markets", limit="1")[1]["cursor"]
+        for name, value in {"limit": "1001", "min_ts": "soon", "is_block_trade": "1", "cursor": other}.items():
+            status, body = get(self.exchange, "/markets/trades", **{name: value})
+            self.assertEqual((status, body["error"]["details"].partition(":")[0]), (400, name))
+
+    def test_trades_that_no_client_hears_are_recorded(self) -> None:
+        """A frozen feed sends nothing, and the trades can be fetched afterwards."""
+        before = len(self.walk())
+        self.exchange.faults.freeze(60.0)
+        self.exchange.emit(500)
+        self.assertEqual(self.client.fresh(), [])
+        self.assertGreater(len(self.walk()), before)
+
+
+class TradeLogTests(SynchronousTestCase):
+    @given(st.integers(1, 10), st.integers(0, 25), st.integers(0, 30))
+    def test_it_keeps_the_last_trades(self, limit: int, count: int, number: int) -> None:
+        """`up_to` gives those of the last `limit` trades that are not newer than the number."""
+        market = Exchange(markets=1, now=NOW).listing.markets[0]
+        log = TradeLog(limit)
+        for _ in range(count):
+            log.record(market, "yes", 4200, 100, 0)
+        kept = range(count, max(0, count - limit), -1)
+        self.assertEqual([trade.number for trade in log.up_to(number)], [one for one in kept if one <= number])
 
 
 class MarketsTests(SynchronousTestCase):
