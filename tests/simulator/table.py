@@ -7,7 +7,7 @@ TABLE: dict[str, tuple[str, str]] = {
         text: cursor"""),
     "GET /markets/{ticker}": ("section 6, GET /markets", """
         market: market"""),
-    "market": ("section 6, required in every market row", """
+    "market": ("section 6, required in every market row. Not specified: liquidity_dollars, see rest/rows.py", """
         name: ticker event_ticker mve_collection_ticker?
         text: title? subtitle? yes_sub_title no_sub_title expiration_value rules_primary rules_secondary
         text: price_level_structure
@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str]] = {
         boolean: can_close_early is_provisional?
         dollars: yes_bid_dollars yes_ask_dollars no_bid_dollars no_ask_dollars last_price_dollars
         dollars: previous_yes_bid_dollars previous_yes_ask_dollars previous_price_dollars notional_value_dollars
-        dollars: settlement_value_dollars?
+        dollars: settlement_value_dollars? liquidity_dollars?
         count: yes_bid_size_fp yes_ask_size_fp volume_fp volume_24h_fp open_interest_fp
         [price_range]: price_ranges
         [text]: mve_selected_legs?"""),

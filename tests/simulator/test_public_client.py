@@ -54,6 +54,8 @@ with KalshiClient(api_key_id="key", private_key_path=key, api_base=rest) as clie
     found["in time"] = enough.wait(10)
     feed.stop()
     found["books"] = len(books)
+    trades = client.get_trades(limit=5)
+    found["trades"] = len({trade.trade_id for trade in trades})
 try:
     with KalshiClient(api_key_id="other", private_key_path=key, api_base=rest) as client:
         client.exchange.get_status()
@@ -84,7 +86,7 @@ class PublicClientTests(TestCase):
 
     @coroutine
     async def test_lists_authenticates_and_reads_books(self) -> None:
-        """Walks the markets, is let in by its signature, gets every book and the deltas after it."""
+        """It lists the markets, passes the signature check, gets every book and the deltas after it, and lists trades."""
         websocket, rest = await self.service.when_listening()
         addresses = [f"http://127.0.0.1:{rest}/trade-api/v2", f"ws://127.0.0.1:{websocket}/trade-api/ws/v2"]
         arguments = ["-c", SCRIPT, self.key_file, *addresses]
@@ -94,4 +96,4 @@ class PublicClientTests(TestCase):
         self.assertGreater(found.pop("deltas"), 50)
         self.assertRegex(found.pop("book") or "0.0000", r"^0\.\d{4}$")
         expected = {"trading": True, "markets": 20, "unknown": 404, "in time": True, "books": 20, "stranger": 401}
-        self.assertEqual(found, expected)
+        self.assertEqual(found, expected | {"trades": 5})

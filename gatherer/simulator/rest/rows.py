@@ -72,6 +72,7 @@ def _figures(book: Book) -> Json:
         "volume_fp": volume,
         "volume_24h_fp": volume,
         "open_interest_fp": fixed(book.volume // 2),
+        "liquidity_dollars": "0.0000",  # no longer specified, but kalshi-sdk 22.4 refuses a page without it
     }
 
 
