@@ -86,7 +86,7 @@ class PublicClientTests(TestCase):
 
     @coroutine
     async def test_lists_authenticates_and_reads_books(self) -> None:
-        """It lists the markets, passes the signature check, gets every book and the deltas after it, and lists trades."""
+        """It lists markets and trades, passes the signature check, and gets every book and the deltas after it."""
         websocket, rest = await self.service.when_listening()
         addresses = [f"http://127.0.0.1:{rest}/trade-api/v2", f"ws://127.0.0.1:{websocket}/trade-api/ws/v2"]
         arguments = ["-c", SCRIPT, self.key_file, *addresses]
