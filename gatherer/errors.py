@@ -70,6 +70,10 @@ class StartupFailed(GathererError):
     """Too few connections came up in time; the service ends."""
 
 
+class CaptureIncomplete(GathererError):
+    """The router was closed, and not all that it had taken over is safe on disk. The text says what is not, and why."""
+
+
 class ConfigError(GathererError):
     """A setting is wrong; the text names the file, the table and the key."""
 

@@ -17,6 +17,7 @@ MUST_HAPPEN = (
     r"cut|half_open|unsubscribed|terminate \d+", r"(cut|half_open|unsubscribed|terminate \d+) while pending",
     r"upgrade \d+", "lost events", "skipped number", "skipped number in a reply", "repeated number", r"garbage \w+",
     "REST failures", "REST down", "stale rows", "cached rows", "change during a walk", "settled", "full",
+    "disk full", "disk short", "disk hung", "disk sync", r"stop with the disk \w+",
 )  # fmt: skip
 """Events that a run must contain, one pattern for each rule: a rule without effect proves nothing."""
 

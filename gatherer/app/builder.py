@@ -110,6 +110,7 @@ class Builder:
         return SegmentRouter(
             own.directory, self._reactor, segment_bytes=own.segment_bytes, segment_seconds=own.segment_seconds,
             flush_interval=own.flush_interval, buffer_messages=own.buffer_messages,
+            buffer_bytes=own.buffer_bytes,
         )  # fmt: skip
 
     def rest(self) -> RestClient:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from gatherer.errors import GathererError, RestError
+from gatherer.errors import CaptureIncomplete, GathererError, RestError
 from gatherer.interfaces import (
     IConnectionManager,
     IExchangeRest,
@@ -159,7 +159,7 @@ class Gatherer(MultiService):
             return
         if failure.check(GathererError) is None:
             self._log.failure("bug while starting", failure)
-        self._failed(failure.getErrorMessage())
+        self._failed(f"giving up: {failure.getErrorMessage()}")
 
     async def _stop(self) -> None:
         """At most 4.5 s until the capture is closed, which itself takes at most 5: a supervisor kills after 10."""
@@ -169,5 +169,9 @@ class Gatherer(MultiService):
         await self._timeouts.wait("requests", self.registry.stop(), SETTLE_SECONDS)
         await self._timeouts.wait("sockets and ports", super().stopService(), SOCKETS_SECONDS)
         await self._timeouts.wait("idle connections", self.rest.close(), IDLE_SECONDS)
-        await self.router.close()
+        try:
+            await self.router.close()
+        except CaptureIncomplete as error:
+            self._failed(f"the gatherer has stopped, but the capture is not complete on disk: {error}")
+            return
         self._log.info("stopped; the capture is complete on disk")

@@ -73,7 +73,7 @@ def build(
     """The service the options ask for, and what signals do to it. Raises ConfigError; nothing is opened yet."""
 
     def failed(reason: str) -> None:
-        Logger(namespace="gatherer").critical("giving up: {reason}", reason=reason)
+        Logger(namespace="gatherer").critical("{reason}", reason=reason)
         controls.status = 1
         fail(reactor)
 

@@ -1,9 +1,13 @@
 """One segment on disk: its name, and the file while it is written. Blocking; runs in the threads of the router."""
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import zstandard
+
+from gatherer.capture_format.zstd_frames import complete_frames, read_frame
 
 SUFFIX = ".jsonl.zst"
 OPEN_SUFFIX = SUFFIX + ".open"
@@ -28,18 +32,47 @@ def segment_time(name: str) -> int | None:
     return (at - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
+class Disk:
+    """The calls to the operating system that a bad disk refuses. Tests have one that does."""
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """`os.write`."""
+        return os.write(fd, data)
+
+    def sync(self, fd: int) -> None:
+        """`os.fsync`."""
+        os.fsync(fd)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncFailure:
+    """An fsync failed. The operating system may have thrown away what it could not write, and a retry that succeeds
+    says nothing about it (https://lwn.net/Articles/752063/). So the segment was read back."""
+
+    segment: str
+    error: str
+    size: int
+    """Bytes that were written."""
+    sound_size: int
+    """Bytes from the start that could be read back and are right."""
+    since: int
+    """Unix ns of the last record among them; 0 for none. Later records of the segment may be lost."""
+
+
 class SegmentFile:
     """An open segment of whole frames. Torn bytes are cut off before anything else is written."""
 
-    def __init__(self, directory: Path, name: str, write: Callable[[int, bytes | memoryview], int] = os.write) -> None:
+    def __init__(self, directory: Path, name: str, disk: Disk) -> None:
         """Create the file. FileExistsError when the name is taken, OSError when the directory refuses."""
         self.name = name
         """Its final name."""
         self.size = 0
         """Bytes of complete frames."""
+        self.sync_failure: SyncFailure | None = None
+        """What was found after the first fsync that failed."""
         self._directory = directory
         self._open_path = directory / (name.removesuffix(SUFFIX) + OPEN_SUFFIX)
-        self._write = write
+        self._disk = disk
         self._torn = False
         if (directory / name).exists():
             raise FileExistsError(name)
@@ -52,7 +85,7 @@ class SegmentFile:
         rest = memoryview(frame)
         try:
             while rest:
-                rest = rest[self._write(self._fd, rest) :]
+                rest = rest[self._disk.write(self._fd, rest) :]
         except OSError:
             self._cut()
             raise
@@ -63,11 +96,31 @@ class SegmentFile:
         """Make it durable under its final name, or remove it when it is empty. After an OSError call it again."""
         if self._fd >= 0:
             self._cut()
-            os.fsync(self._fd)
+            try:
+                self._disk.sync(self._fd)
+            except OSError as error:
+                self.sync_failure = self.sync_failure or self._read_back(error)
+                raise
             fd, self._fd = self._fd, -1
             os.close(fd)
         if self._open_path.exists():
             give_final_name(self._open_path, self._directory / self.name, self.size)
+
+    def _read_back(self, error: OSError) -> SyncFailure:
+        """Find out what is on disk."""
+        sound, last = 0, b""
+        try:
+            fd = os.open(self._open_path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # else the page cache answers, not the disk
+                for frame in complete_frames(fd):
+                    last = read_frame(fd, frame) or last
+                    sound = frame.end
+            finally:
+                os.close(fd)
+        except (OSError, zstandard.ZstdError):
+            pass  # here ends what can be read
+        return SyncFailure(self.name, error.strerror or str(error), self.size, sound, _last_time(last))
 
     def _cut(self) -> None:
         if self._torn:
@@ -75,13 +128,11 @@ class SegmentFile:
             self._torn = False
 
 
-def create_segment(
-    directory: Path, first_at: int, number: int, write: Callable[[int, bytes | memoryview], int]
-) -> SegmentFile:
+def create_segment(directory: Path, first_at: int, number: int, disk: Disk) -> SegmentFile:
     """A new segment under the first free name from `number` on."""
     while True:
         try:
-            return SegmentFile(directory, segment_name(first_at, number), write)
+            return SegmentFile(directory, segment_name(first_at, number), disk)
         except FileExistsError:
             number += 1
 
@@ -102,3 +153,9 @@ def sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _last_time(lines: bytes) -> int:
+    """`received_at` of the last of some lines of a capture; 0 for none."""
+    line = lines[lines.rfind(b"\n", 0, -1) + 1 :]
+    return int(line[: line.find(b",")].removeprefix(b'{"received_at":')) if line else 0

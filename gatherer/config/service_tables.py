@@ -99,6 +99,14 @@ class RouterSettings:
         "messages that wait for the disk at most; new ones are then dropped, counted and marked",
         "a slow disk may cost messages, which are counted, but not all memory",
     )
+    buffer_bytes: int = number(
+        64 << 20,
+        "bytes",
+        1 << 20,
+        1 << 40,
+        "memory for what waits for the disk; a quarter of it is for markers only",
+        "10,000 messages of the usual 300 bytes need 4 MB, 10,000 large books would need 400 MB",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
@@ -155,5 +156,5 @@ def fail(reactor: Any) -> None:
         os._exit(1)
 
     atexit.register(end)
-    if reactor.running:
+    with suppress(ReactorNotRunning):  # it is stopping already
         reactor.stop()

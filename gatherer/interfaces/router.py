@@ -12,11 +12,12 @@ class IMessageRouter(Interface):
 
     def deliver(batch: list[RawMessage]) -> int:
         """Take over a `list[RawMessage]`, in order; the caller does not touch the list again. What does not fit into
-        the buffer is dropped and counted per connection, and the next record that is written says so (a `local_drop`
-        marker). Returns how many of the batch were lost."""
+        the buffer is dropped and counted. A `local_drop` marker says so before the next record of the connection.
+        Returns how many of the batch were dropped."""
 
-    def mark(marker: Marker) -> None:
-        """Write a `Marker` into the capture, in order with the messages. Never dropped."""
+    def mark(marker: Marker) -> int:
+        """Write a `Marker` into the capture, in order with the messages. Markers have room of their own; one that does
+        not fit even there is counted by its kind in the next `local_drop`. Returns 1 if it was dropped, else 0."""
 
     def start() -> None:
         """Be ready for messages. Raises `ConfigError` when the place they go to cannot be had. Called once."""
@@ -28,4 +29,5 @@ class IMessageRouter(Interface):
         """How many messages are taken over but not yet written."""
 
     def close() -> Deferred[None]:
-        """Write all that was taken over. Deferred: fires with None when it is on disk; never fails. Idempotent."""
+        """Write all that was taken over. Deferred: fires with None when it is on disk, or fails with
+        `CaptureIncomplete`; either within a few seconds, even if the disk does not answer. Idempotent."""

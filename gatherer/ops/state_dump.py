@@ -65,10 +65,14 @@ class StateDump:
             self._log.warn("a state dump is being written already")
             return None
         self._busy = True
+        folder = Path(self._settings().router.directory) / FOLDER
         try:
             facts, now = self._facts(), self._reactor.seconds()
-            folder = Path(self._settings().router.directory) / FOLDER
             path = await self._run(lambda: write_dump(folder, now, {**facts, **process_facts()}))
+        except OSError as error:
+            why = error.strerror or str(error)
+            self._log.error("no state dump in {folder}: {error}", folder=str(folder), error=why)
+            return None
         except Exception as error:  # asked for while something is wrong: whatever it is must not get worse
             self._log.failure("no state dump: {error}", error=str(error))
             return None
@@ -144,9 +148,13 @@ def write_dump(folder: Path, at: float, facts: Facts) -> Path:
     path = folder / f"state-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%S.%fZ}.json"
     new = path.with_suffix(".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(facts, enc_hook=str), indent=1) + b"\n")
-    os.rename(new, path)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(facts, enc_hook=str), indent=1) + b"\n")
+        os.rename(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     for old in sorted(folder.glob("state-*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return path

@@ -4,10 +4,19 @@ The reactor thread and the writer thread share the `Backlog` and nothing else.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
+import msgspec
+
 from gatherer.values import Marker, RawMessage
+
+BLOCK_BYTES = 4 << 20
+"""The most that is compressed at once: a retry needs memory for the lines once more, and a reader for the frame."""
+ENTRY_BYTES = 128
+"""What Python needs for an entry beside its lines (CPython 3.11: 105)."""
+MARKER_SHARE = 4
+"""One part in so many of the bytes is kept free for markers, so that messages cannot crowd them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +28,28 @@ class Block:
     """Messages among the lines; markers are not counted."""
     first_at: int
     """Unix time in ns of the first record."""
+    size: int
+    """Bytes that it takes from the room for messages."""
+    marker_size: int
+    """Bytes that it takes from the room for markers."""
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    lines: bytes
+    messages: int
+    at: int
+    in_reserve: bool
 
 
 class Backlog:
-    """Lines in order. The reactor thread puts and drops, the writer thread takes; both may read `messages`.
+    """Lines in order, bounded in messages and in bytes. The reactor thread puts, the writer thread takes.
 
     Each counter has one writing thread; the lock is for the list that both change.
     """
 
-    def __init__(self, max_messages: int) -> None:
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.drops = DropCounter()
-        """Messages that found no room."""
+        """Records that found no room."""
         self.accepted = 0
         """Messages ever put."""
         self.written = 0
@@ -37,9 +57,12 @@ class Backlog:
         self.waiting_bytes = 0
         """Encoded bytes not yet taken by the writer thread."""
         self._max_messages = max_messages
+        self._max_marker_bytes = max_bytes // MARKER_SHARE
+        self._max_message_bytes = max_bytes - self._max_marker_bytes
+        self._message_bytes_put = self._message_bytes_written = 0
+        self._marker_bytes_put = self._marker_bytes_written = 0
         self._lock = Lock()
-        self._lines: list[bytes] = []
-        self._first_at = 0
+        self._entries: list[_Entry] = []
         self._taken = 0
 
     @property
@@ -48,84 +71,164 @@ class Backlog:
         return self.accepted - self.written
 
     @property
+    def memory_bytes(self) -> int:
+        """Memory of all that was put and is not yet handed to the operating system, markers included."""
+        put = self._message_bytes_put + self._marker_bytes_put
+        return put - self._message_bytes_written - self._marker_bytes_written
+
+    @property
     def waiting(self) -> int:
         """Messages not yet taken by the writer thread."""
         return self.accepted - self._taken
 
     @property
     def room(self) -> int:
-        """How many more messages fit."""
+        """How many more messages fit, by their number."""
         return self._max_messages - self.messages
 
-    def put(self, lines: bytes, messages: int, at: int) -> None:
-        """Append encoded lines; `at` is the Unix time in ns of the first of them."""
+    def fits(self, lines: bytes, *, in_reserve: bool = False) -> bool:
+        """Whether there are bytes left for an entry, of those for messages or of those in reserve for markers."""
+        size = len(lines) + ENTRY_BYTES
+        if in_reserve:
+            return self._marker_bytes_put - self._marker_bytes_written + size <= self._max_marker_bytes
+        return self._message_bytes_put - self._message_bytes_written + size <= self._max_message_bytes
+
+    def put(self, lines: bytes, messages: int, at: int, *, in_reserve: bool = False) -> None:
+        """Append encoded lines that `fits` allows; `at` is the Unix time in ns of the first of them."""
+        if in_reserve:
+            self._marker_bytes_put += len(lines) + ENTRY_BYTES
+        else:
+            self._message_bytes_put += len(lines) + ENTRY_BYTES
+        entry = _Entry(lines, messages, at, in_reserve)
         with self._lock:
-            if not self._lines:
-                self._first_at = at
-            self._lines.append(lines)
+            self._entries.append(entry)
             self.accepted += messages
             self.waiting_bytes += len(lines)
 
     def take(self) -> Block | None:
-        """All that waits, or None when nothing does."""
+        """The oldest entries, `BLOCK_BYTES` at most unless one alone is larger; None when nothing waits."""
         with self._lock:
-            if not self._lines:
+            if not self._entries:
                 return None
-            block = Block(self._lines, self.accepted - self._taken, self._first_at)
-            self._lines = []
-            self._taken = self.accepted
-            self.waiting_bytes = 0
+            if self.waiting_bytes <= BLOCK_BYTES:
+                taken, self._entries = self._entries, []
+            else:
+                count = self._count_for_block()
+                taken, self._entries = self._entries[:count], self._entries[count:]
+            lines = [entry.lines for entry in taken]
+            block = Block(
+                lines,
+                sum(entry.messages for entry in taken),
+                taken[0].at,
+                sum(len(entry.lines) + ENTRY_BYTES for entry in taken if not entry.in_reserve),
+                sum(len(entry.lines) + ENTRY_BYTES for entry in taken if entry.in_reserve),
+            )
+            self._taken += block.messages
+            self.waiting_bytes -= sum(map(len, lines))
         return block
 
     def mark_written(self, block: Block) -> None:
-        """The operating system has the block: its messages no longer need room."""
+        """The operating system has the block: its records no longer need room."""
         self.written += block.messages
+        self._message_bytes_written += block.size
+        self._marker_bytes_written += block.marker_size
 
-
-class DropCounter:
-    """Counts dropped messages: since the last markers, and since the start. Only the reactor thread uses it."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        """Messages ever dropped."""
-        self.by_connection: dict[int, int] = {}
-        """The same, per connection id."""
-        self._unmarked: dict[int, _DropSpan] = {}
-
-    @property
-    def has_unmarked(self) -> bool:
-        """Whether messages were dropped that no marker counts yet."""
-        return bool(self._unmarked)
-
-    def add(self, dropped: Sequence[RawMessage]) -> None:
-        """Count messages that will not be written."""
-        self.total += len(dropped)
-        for message in dropped:
-            conn_id = message.conn_id
-            self.by_connection[conn_id] = self.by_connection.get(conn_id, 0) + 1
-            span = self._unmarked.get(conn_id)
-            if span is None:
-                self._unmarked[conn_id] = _DropSpan(1, message.received_at, message.received_at)
-            else:
-                span.count += 1
-                span.last_at = message.received_at
-
-    def take_markers(self) -> list[Marker]:
-        """A `local_drop` marker for each connection with unmarked drops; `first_at` and `last_at` are Unix ns."""
-        unmarked, self._unmarked = self._unmarked, {}
-        return [
-            Marker(
-                "local_drop",
-                conn_id,
-                span.last_at,
-                {"count": span.count, "first_at": span.first_at, "last_at": span.last_at},
-            )
-            for conn_id, span in unmarked.items()
-        ]
+    def _count_for_block(self) -> int:
+        size = 0
+        for count, entry in enumerate(self._entries):
+            size += len(entry.lines)
+            if size > BLOCK_BYTES:
+                return max(count, 1)
+        return len(self._entries)
 
 
 @dataclass(slots=True)
-class _DropSpan:
-    count: int
+class _Span:
+    """Equal things that happened between two times."""
+
     first_at: int
     last_at: int
+    count: int = 0
+
+    def add(self, first_at: int, last_at: int) -> None:
+        self.count += 1
+        self.first_at = min(self.first_at, first_at)
+        self.last_at = last_at
+
+
+@dataclass(slots=True)
+class _Drops:
+    """What one connection lost."""
+
+    span: _Span
+    messages: int = 0
+    markers: dict[str, _Span] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, object]:
+        """For the marker."""
+        facts: dict[str, object] = {
+            "count": self.messages,
+            "first_at": self.span.first_at,
+            "last_at": self.span.last_at,
+        }
+        if self.markers:
+            facts["markers"] = {
+                kind: {"count": span.count, "first_at": span.first_at, "last_at": span.last_at}
+                for kind, span in self.markers.items()
+            }
+        return facts
+
+
+class DropCounter:
+    """Counts dropped records: since the last markers, and since the start. Only the reactor thread uses it.
+
+    What it remembers is bounded by the connections and the kinds of markers, not by the records.
+    """
+
+    def __init__(self) -> None:
+        self.messages = 0
+        """Messages ever dropped."""
+        self.markers = 0
+        """Markers ever dropped."""
+        self.by_connection: dict[int, int] = {}
+        """Messages ever dropped, per connection id."""
+        self._unmarked: dict[int, _Drops] = {}
+
+    @property
+    def has_unmarked(self) -> bool:
+        """Whether records were dropped that no `local_drop` marker counts yet."""
+        return bool(self._unmarked)
+
+    def add_messages(self, dropped: Sequence[RawMessage]) -> None:
+        """Count messages that will not be written."""
+        self.messages += len(dropped)
+        for message in dropped:
+            conn_id, at = message.conn_id, message.received_at
+            self.by_connection[conn_id] = self.by_connection.get(conn_id, 0) + 1
+            drops = self._unmarked.get(conn_id)
+            if drops is None:
+                drops = self._unmarked[conn_id] = _Drops(_Span(at, at))
+            drops.messages += 1
+            drops.span.add(at, at)
+
+    def add_marker(self, marker: Marker) -> None:
+        """Count a marker that will not be written. What it is about may have begun before it (`since`)."""
+        self.markers += 1
+        at = marker.at
+        since = marker.facts.get("since") or at
+        first_at = min(since, at) if isinstance(since, int) else at
+        drops = self._unmarked.setdefault(marker.conn_id, _Drops(_Span(first_at, at)))
+        drops.span.add(first_at, at)
+        drops.markers.setdefault(marker.kind, _Span(first_at, at)).add(first_at, at)
+
+    def unmarked(self, conn_id: int | None = None) -> list[Marker]:
+        """A `local_drop` marker for each connection with unmarked drops, or for one. `forget` those that are put."""
+        found = self._unmarked if conn_id is None else self._unmarked.keys() & {conn_id}
+        return [
+            Marker("local_drop", each, self._unmarked[each].span.last_at, self._unmarked[each].facts())
+            for each in found
+        ]
+
+    def forget(self, marker: Marker) -> None:
+        """The marker is in the backlog: what it counts is no longer unmarked."""
+        del self._unmarked[marker.conn_id]

@@ -1,41 +1,27 @@
-"""The reactor's side of the writing: when the writer thread runs, and when a full segment gets its final name."""
+"""The reactor's side of the writing: when the writer thread runs, and how the writing ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from gatherer.capture_format import SegmentFile
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
+from gatherer.router.finisher import DOES_NOT_ANSWER, SegmentFinisher, Waiters
 from gatherer.router.threads import Threads
 from gatherer.router.writer import Drained, SegmentWriter
 
-BLOCK_BYTES = 1 << 20
+FLUSH_BYTES = 1 << 20
+"""So much is worth a frame."""
 RETRY_SECONDS = 1.0
-
-
-class _Waiters:
-    """Deferreds that all fire at the next change."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Deferred[None]] = []
-
-    def next_change(self) -> Deferred[None]:
-        """Fires with None at the next `notify`."""
-        changed: Deferred[None] = Deferred()
-        self._waiting.append(changed)
-        return changed
-
-    def notify(self) -> None:
-        """Fire all that wait."""
-        waiting, self._waiting = self._waiting, []
-        for changed in waiting:
-            changed.callback(None)
+WRITING_SHARE = 0.8
+"""Of the time for the stop: the rest is for finishing the segment when the disk goes on refusing."""
 
 
 class Flusher:
@@ -54,22 +40,25 @@ class Flusher:
         backlog: Backlog,
         writer: SegmentWriter,
         threads: Threads,
+        finisher: SegmentFinisher,
         *,
+        directory: Path,
         flush_delay: float,
         block_messages: int,
         segment_seconds: float,
-        after_drain: Callable[[], None],
+        after_drain: Callable[[], object],
     ) -> None:
-        """`after_drain` is called in the reactor thread after each visit: there may be room again."""
+        """`after_drain` is called in the reactor thread after each visit that ended well: there may be room again."""
         self.errors = 0
         """How many writes the disk refused."""
         self.last_error: Exception | None = None
         """Why the last visit failed; None when it did not."""
-        self.finisher = SegmentFinisher(threads)
+        self._directory = directory
         self._clock = clock
         self._backlog = backlog
         self._writer = writer
         self._threads = threads
+        self._finisher = finisher
         self._flush_delay = flush_delay
         self._block_messages = block_messages
         self._segment_seconds = segment_seconds
@@ -81,7 +70,7 @@ class Flusher:
         self._flush_timer: IDelayedCall | None = None
         self._age_timer: IDelayedCall | None = None
         self._timed_segment: str | None = None  # the segment that `_age_timer` is about
-        self._waiters = _Waiters()
+        self._waiters = Waiters()
 
     def start(self) -> None:
         """Start the threads, and write what was put before."""
@@ -94,33 +83,64 @@ class Flusher:
         if not self._running or self.last_error is not None or (self._visits and self._writer.busy):
             return
         backlog = self._backlog
-        if self._rotate or backlog.waiting >= self._block_messages or backlog.waiting_bytes >= BLOCK_BYTES:
+        if self._rotate or backlog.waiting >= self._block_messages or backlog.waiting_bytes >= FLUSH_BYTES:
             self._drain()
         elif self._flush_timer is None and backlog.waiting_bytes and not self._visits:
             self._flush_timer = self._clock.callLater(self._flush_delay, self._drain)
 
-    async def stop(self, timeout: float) -> None:
-        """Write what is left and finish the segment. While the disk refuses, try for `timeout` seconds."""
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a thread is at work: after `stop`, one that the disk does not let go."""
+        return bool(self._visits or self._finisher.jobs)
+
+    async def stop(self, timeout: float, put_last: Callable[[], None]) -> list[str]:
+        """Write what is left, call `put_last` and write that too, finish the segment; within `timeout` seconds.
+
+        Returns what is not safe on disk, and why. A thread that the disk does not let go stays as it is: it is a
+        daemon, and the end of the process ends it.
+        """
         if not self._running:
-            return
+            return []
         self._running = False
         _cancel(self._flush_timer)
         _cancel(self._age_timer)
-        deadline = self._clock.seconds() + timeout
+        give_up_at = self._clock.seconds() + timeout * WRITING_SHARE
+        with suppress(TimeoutError):  # what is missing is found below
+            await Deferred.fromCoroutine(self._write_all(give_up_at, put_last)).addTimeout(timeout, self._clock)
+        if not self.is_stuck:
+            self._threads.stop()
+        return [*self._unwritten(), *self._finisher.unfinished()]
+
+    async def _write_all(self, give_up_at: float, put_last: Callable[[], None]) -> None:
         await self._idle()
+        for _ in range(2):  # a segment that cannot be finished leaves a marker for the next one
+            if not await self._empty_backlog(give_up_at):
+                break
+            put_last()
+            if not await self._empty_backlog(give_up_at):
+                break
+            self._finisher.finish(self._writer.abandon())
+            await self._finisher.idle()
+            if not self._backlog.waiting_bytes:
+                return
+        self._finisher.finish(self._writer.abandon())
+        await self._finisher.idle()
+
+    async def _empty_backlog(self, give_up_at: float) -> bool:
+        """Write all that waits; False when the disk still refuses at `give_up_at`."""
         while self._writer.holds_block or self._backlog.waiting_bytes:
             self._drain()
             await self._idle()
             if self.last_error is not None:
-                if self._clock.seconds() >= deadline:
-                    self._log.error(
-                        "closed with {backlog} messages that could not be written", backlog=self._backlog.messages
-                    )
-                    break
+                if self._clock.seconds() >= give_up_at:
+                    return False
                 await deferLater(self._clock, RETRY_SECONDS)
-        self.finisher.finish(self._writer.abandon())
-        await self.finisher.idle()
-        self._threads.stop()
+        return True
+
+    def _unwritten(self) -> Iterator[str]:
+        if size := self._backlog.memory_bytes:
+            what = f"{self._backlog.messages} messages, {size} bytes with their markers, could not be written"
+            yield f"{what} to {self._directory}: {self.last_error or DOES_NOT_ANSWER}"
 
     def _drain(self) -> None:
         _cancel(self._flush_timer)
@@ -133,7 +153,7 @@ class Flusher:
 
     def _drained(self, result: Drained, rotate: bool) -> None:
         if result.finished is not None:
-            self.finisher.finish(result.finished)
+            self._finisher.finish(result.finished)
         if result.error is not None:
             self._rotate = self._rotate or rotate
             self._write_refused(result.error)
@@ -151,8 +171,9 @@ class Flusher:
         self.last_error = error
         if count := self._throttle.note("write"):
             self._log.error(
-                "the capture cannot be written: {error} (tried {count} times since the last such line); "
-                "{backlog} messages wait",
+                "the capture in {directory} cannot be written: {error} (tried {count} times since the last such "
+                "line); {backlog} messages wait",
+                directory=str(self._directory),
                 error=str(error),
                 count=count,
                 backlog=self._backlog.messages,
@@ -163,7 +184,8 @@ class Flusher:
         if isinstance(result, Failure):
             self._log.failure("a bug in the flusher", result)
         self._visits -= 1
-        self._after_drain()
+        if self.last_error is None:
+            self._after_drain()
         if self._running:
             self._time_segment()
             if self.last_error is not None and self._flush_timer is None:
@@ -187,51 +209,6 @@ class Flusher:
     async def _idle(self) -> None:
         while self._visits:
             await self._waiters.next_change()
-
-
-class SegmentFinisher:
-    """Finishes segments in a thread beside the writer. What the disk refuses is tried again with the next segment."""
-
-    _log = Logger()
-
-    def __init__(self, threads: Threads) -> None:
-        self.finished = 0
-        """Segments under their final name."""
-        self.errors = 0
-        """How many times the disk refused."""
-        self._threads = threads
-        self._jobs = 0
-        self._refused: list[SegmentFile] = []
-        self._waiters = _Waiters()
-
-    def finish(self, segment: SegmentFile | None) -> None:
-        """Finish a segment, if there is one, and those that were refused before."""
-        again, self._refused = self._refused, []
-        for each in again if segment is None else [*again, segment]:
-            self._jobs += 1
-            job = self._threads.finish(each.finish)
-            job.addCallbacks(self._done, self._failed, errbackArgs=(each,)).addBoth(self._job_ended)
-
-    async def idle(self) -> None:
-        """Return when no segment is being finished."""
-        while self._jobs:
-            await self._waiters.next_change()
-
-    def _done(self, _: None) -> None:
-        self.finished += 1
-
-    def _failed(self, failure: Failure, segment: SegmentFile) -> None:
-        self.errors += 1
-        self._refused.append(segment)
-        self._log.error(
-            "segment {name} cannot be finished: {error}; it keeps its open name for now",
-            name=segment.name,
-            error=failure.getErrorMessage(),
-        )
-
-    def _job_ended(self, _: object) -> None:
-        self._jobs -= 1
-        self._waiters.notify()
 
 
 def _cancel(call: IDelayedCall | None) -> None:

@@ -26,9 +26,10 @@ class MemoryRouter:
         self.records.extend(batch)
         return 0
 
-    def mark(self, marker: Marker) -> None:
-        """Append the marker."""
+    def mark(self, marker: Marker) -> int:
+        """Append the marker; nothing is ever dropped."""
         self.records.append(marker)
+        return 0
 
     def backlog(self) -> int:
         """Always 0: a record stays where `deliver` puts it."""

@@ -7,20 +7,24 @@ batches of 50): 630,000 to 760,000 messages/s against 640,000 to 860,000 this wa
 """
 
 import os
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gatherer.capture_format import CaptureDirectory, encode_batch, encode_marker
+from gatherer.capture_format import CaptureDirectory, Disk, SyncFailure, encode_batch, encode_marker
+from gatherer.errors import CaptureIncomplete
 from gatherer.interfaces import IMessageRouter, RouterStatus
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
+from gatherer.router.finisher import SegmentFinisher
 from gatherer.router.flusher import Flusher
 from gatherer.router.threads import Threads, WriterThreads
 from gatherer.router.writer import SegmentWriter
@@ -28,6 +32,9 @@ from gatherer.values import Marker, RawMessage
 
 _BLOCK_MESSAGES = 2_000
 """Worth a frame: 150,000 messages/s through a buffer of 10,000 is 75 blocks/s, with four blocks of slack."""
+_WITH_MESSAGE = frozenset({"undecodable"})
+"""Markers that hold a message of the exchange. They take the room for messages, so that they cannot crowd out the
+markers about sessions and subscriptions."""
 
 
 class _Life(Enum):
@@ -54,39 +61,49 @@ class SegmentRouter:
         segment_seconds: float = 3600.0,
         flush_interval: float = 1.0,
         buffer_messages: int = 10_000,
+        buffer_bytes: int = 64 << 20,
         level: int = 3,
         close_timeout: float = 5.0,
         threads: Threads | None = None,
-        write: Callable[[int, bytes | memoryview], int] = os.write,
+        disk: Disk | None = None,
+        wall: Callable[[], int] = time.time_ns,
     ) -> None:
         """`reactor` provides IReactorTime and IReactorFromThreads; no type of mypy says both.
         Nothing is touched before `start`.
 
-        `segment_bytes` counts compressed bytes; times are in seconds. A `kill -9` loses what came within the last
-        `flush_interval`. `close_timeout` is how long `close` goes on trying when the disk refuses.
+        `segment_bytes` counts compressed bytes, `buffer_bytes` memory; times are in seconds. A `kill -9` loses what
+        came within the last `flush_interval`. `close` takes at most `close_timeout`. `wall` gives Unix ns.
         """
         self.received = 0
         """Messages delivered, kept or not."""
         self._life = _Life.NEW
         self._directory = CaptureDirectory(Path(directory))
         self._buffer_messages = buffer_messages
+        self._buffer_bytes = buffer_bytes
         self._close_timeout = close_timeout
-        self._backlog = Backlog(buffer_messages)
+        self._wall = wall
+        self._backlog = Backlog(buffer_messages, buffer_bytes)
         self._drops = self._backlog.drops
         self._throttle = Throttle(reactor)
-        self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, write)
+        threads = WriterThreads(reactor) if threads is None else threads
+        self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, disk or Disk())
+        self._finisher = SegmentFinisher(threads, self._sync_failed)
         self._flusher = Flusher(
             reactor,
             self._backlog,
             self._writer,
-            WriterThreads(reactor) if threads is None else threads,
+            threads,
+            self._finisher,
+            directory=self._directory.path,
             # Half of it: the other half is for compressing and writing.
             flush_delay=flush_interval / 2,
             block_messages=max(1, min(_BLOCK_MESSAGES, buffer_messages // 5)),
             segment_seconds=segment_seconds,
             after_drain=self._mark_drops,
         )
+        self._incomplete: CaptureIncomplete | None = None
         self._closers: list[Deferred[None]] = []
+        self._last_at = 0  # of the last record that was put
 
     def start(self) -> None:
         """Lock the directory and recover the segments of an earlier run. Raises ConfigError with the cause."""
@@ -102,44 +119,55 @@ class SegmentRouter:
 
     def deliver(self, batch: list[RawMessage]) -> int:
         """Take over a batch. What does not fit is dropped, counted and marked. Returns how many were dropped."""
-        dropped = self.dropped
+        dropped = self._drops.messages
         self.received += len(batch)
         room = self._room()
-        if room and self._drops.has_unmarked:
-            self._mark_drops()
         if len(batch) > room:
+            if room <= 0 or not self._put(batch[:room]):
+                room = 0
             self._drop(batch[room:])
-            batch = batch[:room]
-        if batch:
-            self._put(batch)
-            self._flusher.schedule()
-        return self.dropped - dropped
+        elif batch and not self._put(batch):
+            self._drop(batch)
+        return self._drops.messages - dropped
 
-    def mark(self, marker: Marker) -> None:
-        """Take over a marker, even when the buffer is full. After `close` has fired the marker is only logged."""
+    def mark(self, marker: Marker) -> int:
+        """Take over a marker, even when the buffer is full of messages. Returns 1 if it was dropped, else 0.
+
+        Dropped markers are counted by their kind in the next `local_drop`. After `close` has fired the marker is only
+        logged.
+        """
         if self._life is _Life.CLOSED:
             self._log.warn(
                 "marker {kind} of connection {conn_id} came too late", kind=marker.kind, conn_id=marker.conn_id
             )
-            return
-        self._backlog.put(encode_marker(marker), 0, marker.at)
+            return 1
+        line, in_reserve = encode_marker(marker), marker.kind not in _WITH_MESSAGE
+        if not self._backlog.fits(line, in_reserve=in_reserve) or not self._mark_drops(marker.conn_id):
+            self._drops.add_marker(marker)
+            self._warn_of_drops()
+            return 1
+        self._backlog.put(line, 0, marker.at, in_reserve=in_reserve)
+        self._last_at = marker.at
         self._flusher.schedule()
+        return 0
 
     def backlog(self) -> int:
         """Messages taken over and not yet handed to the operating system."""
         return self._backlog.messages
 
     def close(self) -> Deferred[None]:
-        """Write the backlog and finish the segment. Fires when that is on disk, or when `close_timeout` has passed."""
+        """Write the backlog and finish the segment. Fires when that is on disk, or fails with `CaptureIncomplete`.
+
+        Either comes within `close_timeout`, even if the disk does not answer.
+        """
         if self._life is _Life.CLOSED:
-            return succeed(None)
+            return succeed(None) if self._incomplete is None else fail(self._incomplete)
         done: Deferred[None] = Deferred()
         self._closers.append(done)
         if self._life is not _Life.CLOSING:
             self._life = _Life.CLOSING
-            self._mark_drops()
-            stopped = Deferred.fromCoroutine(self._flusher.stop(self._close_timeout))
-            stopped.addErrback(self._close_failed).addCallback(self._close_done)
+            stopped = Deferred.fromCoroutine(self._flusher.stop(self._close_timeout, self._put_run_end))
+            stopped.addErrback(self._close_failed).addCallback(self._close_ended)
         return done
 
     @property
@@ -150,7 +178,7 @@ class SegmentRouter:
     @property
     def dropped(self) -> int:
         """Messages that found no room."""
-        return self._drops.total
+        return self._drops.messages
 
     @property
     def bytes_written(self) -> int:
@@ -165,7 +193,7 @@ class SegmentRouter:
     @property
     def write_errors(self) -> int:
         """How many times the disk refused."""
-        return self._flusher.errors + self._flusher.finisher.errors
+        return self._flusher.errors + self._finisher.errors
 
     def status(self) -> RouterStatus:
         """Counters, the current segment and, while the disk refuses, why."""
@@ -181,47 +209,89 @@ class SegmentRouter:
             buffer_messages=self._buffer_messages,
             bytes_written=self.bytes_written,
             segments=self.segments,
-            segments_finished=self._flusher.finisher.finished,
+            segments_finished=self._finisher.finished,
             write_errors=self.write_errors,
             trouble=None if self._flusher.last_error is None else str(self._flusher.last_error),
         )
 
     def _room(self) -> int:
-        """Messages that still fit: none while closing, or closing would never end."""
+        """Messages that still fit, by their number: none while closing, or closing would never end."""
         if self._life in (_Life.CLOSING, _Life.CLOSED):
             return 0
         return self._backlog.room
 
-    def _put(self, batch: list[RawMessage]) -> None:
+    def _put(self, batch: list[RawMessage]) -> bool:
+        """False when the bytes do not fit, or the markers that have to stand before them."""
         try:
             lines = encode_batch(batch)
         except Exception:  # a bug of ours must not stop the connection that calls
             self._log.failure("a batch that cannot be encoded was dropped")
-            self._drop(batch)
-            return
+            return False
+        if not self._backlog.fits(lines) or (self._drops.has_unmarked and not self._mark_drops()):
+            return False
         self._backlog.put(lines, len(batch), batch[0].received_at)
+        self._last_at = batch[-1].received_at
+        self._flusher.schedule()
+        return True
 
     def _drop(self, dropped: list[RawMessage]) -> None:
-        self._drops.add(dropped)
+        self._drops.add_messages(dropped)
+        self._warn_of_drops()
+
+    def _warn_of_drops(self) -> None:
         if self._throttle.note("drop"):
             self._log.warn(
-                "the writer cannot keep up: {dropped} messages dropped so far, {backlog} wait",
-                dropped=self.dropped,
+                "the writer cannot keep up: {dropped} messages and {markers} markers dropped so far; "
+                "{backlog} messages wait, {size} bytes in all",
+                dropped=self._drops.messages,
+                markers=self._drops.markers,
                 backlog=self.backlog(),
+                size=self._backlog.memory_bytes,
             )
 
-    def _mark_drops(self) -> None:
-        """Mark the drops, unless the buffer is still full: then the next message would be dropped as well."""
-        if self._drops.has_unmarked and (self._room() or self._life is _Life.CLOSING):
-            for marker in self._drops.take_markers():
-                self._backlog.put(encode_marker(marker), 0, marker.at)
+    def _mark_drops(self, conn_id: int | None = None) -> bool:
+        """Put the markers of unmarked drops, of one connection or of all. False when there is no room for them."""
+        for marker in self._drops.unmarked(conn_id):
+            line = encode_marker(marker)
+            if not self._backlog.fits(line, in_reserve=True):
+                return False
+            self._backlog.put(line, 0, marker.at, in_reserve=True)
+            self._drops.forget(marker)
+        return True
 
-    def _close_failed(self, failure: Failure) -> None:
-        self._log.failure("closing the capture failed; what is open is recovered at the next start", failure)
+    def _sync_failed(self, found: SyncFailure) -> None:
+        """A segment may have lost records: say so in the next one."""
+        self._log.error(
+            "segment {name} may have lost records: {error}; {sound} of its {size} bytes could be read back",
+            name=found.segment,
+            error=found.error,
+            sound=found.sound_size,
+            size=found.size,
+        )
+        self.mark(Marker("sync_failed", 0, self._wall(), asdict(found)))
 
-    def _close_done(self, _: None) -> None:
-        self._directory.close()
+    def _put_run_end(self) -> None:
+        """The last record of a run that had any. It needs no room: the run ends with it."""
+        self._mark_drops()
+        if not (self._writer.segments or self._backlog.waiting_bytes):
+            return
+        facts = {"received": self.received, "dropped": self.dropped, "dropped_markers": self._drops.markers}
+        marker = Marker("run_end", 0, max(self._wall(), self._last_at), facts)
+        self._backlog.put(encode_marker(marker), 0, marker.at, in_reserve=True)
+
+    def _close_failed(self, failure: Failure) -> list[str]:
+        self._log.failure("closing the capture failed; the next start recovers the open segment", failure)
+        return [failure.getErrorMessage()]
+
+    def _close_ended(self, unsafe: list[str]) -> None:
         self._life = _Life.CLOSED
+        if not self._flusher.is_stuck:  # else the thread may still write: the lock stays until the process ends
+            self._directory.close()
+        if unsafe:
+            self._incomplete = CaptureIncomplete("; ".join(unsafe))
         closers, self._closers = self._closers, []
         for done in closers:
-            done.callback(None)
+            if self._incomplete is None:
+                done.callback(None)
+            else:
+                done.errback(self._incomplete)

@@ -3,15 +3,13 @@
 Only one thread at a time may be inside `SegmentWriter`. It returns what the reactor thread has to know.
 """
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
 
 from gatherer import __version__
-from gatherer.capture_format import SegmentFile, create_segment, encode_segment_start
+from gatherer.capture_format import Disk, SegmentFile, create_segment, encode_segment_start
 from gatherer.router.backlog import Backlog, Block
 
 _BLOCKS_PER_DRAIN = 16
@@ -37,7 +35,7 @@ class SegmentWriter:
         backlog: Backlog,
         segment_bytes: int,
         level: int,
-        write: Callable[[int, bytes | memoryview], int] = os.write,
+        disk: Disk,
     ) -> None:
         self.bytes_written = 0
         """Compressed bytes handed to the operating system."""
@@ -49,7 +47,7 @@ class SegmentWriter:
         self._backlog = backlog
         self._segment_bytes = segment_bytes
         self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
-        self._write = write
+        self._disk = disk
         self._file: SegmentFile | None = None
         self._block: Block | None = None
         self._named_at = 0
@@ -96,7 +94,7 @@ class SegmentWriter:
         if segment is None:
             # Clocks step back and markers look back; names must sort in the order the segments were written.
             self._named_at = max(self._named_at, block.first_at)
-            segment = self._file = create_segment(self._directory, self._named_at, self.segments + 1, self._write)
+            segment = self._file = create_segment(self._directory, self._named_at, self.segments + 1, self._disk)
             self.segments += 1
             self._run = self._run or segment.name
         lines = block.lines

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from gatherer.app.service import STATUS_SECONDS, Gatherer
-from gatherer.errors import ConfigError, RestError, StartupFailed
+from gatherer.errors import CaptureIncomplete, ConfigError, RestError, StartupFailed
 from gatherer.interfaces import (
     IConnectionManager,
     IExchangeRest,
@@ -45,8 +45,9 @@ class FakeRouter:
         """Nowhere."""
         return 0
 
-    def mark(self, marker: Marker) -> None:
+    def mark(self, marker: Marker) -> int:
         """Nowhere."""
+        return 0
 
     def backlog(self) -> int:
         return 0
@@ -178,6 +179,14 @@ class GathererTests(SynchronousTestCase):
         self.assertEqual(self.events[3:], ["no more changes", "sockets closed", "rest closed", "router closed"])
         self.assertEqual((self.clock.getDelayedCalls(), self.failures), ([], []))
 
+    def test_a_capture_that_is_not_complete_is_a_failure(self) -> None:
+        """The stop ends all the same, and the program learns what is missing."""
+        self.gatherer.startService()
+        self.patch(self.router, "close", lambda: fail(CaptureIncomplete("9 messages could not be written")))
+        self.successResultOf(self.gatherer.stopService())
+        (failure,) = self.failures
+        self.assertIn("not complete on disk: 9 messages could not be written", failure)
+
     def test_a_silent_rest_side_does_not_hold_up_the_dials(self) -> None:
         """Neither does one that answers with an error."""
         self.gatherer.startService()
@@ -193,7 +202,7 @@ class GathererTests(SynchronousTestCase):
         self.gatherer.startService()
         self.rest.answer.callback(ExchangeStatus(True, True))
         self.manager.ready.errback(StartupFailed("3 of 150 connections live"))
-        self.assertEqual(self.failures, ["3 of 150 connections live"])
+        self.assertEqual(self.failures, ["giving up: 3 of 150 connections live"])
         self.assertNotIn("walk", self.events)
 
     def test_a_stop_while_starting_is_no_failure(self) -> None:

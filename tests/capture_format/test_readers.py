@@ -29,7 +29,7 @@ class ReadersTests(SynchronousTestCase):
         """Without any hint DuckDB finds every record and can tell markers, gaps and messages."""
         path = str(self.capture().finished()[0])
         query = f"select count(*), count(marker), max(gap_size), max(received_at) from '{path}'"
-        self.assertEqual(duckdb.execute(query).fetchall(), [(9, 3, 4, AT + 2000)])
+        self.assertEqual(duckdb.execute(query).fetchall(), [(10, 4, 4, AT + 2000)])
 
     def test_duckdb_loses_no_late_field_when_given_the_columns(self) -> None:
         """With COLUMNS a kind of message that first comes after DuckDB's sample is there with all its fields."""

@@ -138,5 +138,5 @@ class SegmentStartTests(SynchronousTestCase):
             rig.clock.advance(2)
         rig.close()
         facts = [r["facts"] for r in read_capture(rig.directory) if r.get("marker") == "segment_start"]
-        self.assertEqual([fact["number"] for fact in facts], [1, 2, 3])
+        self.assertEqual([fact["number"] for fact in facts], [1, 2, 3, 4])
         self.assertEqual({fact["run"] for fact in facts}, {facts[0]["segment"]})

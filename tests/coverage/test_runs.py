@@ -129,7 +129,7 @@ class SegmentsTests(SynchronousTestCase):
     def test_only_what_is_needed_is_read(self) -> None:
         """From the latest book before FROM to the first message behind TO, with the same answer."""
         directory = self.capture()
-        self.assertEqual(len(segments_of(directory)), 11)
+        self.assertEqual(len(segments_of(directory)), 12)
         self.assertEqual(self.standings(directory), ["complete", "not carried"])
         verdict = judge(directory, TICKER, AT + 6 * SECOND, AT + 7 * SECOND)
         self.assertEqual([i.standing for i in verdict.intervals], [Standing.COMPLETE])

@@ -152,8 +152,9 @@ class StubRouter:
         """Not kept."""
         return 0
 
-    def mark(self, marker: Any) -> None:
+    def mark(self, marker: Any) -> int:
         """Not kept."""
+        return 0
 
     def backlog(self) -> int:
         """As in the status."""

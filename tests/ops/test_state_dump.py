@@ -1,6 +1,8 @@
 """Tests for `gatherer.ops.state_dump`: the file that SIGUSR1 writes."""
 
+import errno
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
 
 from gatherer.config.settings import Settings
 from gatherer.ops.state_dump import KEPT, StateDump, process_facts, write_dump
@@ -75,10 +79,18 @@ class StateDumpTests(SynchronousTestCase):
         self.assertEqual(sorted(self.directory.joinpath("dumps").iterdir()), paths[3:])
 
     def test_a_disk_that_refuses_costs_the_dump_only(self) -> None:
-        """One line says why; the next one may succeed."""
+        """One line says where and why; the next one may succeed."""
+        lines: list[str] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
         self.directory.write_text("a file where the folder should be")
         self.assertIsNone(self.write())
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.assertEqual(lines, [f"no state dump in {self.directory}/dumps: Not a directory"])
         self.directory.unlink()
         self.assertIsNotNone(self.write())
 
@@ -107,6 +119,17 @@ class WriteDumpTests(SynchronousTestCase):
         path = write_dump(Path(self.mktemp()), 0.0, {"a": object, "b": [1]})
         self.assertEqual(json.loads(path.read_text())["b"], [1])
         self.assertEqual(path.name, "state-19700101T000000.000000Z.json")
+
+    def test_a_full_disk_leaves_nothing_behind(self) -> None:
+        """A dump that cannot be written whole is removed."""
+        folder = Path(self.mktemp())
+
+        def refuse(old: Path, new: Path) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        self.patch(os, "rename", refuse)
+        self.assertRaises(OSError, write_dump, folder, 0.0, {"a": 1})
+        self.assertEqual(list(folder.iterdir()), [])
 
     def test_threads_are_named(self) -> None:
         """With the lines they are at."""

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from gatherer.capture_format.reading import read_capture, segments_of
+from gatherer.capture_format import Disk, read_capture, segments_of
+from gatherer.errors import CaptureIncomplete
 from gatherer.router.segments import SegmentRouter
 from gatherer.values import RawMessage
 
@@ -58,8 +59,10 @@ class ManualThreads:
     def _do(self, work: Callable[[], T]) -> Deferred[T]:
         if not self.running:
             raise ValueError("work for threads that are not running")
-        if not self.held:
-            return execute(work)
+        return self.hold(work) if self.held else execute(work)
+
+    def hold(self, work: Callable[[], T]) -> Deferred[T]:
+        """Put aside, until `release`."""
         later: Deferred[T] = Deferred()
 
         def run() -> None:
@@ -69,12 +72,13 @@ class ManualThreads:
         return later
 
 
-class FaultyDisk:
-    """`os.write` that has room for `room` more bytes, then says ENOSPC; None is room for all."""
+class FaultyDisk(Disk):
+    """Has room for `room` more bytes, then says ENOSPC; None is room for all. The next `bad_syncs` fsyncs fail."""
 
     def __init__(self) -> None:
         self.room: int | None = None
         self.error = errno.ENOSPC
+        self.bad_syncs = 0
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """Like os.write: perhaps only a part."""
@@ -86,6 +90,13 @@ class FaultyDisk:
         self.room -= written
         return written
 
+    def sync(self, fd: int) -> None:
+        """Like os.fsync, or EIO."""
+        if self.bad_syncs:
+            self.bad_syncs -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().sync(fd)
+
 
 class Rig:
     """A router, its clock, its threads and its disk."""
@@ -95,21 +106,30 @@ class Rig:
         self.clock = Clock()
         self.threads = ManualThreads()
         self.disk = FaultyDisk()
-        options = {"flush_interval": 1.0, "buffer_messages": 100, **options}
-        self.router = SegmentRouter(self.directory, self.clock, threads=self.threads, write=self.disk.write, **options)
+        options = {"flush_interval": 1.0, "buffer_messages": 100, "wall": lambda: AT, **options}
+        self.router = SegmentRouter(self.directory, self.clock, threads=self.threads, disk=self.disk, **options)
         self.router.start()
         self._case = case
 
     def close(self) -> None:
-        """Close, and leave no timer behind."""
+        """Close with everything on disk, and leave no timer behind."""
+        closed = self.router.close()
+        while not closed.called:
+            self.clock.advance(1)
+        self._case.assertIsNone(self._case.successResultOf(closed))
+        self._case.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def close_fails(self) -> str:
+        """Close without everything on disk: why."""
         closed = self.router.close()
         while not closed.called:
             self.clock.advance(1)
         self._case.assertEqual(self.clock.getDelayedCalls(), [])
+        return self._case.failureResultOf(closed, CaptureIncomplete).getErrorMessage()
 
     def records(self) -> list[dict[str, Any]]:
-        """What a reader finds, without the first lines of the segments."""
-        return [r for r in read_capture(self.directory) if r.get("marker") != "segment_start"]
+        """What a reader finds, without the first lines of the segments and the last line of the run."""
+        return [r for r in read_capture(self.directory) if r.get("marker") not in ("segment_start", "run_end")]
 
     def numbers(self) -> list[int]:
         """The numbers of the messages in the capture."""

@@ -5,10 +5,13 @@ import os
 from typing import Any
 
 from twisted.internet.defer import fail
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import provider
 
 from gatherer.capture_format.reading import segments_of
+from gatherer.errors import CaptureIncomplete
 from tests.router.support import Rig, messages
 
 
@@ -101,7 +104,7 @@ class DiskTests(SynchronousTestCase):
         self.assertEqual(rig.numbers(), list(range(40)))
 
     def test_close_gives_up_on_a_dead_disk(self) -> None:
-        """Close fires after `close_timeout` though the disk still refuses, and what was whole is kept."""
+        """Close ends within `close_timeout` though the disk still refuses, says so, and what was whole is kept."""
         rig = Rig(self, close_timeout=3.0)
         rig.router.deliver(messages(20))
         rig.disk.room, rig.disk.error = 0, errno.EIO
@@ -109,10 +112,31 @@ class DiskTests(SynchronousTestCase):
         closed = rig.router.close()
         rig.clock.pump([1] * 2)
         self.assertNoResult(closed)
-        rig.clock.pump([1] * 2)
-        self.successResultOf(closed)
+        rig.clock.pump([1] * 1)
+        text = self.failureResultOf(closed, CaptureIncomplete).getErrorMessage()
+        self.assertIn("20 messages", text)
+        self.assertIn(f"could not be written to {rig.directory}: [Errno 5] Input/output error", text)
         self.assertEqual(rig.numbers(), list(range(20)))
         self.assertEqual(rig.clock.getDelayedCalls(), [])
+
+    def test_the_log_names_the_directory(self) -> None:
+        """The line about a full disk has the directory that is full."""
+        rig = Rig(self)
+        lines: list[str] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        rig.disk.room = 0
+        rig.router.deliver(messages(20))
+        (line,) = (line for line in lines if "cannot be written" in line)
+        self.assertIn(f"the capture in {rig.directory} cannot be written: [Errno 28] No space left on device", line)
+        rig.disk.room = None
+        rig.clock.advance(1)
+        rig.close()
 
     def test_a_segment_that_cannot_be_finished_is_tried_again(self) -> None:
         """A refused rename is repeated with the next segment."""

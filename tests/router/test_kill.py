@@ -136,6 +136,7 @@ class ThreadsTests(TestCase):
         router.mark(Marker("session_down", 7, AT))
         await router.close()
         records = [record for record in read_capture(directory) if record.get("marker") != "segment_start"]
+        self.assertEqual(records.pop()["marker"], "run_end")
         self.assertEqual([record["data"]["n"] for record in records[:-1]], list(range(8_000)))
         self.assertEqual(records[-1]["marker"], "session_down")
         self.assertEqual({path.suffix for path in segments_of(directory)}, {".zst"})

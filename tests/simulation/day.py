@@ -41,11 +41,11 @@ class DigestingAuditor(Auditor):
             self.digest = zlib.crc32(record.data, self.digest)
         return super().deliver(batch)
 
-    def mark(self, marker: Marker) -> None:
+    def mark(self, marker: Marker) -> int:
         text = f"conn {marker.conn_id}: {marker.kind} {marker.facts}"
         self.digest = zlib.crc32(text.encode(), self.digest)
         self._trace(text)
-        super().mark(marker)
+        return super().mark(marker)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,10 @@ class Account:
 
 @implementer(IMessageRouter)
 class Auditor:
-    """A router that compares and keeps nothing. `keep` is for tests that also look at the records."""
+    """A router that compares what it is given, and gives it to another router, `keep`."""
 
-    def __init__(self, keep: MemoryRouter | None = None) -> None:
-        self._keep = keep
+    def __init__(self, keep: IMessageRouter | None = None) -> None:
+        self._keep: IMessageRouter = IMessageRouter(MemoryRouter() if keep is None else keep)
         self._accounts: dict[int, Account] = {}
         self.messages = 0
         self.gaps = 0
@@ -103,7 +103,7 @@ class Auditor:
     # -- IMessageRouter ------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Nothing to do."""
+        self._keep.start()
 
     def deliver(self, batch: list[RawMessage]) -> int:
         self.messages += len(batch)
@@ -113,9 +113,9 @@ class Auditor:
             if expected != (record.data, record.gap_size) or record.seq_gap != (record.gap_size > 0):
                 self._fault(f"conn {record.conn_id}: captured {record}, not {expected}")
             self.gaps += record.seq_gap
-        return 0 if self._keep is None else self._keep.deliver(batch)
+        return self._keep.deliver(batch)
 
-    def mark(self, marker: Marker) -> None:
+    def mark(self, marker: Marker) -> int:
         self.markers[marker.kind] += 1
         if marker.kind == "session_up":
             self._accounts[marker.conn_id] = Account()
@@ -125,8 +125,7 @@ class Auditor:
             self._undecodable(marker)
         elif marker.kind == "session_down":
             self.check(marker.conn_id)
-        if self._keep is not None:
-            self._keep.mark(marker)
+        return self._keep.mark(marker)
 
     def backlog(self) -> int:
         return 0
@@ -135,7 +134,7 @@ class Auditor:
         return RouterStatus(kind="audit", received=self.messages, written=self.messages, dropped=0, backlog=0)
 
     def close(self) -> Deferred[None]:
-        return MemoryRouter().close()
+        return self._keep.close()
 
     # -- the verdict ---------------------------------------------------------------------------
 

@@ -26,6 +26,19 @@ class FaultActions(RuleBasedStateMachine):
         super().__init__()
         self.hits = hits
         self.service: Any = None
+        self.last_disk = ""
+
+    def _stop(self) -> None:
+        """Stop. Some runs have messages on their way to a bad disk then."""
+        if self.last_disk:
+            self._exchange.emit(30)
+            self.service.run(0.05)
+        self.service.stop(self.last_disk)
+        self.hits[f"stop with the disk {self.last_disk}"] += bool(self.last_disk)
+
+    @property
+    def _disk(self) -> Any:
+        return self.service.capture
 
     def _rest(self) -> None:
         """End all faults. Soon everything must be right."""

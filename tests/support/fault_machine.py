@@ -12,6 +12,7 @@ from tests.support.memory_service import MemoryService, Size
 CODES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 27, 28, 99)
 APPLIED = (5, 10, 18, 25, 27, 99)
 """Errors that may come although the command took effect."""
+BAD_DISKS = ("full", "short", "hung", "sync")
 times = st.integers(1, 3)
 places = st.integers(0, 1000)
 moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
@@ -24,9 +25,10 @@ class FaultMachine(FaultActions):
     @initialize(
         books=st.integers(1, 3), pairs=st.integers(1, 2), capacity=st.sampled_from((5, 8, 100)),
         batch_size=st.integers(1, 8), on_gap=st.sampled_from(("snapshot", "snapshot", "log")),
-        rehome_after=st.sampled_from((0.0, 120.0)), reuse=st.booleans(),
+        rehome_after=st.sampled_from((0.0, 120.0)), reuse=st.booleans(), last=st.sampled_from(("", "", "", *BAD_DISKS)),
     )  # fmt: skip
-    def begin(self, reuse: bool, **size: Any) -> None:
+    def begin(self, reuse: bool, last: str, **size: Any) -> None:
+        self.last_disk = last
         self.service = MemoryService(Size(markets=12, unopened=2, multivariate=1, **size)).start()
         self.service.wire.reuse_sids = reuse
         self.service.run(5.0)
@@ -188,6 +190,22 @@ class FaultMachine(FaultActions):
         self._exchange.faults.garbage(kind, number)
         self._disturb(f"garbage {kind}", "_garbage", 10)
 
+    # -- the disk --------------------------------------------------------------------------------
+
+    @rule(how=st.sampled_from(BAD_DISKS), traffic=st.integers(5, 60), seconds=st.sampled_from((0.02, 1.0, 3.0, 30.0)))
+    def spoil_the_disk(self, how: str, traffic: int, seconds: float) -> None:
+        """It stays so until another rule or the rest heals it."""
+        before = self._disk.losses + self._disk.router.write_errors
+        self._disk.spoil(how)
+        for _ in range(5):
+            self._exchange.emit(traffic)
+            self.service.run(seconds / 5)
+        self.hits[f"disk {how}"] += self._disk.losses + self._disk.router.write_errors - before
+
+    @rule()
+    def heal_the_disk(self) -> None:
+        self._disk.heal()
+
     # -- REST ------------------------------------------------------------------------------------
 
     @rule(fates=st.lists(st.sampled_from((None, 0, 429, 503, 200)), min_size=1, max_size=8))
@@ -274,4 +292,4 @@ class FaultMachine(FaultActions):
                 assert self.service.is_full() or not self.service.manager.status().unplaced
                 self.hits["full"] += 1
         finally:
-            self.service.stop()
+            self._stop()

@@ -8,11 +8,11 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 
 from gatherer.app.service import Gatherer
-from gatherer.router.memory import MemoryRouter
 from gatherer.simulator.exchange import Exchange
 from gatherer.simulator.markets.market import Status
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import CatalogueRest
+from tests.support.disk_router import DiskRouter
 from tests.support.heap_clock import HeapClock
 from tests.support.memory_client import Heart, Wire
 from tests.support.pool import HEARTBEAT, START, Pool
@@ -23,9 +23,12 @@ PERIODIC = {
     "PeriodicTask._run": "the walks and the status of the exchange",
     "MarketRegistry._tick": "the next opening or closing time",
     "Heart._beat": "the exchange's pings",
+    "Flusher._segment_aged": "the end of a segment",
 }
 """Timers that may stay on the clock while nothing happens."""
 
+MAX_STOP = 10.0
+"""Seconds after which a supervisor kills."""
 CLOSING = 400.0
 """Seconds after its silent close in which a market must be dropped."""
 
@@ -78,7 +81,8 @@ class MemoryService(Pool):
         )  # fmt: skip
 
     def make_router(self) -> Auditor:
-        return Auditor(MemoryRouter())
+        self.capture = DiskRouter(self.clock)
+        return Auditor(self.capture)
 
     def make_rest(self) -> CatalogueRest:
         """The REST side of the registry."""
@@ -115,23 +119,30 @@ class MemoryService(Pool):
         self.run(0.0)
         return self
 
-    def stop(self) -> None:
-        """Stop. No call may be left on the clock."""
+    def stop(self, disk: str = "") -> None:
+        """Stop. No call may be left on the clock. `disk` is how the disk is spoiled before; then the service may fail
+        because of the capture, within the promised time."""
         try:
             done: list[object] = []
+            if disk:
+                self.capture.spoil(disk)
             self.gatherer.stopService().addBoth(done.append)
             self.exchange.cancel_delayed()
-            self.run(self.size.latency)
+            self.run(MAX_STOP if disk else self.size.latency)
             self.router.check_all()
             left = self.clock.getDelayedCalls()
+            failed, self.failed = self.failed, []
             assert done == [None], f"stopped with {done}"
             assert left == [], f"left behind: {left}"
-            assert not self.faults(), self.faults()
+            assert disk or not failed, failed
+            found = [*self.faults(), *self.capture.check(is_complete=not failed)]
+            assert not found, found
         finally:
             globalLogPublisher.removeObserver(self._log)
 
     def calm(self) -> None:
         """End all faults. Their damage stays until the service repairs it."""
+        self.capture.heal()
         self.rest.calm()
         self.wire.duplicate.clear()
         self.exchange.faults.clear()

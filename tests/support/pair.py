@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.processes import Run, python, twistd, write_key
+from tests.support.processes import START, Run, python, write_key
 
 ENDPOINT = "tcp:{}:interface=127.0.0.1"
 CONNECTIONS = 16
@@ -43,16 +43,15 @@ class Pair:
 
     async def open_exchange(self) -> None:
         """Open the prompt for the key."""
-        start = "from twisted.scripts.twistd import run; run()"
         self.exchange = python(
-            str(self.folder), start, "--nodaemon", "--pidfile=", "kalshi-simulator", "--key-id", "k", "--public-key",
+            str(self.folder), START, "--nodaemon", "--pidfile=", "kalshi-simulator", "--key-id", "k", "--public-key",
             "public.pem", "--markets", "200", "--websocket", ENDPOINT.format(0), "--rest", ENDPOINT.format(0),
         )  # fmt: skip
         self._runs.append(self.exchange)
         await self.exchange.saw("exchange open")
 
-    def start(self, *arguments: str, **environment: str) -> Run:
-        """Start gatherer with these additional options and variables."""
+    def start(self, *arguments: str, script: str = START, **environment: str) -> Run:
+        """Start gatherer with these additional options and variables; `script` runs twistd."""
         websocket, rest = re.findall(r"port (\d+)", self.exchange.output)
         own = {
             "POOL_ORDERBOOK": str(CONNECTIONS - 6), "POOL_MIN_HEALTHY": str(CONNECTIONS), "POOL_DIAL_RATE": "50",
@@ -63,7 +62,7 @@ class Pair:
             "MANHOLE_AUTHORIZED_KEYS_FILE": "authorized_keys", "MANHOLE_HOST_KEY_DIRECTORY": "host-key",
         }  # fmt: skip
         variables = {f"GATHERER_{name}": value for name, value in own.items()} | environment
-        run = twistd(str(self.folder), *arguments, before=["--pidfile="], **variables)
+        run = python(str(self.folder), script, "--nodaemon", "--pidfile=", "gatherer", *arguments, **variables)
         self._runs.append(run)
         return run
 

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 import gatherer
 
+START = "from twisted.scripts.twistd import run; run()"
 ROOT = Path(gatherer.__file__).parent.parent
 """The folder that has the gatherer package: the checkout, or under tox the installed package."""
 
@@ -53,8 +54,7 @@ class Run(ProcessProtocol):
 
 def twistd(folder: str, *arguments: str, before: Sequence[str] = (), **environment: str) -> Run:
     """`twistd --nodaemon gatherer ...` in a folder; `before` are options of twistd itself."""
-    start = "from twisted.scripts.twistd import run; run()"
-    return python(folder, start, "--nodaemon", *before, "gatherer", *arguments, **environment)
+    return python(folder, START, "--nodaemon", *before, "gatherer", *arguments, **environment)
 
 
 def python(folder: str, script: str, *arguments: str, **environment: str) -> Run:
