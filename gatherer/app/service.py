@@ -174,4 +174,10 @@ class Gatherer(MultiService):
         except CaptureIncomplete as error:
             self._failed(f"the gatherer has stopped, but the capture is not complete on disk: {error}")
             return
-        self._log.info("stopped; the capture is complete on disk")
+        if losses := self.router.status().losses:
+            text = (
+                "stopped; the capture is on disk, but {losses} records were dropped; its local_drop markers count them"
+            )
+            self._log.warn(text, losses=losses)
+        else:
+            self._log.info("stopped; the capture is complete on disk")

@@ -124,17 +124,29 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     written: int
     dropped: int
+    dropped_markers: int = 0
     dropped_by_connection: dict[str, int] = {}
     backlog: int
     """Messages that were taken over and are not written yet."""
+    backlog_bytes: int = 0
+    """Memory that they need, markers included."""
     buffer_messages: int | None = None
     """The most messages that may wait."""
+    buffer_bytes: int | None = None
+    """The most memory that they may need."""
     bytes_written: int = 0
     segments: int = 0
     segments_finished: int = 0
     write_errors: int = 0
+    sync_failures: int = 0
+    """Segments that may have lost records because an fsync failed."""
     trouble: str | None = None
-    """Why the disk refuses, while it does."""
+    """Why the disk refuses, while it does, with the directory."""
+
+    @property
+    def losses(self) -> int:
+        """Messages and markers that found no room since the start."""
+        return self.dropped + self.dropped_markers
 
 
 class GathererStatus(msgspec.Struct, frozen=True, kw_only=True):

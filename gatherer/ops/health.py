@@ -75,12 +75,13 @@ class HealthService(Service):
     def status(self) -> GathererStatus:
         """All parts at this moment and the verdict on them; what must last is judged by the looks, 5 s apart."""
         pool, registry, router = self._manager.status(), self._registry.status(), self._router.status()
+        observed = self.observations()
         return GathererStatus(
             pool=pool,
             registry=registry,
             router=router,
-            health=health(pool, registry, router, self.observations()),
-            readiness=readiness(pool, registry),
+            health=health(pool, registry, router, observed),
+            readiness=readiness(pool, registry, router, observed),
         )
 
     def ages(self) -> dict[int, float]:

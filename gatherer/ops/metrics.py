@@ -267,10 +267,15 @@ def _registry(status: RegistryStatus) -> Iterator[Metric]:
 def _capture(status: RouterStatus) -> Iterator[Metric]:
     yield gauge("router_backlog_messages", "Messages accepted and not yet written", {}, status.backlog)
     yield gauge("router_buffer_messages", "The most that may wait", {}, status.buffer_messages)
+    yield gauge("router_backlog_bytes", "Memory of what is not yet written, markers included", {}, status.backlog_bytes)
+    yield gauge("router_buffer_bytes", "The most memory that it may need", {}, status.buffer_bytes)
     yield gauge("router_disk_trouble", "1 while the disk refuses", {}, bool(status.trouble))
     yield counter("router_messages_written_total", "Messages written", status.written)
     yield counter("router_bytes_written_total", "Compressed bytes written", status.bytes_written)
     yield counter("router_segments_total", "Segments begun", status.segments)
     yield counter("router_write_errors_total", "Times the disk refused", status.write_errors)
+    yield counter("router_markers_dropped_total", "Markers that the router had no room for", status.dropped_markers)
+    text = "Segments that may have lost records because an fsync failed"
+    yield counter("router_sync_failures_total", text, status.sync_failures)
     text = "Messages of a connection the router had no room for"
     yield counts("router_dropped_total", text, "conn_id", status.dropped_by_connection)

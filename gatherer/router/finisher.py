@@ -46,7 +46,7 @@ class SegmentFinisher:
         self._sync_failed = sync_failed
         self._busy: list[SegmentFile] = []
         self._refused: list[tuple[SegmentFile, str]] = []
-        self._reported: set[str] = set()
+        self._reported: set[str] = set()  # names of segments
         self._waiters = Waiters()
 
     def finish(self, segment: SegmentFile | None) -> None:
@@ -66,6 +66,11 @@ class SegmentFinisher:
         """Return when no segment is being finished."""
         while self._busy:
             await self._waiters.next_change()
+
+    @property
+    def sync_failures(self) -> int:
+        """Segments that may have lost records because an fsync failed."""
+        return len(self._reported)
 
     def unfinished(self) -> list[str]:
         """The segments that are not known to be safe on disk, and why."""

@@ -53,21 +53,11 @@ class SegmentRouter:
     _log = Logger()
 
     def __init__(
-        self,
-        directory: str | os.PathLike[str],
-        reactor: Any,
-        *,
-        segment_bytes: int = 256 << 20,
-        segment_seconds: float = 3600.0,
-        flush_interval: float = 1.0,
-        buffer_messages: int = 10_000,
-        buffer_bytes: int = 64 << 20,
-        level: int = 3,
-        close_timeout: float = 5.0,
-        threads: Threads | None = None,
-        disk: Disk | None = None,
-        wall: Callable[[], int] = time.time_ns,
-    ) -> None:
+        self, directory: str | os.PathLike[str], reactor: Any, *,
+        segment_bytes: int = 256 << 20, segment_seconds: float = 3600.0, flush_interval: float = 1.0,
+        buffer_messages: int = 10_000, buffer_bytes: int = 64 << 20, level: int = 3, close_timeout: float = 5.0,
+        threads: Threads | None = None, disk: Disk | None = None, wall: Callable[[], int] = time.time_ns,
+    ) -> None:  # fmt: skip
         """`reactor` provides IReactorTime and IReactorFromThreads; no type of mypy says both.
         Nothing is touched before `start`.
 
@@ -89,18 +79,13 @@ class SegmentRouter:
         self._writer = SegmentWriter(self._directory.path, self._backlog, segment_bytes, level, disk or Disk())
         self._finisher = SegmentFinisher(threads, self._sync_failed)
         self._flusher = Flusher(
-            reactor,
-            self._backlog,
-            self._writer,
-            threads,
-            self._finisher,
+            reactor, self._backlog, self._writer, threads, self._finisher,
             directory=self._directory.path,
-            # Half of it: the other half is for compressing and writing.
-            flush_delay=flush_interval / 2,
+            flush_delay=flush_interval / 2,  # the other half is for compressing and writing
             block_messages=max(1, min(_BLOCK_MESSAGES, buffer_messages // 5)),
             segment_seconds=segment_seconds,
             after_drain=self._mark_drops,
-        )
+        )  # fmt: skip
         self._incomplete: CaptureIncomplete | None = None
         self._closers: list[Deferred[None]] = []
         self._last_at = 0  # of the last record that was put
@@ -197,6 +182,7 @@ class SegmentRouter:
 
     def status(self) -> RouterStatus:
         """Counters, the current segment and, while the disk refuses, why."""
+        error = self._flusher.last_error
         return RouterStatus(
             kind="segments",
             directory=str(self._directory.path),
@@ -204,14 +190,18 @@ class SegmentRouter:
             received=self.received,
             written=self.written,
             dropped=self.dropped,
+            dropped_markers=self._drops.markers,
             dropped_by_connection={str(conn_id): n for conn_id, n in sorted(self._drops.by_connection.items())},
             backlog=self.backlog(),
+            backlog_bytes=self._backlog.memory_bytes,
             buffer_messages=self._buffer_messages,
+            buffer_bytes=self._buffer_bytes,
             bytes_written=self.bytes_written,
             segments=self.segments,
             segments_finished=self._finisher.finished,
             write_errors=self.write_errors,
-            trouble=None if self._flusher.last_error is None else str(self._flusher.last_error),
+            sync_failures=self._finisher.sync_failures,
+            trouble=None if error is None else f"{self._directory.path}: {error}",
         )
 
     def _room(self) -> int:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
+from zope.interface import implementer, provider
 from zope.interface.verify import verifyObject
 
 from gatherer.app.service import STATUS_SECONDS, Gatherer
@@ -186,6 +188,23 @@ class GathererTests(SynchronousTestCase):
         self.successResultOf(self.gatherer.stopService())
         (failure,) = self.failures
         self.assertIn("not complete on disk: 9 messages could not be written", failure)
+
+    def test_a_stop_after_drops_does_not_look_complete(self) -> None:
+        """The last line has their number."""
+        lines: list[str] = []
+
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.gatherer.startService()
+        status = msgspec.structs.replace(self.router.status(), dropped=7, dropped_markers=1)
+        self.patch(self.router, "status", lambda: status)
+        self.successResultOf(self.gatherer.stopService())
+        self.assertIn("but 8 records were dropped", lines[-1])
+        self.assertEqual(self.failures, [])
 
     def test_a_silent_rest_side_does_not_hold_up_the_dials(self) -> None:
         """Neither does one that answers with an error."""

@@ -37,6 +37,8 @@ MAX_TEXT = 300
 """Characters of what the operating system says."""
 RECENT = 300.0
 """Seconds for which a drop of ours is reported."""
+BYTES_SHARE = 0.6
+"""Of the router's bytes: a quarter of them is for markers only, so messages are dropped at 0.75."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Observations:
     feed: Feed | None = None
     lasting: Mapping[str, float] = field(default_factory=dict)
     """Seconds for which each condition that holds has held without a break."""
+    losses_before: int = 0
+    """Messages and markers that the router had dropped until `RECENT` seconds before the look."""
     lag_seconds: float = 0.0
     """The worst lateness of a timer within the last minute."""
 
@@ -81,8 +85,8 @@ def health(pool: PoolStatus, registry: RegistryStatus, router: RouterStatus, obs
     )
 
 
-def readiness(pool: PoolStatus, registry: RegistryStatus) -> Readiness:
-    """What is still missing: connections of the minimum, markets held of those wanted, the first walk."""
+def missing_parts(pool: PoolStatus, registry: RegistryStatus) -> list[str]:
+    """What a start still needs: connections of the minimum, the first walk, markets held of those wanted."""
     live, books = _live(pool), book_share(pool)
     missing = []
     if live < pool.min_healthy:
@@ -91,6 +95,13 @@ def readiness(pool: PoolStatus, registry: RegistryStatus) -> Readiness:
         missing.append("the first walk over the markets is not complete")
     if not books.ok:
         missing.append(f"{books.held} of {books.wanted} markets have their book")
+    return missing
+
+
+def readiness(pool: PoolStatus, registry: RegistryStatus, router: RouterStatus, observed: Observations) -> Readiness:
+    """What is still missing, and what the capture has lost within the last minutes."""
+    live, books = _live(pool), book_share(pool)
+    missing = [*missing_parts(pool, registry), *_losses(router, observed)]
     return Readiness(
         ok=not missing,
         missing=missing,
@@ -194,14 +205,25 @@ def _walk_age(registry: RegistryStatus, observed: Observations) -> float | None:
     return observed.uptime if last is None else max(0.0, round(observed.at - last, 1))
 
 
-def _capture(router: RouterStatus, observed: Observations) -> CaptureHealth:
-    problems, warnings = [], []
+def _losses(router: RouterStatus, observed: Observations) -> Iterator[str]:
+    """A disk that refuses now, and what was dropped within the last minutes."""
     if router.trouble:
-        problems.append(f"the capture cannot be written: {router.trouble[:MAX_TEXT]}")
+        yield f"the capture cannot be written: {router.trouble[:MAX_TEXT]}"
+    recent = router.losses - observed.losses_before
+    if recent > 0:
+        why = "the disk refuses" if router.trouble else "the disk or the processor was too slow"
+        total = f"{router.dropped} messages and {router.dropped_markers} markers since the start"
+        yield f"{recent} records were dropped within the last {RECENT:.0f} s ({total}): {why}"
+
+
+def _capture(router: RouterStatus, observed: Observations) -> CaptureHealth:
+    problems, warnings = list(_losses(router, observed)), []
     if router.buffer_messages and router.backlog > router.buffer_messages * BACKLOG_SHARE:
         warnings.append(f"{router.backlog} messages wait for the disk, {router.buffer_messages} is the most")
-    if router.dropped and observed.lasting.get("no drop", 0.0) < RECENT:
-        warnings.append(f"messages were dropped within the last {RECENT:.0f} s, {router.dropped} since the start")
+    if router.buffer_bytes and router.backlog_bytes > router.buffer_bytes * BYTES_SHARE:
+        warnings.append(f"{router.backlog_bytes} bytes wait for the disk, {router.buffer_bytes} is the most")
+    if router.sync_failures:
+        warnings.append(f"{router.sync_failures} segments may have lost records: the disk failed to sync them")
     status, problems, warnings = _judge(problems, warnings, starting=False)
     return CaptureHealth(
         status=status, problems=problems, warnings=warnings,

@@ -1,10 +1,12 @@
 """The memory behind the health page: what shows only over several looks. No clock and no timer of its own."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from zoneinfo import ZoneInfo
 
-from gatherer.core.health.checks import Observations, book_share, readiness
+from gatherer.core.health.checks import RECENT, Observations, book_share, missing_parts
 from gatherer.core.health.stale_feed import Flow, StaleFeedDetector
 from gatherer.interfaces import ConnectionStatus, PoolStatus, RegistryStatus, RouterStatus
 
@@ -56,13 +58,14 @@ class HealthMonitor:
         self._lasting = ConditionTimers()
         self._began: float | None = None
         self._was_ready = False
-        self._dropped = 0
+        self._losses: deque[tuple[float, int]] = deque([(-inf, 0)])
+        """Time and the router's losses at the looks of the last `RECENT` seconds, and at the last one before."""
         self._report = Observations()
 
     def look(self, now: float, pool: PoolStatus, registry: RegistryStatus, router: RouterStatus) -> Observations:
         """Take notice of the figures at Unix time `now`; the new report."""
         self._began = now if self._began is None else self._began
-        self._was_ready = self._was_ready or readiness(pool, registry).ok
+        self._was_ready = self._was_ready or not missing_parts(pool, registry)
         pause = pause_of(registry, now)
         feed = self._feed.look(now, map(_flow, pool.connections), pause is not None)
         self._note(now, pool, router)
@@ -73,12 +76,21 @@ class HealthMonitor:
             pause=pause,
             feed=feed,
             lasting=self._lasting.seconds(now),
+            losses_before=self._losses_before(now, router),
         )
         return self._report
 
     def report(self) -> Observations:
         """What the last look found; the defaults before the first look."""
         return self._report
+
+    def _losses_before(self, now: float, router: RouterStatus) -> int:
+        """The router's losses until `RECENT` seconds ago. Remembers this look for later ones."""
+        losses = self._losses
+        losses.append((now, router.losses))
+        while losses[1][0] <= now - RECENT:
+            losses.popleft()
+        return losses[0][1]
 
     def _note(self, now: float, pool: PoolStatus, router: RouterStatus) -> None:
         note = self._lasting.note
@@ -88,8 +100,6 @@ class HealthMonitor:
             note(f"no {role.value}", role not in live, now)
         note("diverging", pool.divergence > 0, now)
         note("low coverage", not book_share(pool).ok, now)
-        note("no drop", router.dropped == self._dropped, now)
-        self._dropped = router.dropped
 
 
 def _flow(connection: ConnectionStatus) -> Flow:

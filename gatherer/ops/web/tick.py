@@ -22,8 +22,8 @@ REGISTRY = (
     "lifecycle_events", "rest_errors",
 )  # fmt: skip
 ROUTER = (
-    "received", "written", "dropped", "backlog", "buffer_messages", "bytes_written", "segments", "segment",
-    "write_errors", "trouble",
+    "received", "written", "dropped", "dropped_markers", "backlog", "buffer_messages", "bytes_written", "segments",
+    "segment", "write_errors", "trouble",
 )  # fmt: skip
 HEALTH = ("ok", "status", "pause")
 MAX_TEXTS = 10

@@ -253,7 +253,7 @@ class HealthTests(SynchronousTestCase):
         self.assertIn("no complete walk", self.feed.verdict()["warnings"][0])
 
     def test_the_capture(self) -> None:
-        """A disk that refuses is red at once and green again at once; a full buffer and a recent drop are warnings."""
+        """A disk that refuses is red at once and green again at once. A recent drop is red, a full buffer a warning."""
         self.feed.router["trouble"] = "[Errno 28] No space left on device"
         self.assertEqual(self.feed.verdict()["status"], "failing")
         self.feed.router["trouble"] = None
@@ -261,10 +261,21 @@ class HealthTests(SynchronousTestCase):
         self.feed.router["backlog"] = 900
         self.assertEqual(self.feed.verdict()["status"], "degraded")
         self.feed.router["backlog"] = 0
+        self.feed.router.update(buffer_bytes=1000, backlog_bytes=601)
+        self.assertEqual(self.feed.verdict()["warnings"], ["601 bytes wait for the disk, 1000 is the most"])
+        self.feed.router["backlog_bytes"] = 0
         self.feed.router["dropped"] = 17
-        self.assertEqual(self.feed.run(checks.RECENT), ["degraded"])
-        self.assertIn("17 since the start", self.feed.verdict()["warnings"][0])
-        self.assertEqual(self.feed.run(3 * LOOK)[-1], "ok")
+        self.assertEqual(self.feed.run(checks.RECENT - LOOK), ["failing"])
+        self.feed.router["dropped_markers"] = 2
+        self.assertEqual(self.feed.verdict()["problems"], [
+            "19 records were dropped within the last 300 s (17 messages and 2 markers since the start): "
+            "the disk or the processor was too slow",
+        ])  # fmt: skip
+        self.assertEqual(self.feed.run(3 * LOOK), ["failing"])
+        self.assertIn("2 records were dropped", self.feed.verdict()["problems"][0])
+        self.assertEqual(self.feed.run(checks.RECENT)[-1], "ok")
+        self.feed.router["sync_failures"] = 1
+        self.assertIn("1 segments may have lost records", self.feed.verdict()["warnings"][0])
 
     def test_a_blocked_reactor(self) -> None:
         """More than a second without an answer is a warning."""
@@ -294,10 +305,12 @@ class ReadinessTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.manager = StubManager().figures
         self.registry = StubRegistry().figures
+        self.router = {**StubRouter().figures, "dropped": 0}
 
-    def readiness(self) -> Readiness:
+    def readiness(self, losses_before: int = 0) -> Readiness:
         """Of these figures."""
-        return readiness(pool_status(self.manager), registry_status(self.registry))
+        parts = (pool_status(self.manager), registry_status(self.registry), router_status(self.router))
+        return readiness(*parts, Observations(losses_before=losses_before))
 
     def test_ready_needs_connections_and_the_first_walk(self) -> None:
         """Everything that is missing is named, not only the first."""
@@ -312,6 +325,22 @@ class ReadinessTests(SynchronousTestCase):
         """An acknowledged subscription whose snapshot is owed does not count."""
         self.manager["connections"][1]["owed"] = 100
         self.assertFalse(self.readiness().ok)
+
+    def test_losses_of_the_last_minutes(self) -> None:
+        """They are named with their number and their cause, and older ones are not."""
+        self.router.update(dropped=80_000, trouble="/capture: [Errno 28] No space left on device")
+        verdict = self.readiness(losses_before=20_000)
+        self.assertFalse(verdict.ok)
+        self.assertEqual(
+            verdict.missing,
+            [
+                "the capture cannot be written: /capture: [Errno 28] No space left on device",
+                "60000 records were dropped within the last 300 s (80000 messages and 0 markers since the start): "
+                "the disk refuses",
+            ],
+        )
+        self.router["trouble"] = None
+        self.assertTrue(self.readiness(losses_before=80_000).ok)
 
     def test_few_new_markets_do_not_make_it_flap(self) -> None:
         """One of 200 markets on its way leaves it ready."""

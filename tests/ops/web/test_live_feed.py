@@ -64,6 +64,7 @@ class LiveFeedTests(SynchronousTestCase):
         self.clock = Clock()
         self.clock.rightNow = 1_795_380_300.0
         self.manager, self.registry, self.router = CountingManager(), StubRegistry(), StubRouter()
+        self.router.figures["dropped"] = 0
         self.events = make_events()
         health = make_health(self.manager, self.registry, self.router)
         self.feed = LiveFeed(self.clock, health.status, self.events)

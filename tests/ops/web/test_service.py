@@ -41,6 +41,7 @@ class PagesTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.manager, self.registry, self.router = StubManager(), StubRegistry(), StubRouter()
+        self.router.figures["dropped"] = 0
         self.clock = Clock()
         self.transport = AbortableTransport()
         events, health = make_events(), make_health(self.manager, self.registry, self.router, self.clock)
@@ -237,7 +238,9 @@ class WebServiceTests(TestCase):
         """A service on loopback."""
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
         manager = StubManager()
-        health = make_health(manager, StubRegistry(), StubRouter())
+        router = StubRouter()
+        router.figures["dropped"] = 0
+        health = make_health(manager, StubRegistry(), router)
         return WebService(endpoint, manager, health, make_events(), reactor)
 
     async def running(self) -> tuple[WebService, int]:

@@ -27,8 +27,9 @@ export class Cards {
     this.card(this.megabytes, sample ? decimal(sample.megabytes) : "–", "");
     this.card(this.gaps, count(pool.gaps), "in all", recent(rows, "gaps") ? "warn" : "");
     this.card(this.reconnects, count(pool.reconnects), "in all", recent(rows, "reconnects") ? "warn" : "");
-    const dropped = router.dropped ? `${count(router.dropped)} dropped` : "none dropped";
-    this.card(this.backlog, count(router.backlog), dropped, router.dropped || router.trouble ? "bad" : "");
+    const losses = router.dropped + router.dropped_markers;
+    const dropped = losses ? `${count(losses)} dropped` : "none dropped";
+    this.card(this.backlog, count(router.backlog), dropped, losses || router.trouble ? "bad" : "");
     const newest = rows.at(-1)?.at;
     if (newest === this.drawn) return;
     this.drawn = newest;
@@ -97,6 +98,7 @@ export function capture(facts) {
     ["Messages written", count(facts.written)],
     ["Waiting for the disk", `${count(facts.backlog)}${facts.buffer_messages ? ` of ${count(facts.buffer_messages)}` : ""}`],
     ["Messages dropped", count(facts.dropped), level(facts.dropped, "bad")],
+    ["Markers dropped", count(facts.dropped_markers), level(facts.dropped_markers, "bad")],
     ["Compressed", facts.bytes_written === null ? "–" : bytes(facts.bytes_written)],
     ["Segments", count(facts.segments)],
     ["Segment being written", facts.segment ?? "none"],
