@@ -15,6 +15,7 @@ from tests.simulation.fault_schedule import LIFECYCLE, Event, FaultSchedule, fir
 from tests.simulation.maintenance import Maintenance
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import ListingRest
+from tests.support.disk_router import DiskRouter
 from tests.support.memory_client import Heart, Wire
 from tests.support.memory_service import MemoryService, Size
 
@@ -28,12 +29,12 @@ EVENTS_PER_HOUR = 6
 
 
 class DigestingAuditor(Auditor):
-    """Compares, keeps nothing, and makes a digest of everything. Two runs of a seed give the same digest."""
+    """Compares, and makes a digest of everything. Two runs of a seed give the same digest."""
 
     digest = 0
 
-    def __init__(self, trace: Callable[[str], None]) -> None:
-        super().__init__()
+    def __init__(self, keep: DiskRouter, trace: Callable[[str], None]) -> None:
+        super().__init__(keep)
         self._trace = trace
 
     def deliver(self, batch: list[RawMessage]) -> int:
@@ -78,7 +79,8 @@ class Day(MemoryService):
     # -- the parts -----------------------------------------------------------------------------
 
     def make_router(self) -> DigestingAuditor:
-        return DigestingAuditor(self.tell)
+        self.capture = DiskRouter(self.clock, buffer_messages=600, buffer_bytes=200_000)
+        return DigestingAuditor(self.capture, self.tell)
 
     def make_rest(self) -> ListingRest:
         return ListingRest(self.exchange, self.clock, self.size.rest_latency, self.size.page_size)
@@ -157,7 +159,7 @@ class Day(MemoryService):
             "messages": router.messages, "commands": self.commands.total(), "adds": counts[Change.ADD],
             "removes": counts[Change.REMOVE], "sockets lost": router.markers["session_down"],
             "gaps": router.markers["gap"], "ends": router.markers["terminal_error"],
-            "REST requests": self.rest.requests,
+            "REST requests": self.rest.requests, "records dropped": self.capture.losses,
         }  # fmt: skip
 
     def _asked(self, conn_id: int, payload: bytes) -> None:
@@ -203,6 +205,11 @@ class Day(MemoryService):
         """Later REST answers with the rows of now."""
         self.rest.remember()
         self.later(seconds, lambda: self.rest.answer_from_memory(times))
+
+    def spoil_disk(self, how: str, seconds: float) -> None:
+        """The capture cannot be written for a while."""
+        self.capture.spoil(how)
+        self.later(seconds, self.capture.heal)
 
     def pause_trading(self, seconds: float) -> None:
         """The whole exchange pauses."""

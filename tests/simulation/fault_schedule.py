@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gatherer.simulator.feed.faults import Faults
+from tests.support.disk_router import BAD_DISKS
 
 NEW_YORK = ZoneInfo("America/New_York")
 BOOKS, LIFECYCLE = "orderbook_delta", "market_lifecycle_v2"
@@ -54,6 +55,7 @@ class FaultSchedule:
             self._unsubscribed, self._errors, self._errors, self._applied, self._lose, self._late, self._double,
             self._skip, self._repeat, self._garbage, self._rest_failures, self._rest_down, self._rest_stale,
             self._rest_slow, self._lose_lifecycle, self._pause, self._change_markets, self._list_markets,
+            self._disk,
         )  # fmt: skip
         moments = sorted(self._random.uniform(begin, end) for _ in range(number))
         return [Event(moment, *self._random.choice(kinds)()) for moment in moments]
@@ -161,6 +163,10 @@ class FaultSchedule:
 
     def _lose_lifecycle(self) -> tuple[str, Callable[[], object]]:
         return "no lifecycle channel while markets change", self._day.lose_events
+
+    def _disk(self) -> tuple[str, Callable[[], object]]:
+        how, seconds = self._random.choice(BAD_DISKS), 10.0 * self._number(100)
+        return f"the disk is {how} for {seconds} s", lambda: self._day.spoil_disk(how, seconds)
 
     def _pause(self) -> tuple[str, Callable[[], object]]:
         seconds = 10.0 * self._number(60)

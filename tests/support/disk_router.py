@@ -18,6 +18,8 @@ from gatherer.router import SegmentRouter
 from gatherer.values import Marker, RawMessage
 from tests.router.support import FaultyDisk, ManualThreads
 
+BAD_DISKS = ("full", "short", "hung", "sync")
+"""What `DiskRouter.spoil` takes."""
 OWN = ("segment_start", "sync_failed", "run_end")
 """Markers that the router makes itself, beside `local_drop`."""
 MESSAGE = "message"
@@ -36,15 +38,16 @@ _decode = msgspec.json.Decoder(_Line).decode
 class DiskRouter:
     """Every record it was given is in the capture once and in order, or counted by a `local_drop` in its place."""
 
-    def __init__(self, clock: IReactorTime) -> None:
-        """The buffer is small, so that a bad disk costs messages soon."""
+    def __init__(self, clock: IReactorTime, buffer_messages: int = 40, buffer_bytes: int = 40_000) -> None:
+        """The buffer is small, so that a bad disk soon costs messages."""
         self._folder = TemporaryDirectory(prefix="gatherer-test-")
         self._given: dict[int, list[tuple[str, int]]] = {}
         self.threads = ManualThreads()
         self.disk = FaultyDisk()
         self.router = SegmentRouter(
             Path(self._folder.name) / "capture", clock, threads=self.threads, disk=self.disk, segment_bytes=20_000,
-            buffer_messages=40, buffer_bytes=40_000, wall=lambda: int(clock.seconds() * 1e9), level=1,
+            buffer_messages=buffer_messages, buffer_bytes=buffer_bytes, wall=lambda: int(clock.seconds() * 1e9),
+            level=1,
         )  # fmt: skip
 
     # -- the disk ------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from gatherer.simulator.markets.market import Status
+from tests.support.disk_router import BAD_DISKS
 from tests.support.fault_actions import LIFECYCLE, VERBS, FaultActions
 from tests.support.memory_service import MemoryService, Size
 
 CODES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 27, 28, 99)
 APPLIED = (5, 10, 18, 25, 27, 99)
 """Errors that may come although the command took effect."""
-BAD_DISKS = ("full", "short", "hung", "sync")
 times = st.integers(1, 3)
 places = st.integers(0, 1000)
 moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
