@@ -284,8 +284,9 @@ class NullRouter:
         self.received += len(batch)
         return 0
 
-    def mark(self, marker: Marker) -> None:
+    def mark(self, marker: Marker) -> int:
         """See `IMessageRouter`."""
+        return 0
 
     def status(self) -> RouterStatus:
         """See `IMessageRouter`."""
