@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -34,8 +34,8 @@ def main(markets: int) -> None:
     reactor: Any = rig.reactor
     reactor.getReaders = reactor.getWriters = list
     parts = (rig.manager, rig.registry, rig.router)
-    health = HealthService(reactor, perf_counter, Measurements(), *parts, 120.0)
-    dump = StateDump(Settings, rig.manager, health.status, EventLog(LogPublisher()), reactor, maybeDeferred)
+    health = HealthService(reactor, time_ns, perf_counter, Measurements(), *parts, 120.0)
+    dump = StateDump(Settings, rig.manager, health.status, EventLog(LogPublisher()), reactor, time_ns, maybeDeferred)
     held, worked = [], []
     with TemporaryDirectory() as folder:
         for number in range(ROUNDS):

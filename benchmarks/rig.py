@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from time import time_ns
 from typing import Any
 
 from benchmarks.remote import RemoteExchange
@@ -34,7 +35,7 @@ class Rig:
         self.clients: dict[int, BenchClient] = {}
         self._exchange = exchange
         clock: Any = self.reactor
-        self.registry = MarketRegistry(BenchRest(tickers, self.reactor), clock)
+        self.registry = MarketRegistry(BenchRest(tickers, self.reactor), clock, time_ns)
         tools = SessionContext(
             self.router, ErrorLog(clock), clock, lambda: int(clock.seconds() * 1e9), CommandSettings(5.0), True
         )

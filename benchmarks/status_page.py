@@ -44,9 +44,9 @@ def measure() -> list[list[str]]:
     rig.quiet()
     parts = (rig.manager, rig.registry, rig.router)
     clock: Any = rig.reactor
-    health = HealthService(clock, time.monotonic, Measurements(), *parts, 120.0)
+    health = HealthService(clock, time.time_ns, time.monotonic, Measurements(), *parts, 120.0)
     sent: list[bytes] = []
-    watched, unwatched = (LiveFeed(clock, health.status, EventLog(LogPublisher())) for _ in range(2))
+    watched, unwatched = (LiveFeed(clock, time.time_ns, health.status, EventLog(LogPublisher())) for _ in range(2))
     for _ in range(WATCHERS):
         watched.add(Stream(sent.append, lambda: None, clock))
     rows = [

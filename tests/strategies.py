@@ -18,6 +18,7 @@ MARKET_VERBS = (
     "fail_walk",
     "ask",
     "answer",
+    "step_clock",
 )
 
 

@@ -205,7 +205,7 @@ class TableTests(SynchronousTestCase):
         """docs/capture.md has every marker that the code writes, and no other."""
         source = "\n".join(
             path.read_text()
-            for part in ("exchange", "router", "capture_format")
+            for part in ("app", "exchange", "router", "capture_format")
             for path in (PACKAGE / part).rglob("*.py")
         )
         kinds = set(re.findall(r'(?:_mark\(|Marker\(|"marker":)\s*"([a-z_]+)"', source))

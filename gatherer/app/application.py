@@ -37,7 +37,13 @@ class Application:
 
         self._reloader = Reloader(settings, load, make_signer, partial(builder.apply, self.gatherer), run)
         self._dump = StateDump(
-            lambda: self._reloader.settings, self.gatherer.manager, builder.health.status, builder.events, reactor, run
+            lambda: self._reloader.settings,
+            self.gatherer.manager,
+            builder.health.status,
+            builder.events,
+            reactor,
+            time.time_ns,
+            run,
         )
         self._systemd: SystemdService | None = None
         if address := notify_address(environ):

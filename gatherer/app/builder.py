@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from twisted.internet.endpoints import serverFromString
 from twisted.logger import Logger, globalLogPublisher
 
+from gatherer.app.clock_watch import ClockWatch
 from gatherer.app.service import Gatherer
 from gatherer.config.endpoints import is_remote
 from gatherer.config.settings import Settings
@@ -73,9 +74,12 @@ class Builder:
         manager = self.manager(router, registry)
         gatherer = Gatherer(router, rest, manager, registry, self._reactor, self._failed)
         frozen_after, clock = self._settings.health.frozen_after, self._reactor
-        health = HealthService(clock, time.monotonic, self._measurements, manager, registry, router, frozen_after)
+        health = HealthService(
+            clock, time.time_ns, time.monotonic, self._measurements, manager, registry, router, frozen_after
+        )
         self._health = health
-        for service in (self.events, health, Summary(clock, health.status)):
+        watch = ClockWatch(clock, time.time_ns, time.monotonic, router, registry)
+        for service in (self.events, health, watch, Summary(clock, health.status)):
             gatherer.addService(service)
         for listener in self._listeners(gatherer, health):
             gatherer.add_listener(listener)
@@ -118,16 +122,16 @@ class Builder:
         exchange, own = self._settings.exchange, self._settings.registry
         http = make_http_client(self._reactor, exchange.ca_file or None)
         return RestClient(
-            http, exchange.rest_url, self._signer, self._reactor, random=self._random, timeout=own.request_timeout,
-            page_size=own.page_size,
+            http, exchange.rest_url, self._signer, self._reactor, time.time_ns, random=self._random,
+            timeout=own.request_timeout, page_size=own.page_size,
         )  # fmt: skip
 
     def registry(self, rest: IExchangeRest) -> MarketRegistry:
         """The part that knows the markets."""
         own = self._settings.registry
         return MarketRegistry(
-            rest, self._reactor, reconcile_interval=own.reconcile_interval, status_interval=own.status_interval,
-            multivariate=own.multivariate, random=self._random,
+            rest, self._reactor, time.time_ns, reconcile_interval=own.reconcile_interval,
+            status_interval=own.status_interval, multivariate=own.multivariate, random=self._random,
         )  # fmt: skip
 
     def manager(self, router: IMessageRouter, registry: IMarketRegistry) -> ConnectionManager:
@@ -152,13 +156,13 @@ class Builder:
                     "password; put a proxy with a password before them", listen=web.listen,
                 )  # fmt: skip
             endpoint = serverFromString(self._reactor, web.listen)
-            yield WebService(endpoint, gatherer.manager, health, self.events, self._reactor)
+            yield WebService(endpoint, gatherer.manager, health, self.events, self._reactor, time.time_ns)
         if manhole.listen:
             yield ManholeService(
                 manhole.listen,
                 manhole.authorized_keys_file,
                 manhole.host_key_directory,
-                lambda caller: Prompt(*parts, self._levels, self._reactor, caller),
+                lambda caller: Prompt(*parts, self._levels, self._reactor, time.time_ns, caller),
                 self._reactor,
                 manhole.allow_remote,
             )
@@ -182,7 +186,7 @@ class Builder:
         path = urlsplit(exchange.websocket_url).path or "/"
 
         def sign() -> dict[str, str]:
-            return self._signer.headers("GET", path, int(self._reactor.seconds() * 1000))
+            return self._signer.headers("GET", path, time.time_ns() // 1_000_000)
 
         dialer = make_dialer(self._reactor, exchange.websocket_url, exchange.ca_file or None, pool.connect_timeout)
         return Dialing(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -40,11 +41,13 @@ class Demo(MultiService):
         self._load = load
         self._make_gatherer = make_gatherer
         self._key = Ed25519PrivateKey.generate()  # never leaves this process
-        now = reactor.seconds()
+        now = time()
         exchange = Exchange(markets, seed=int(now), now=now, unopened=markets // 50, churn=churn, clock=reactor)
         websocket, rest = (TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1") for _ in range(2))
         keys = {KEY_ID: self._key.public_key()}
-        self.simulator = SimulatorService(reactor, exchange, websocket, rest, keys, rate, rest_tokens=20_000.0)
+        self.simulator = SimulatorService(
+            reactor, exchange, websocket, rest, keys, rate, rest_tokens=20_000.0, now=time
+        )
         self.gatherer: Gatherer | None = None
 
     def startService(self) -> None:

@@ -7,6 +7,7 @@ file descriptor needs. `docs/performance.md` has what this saves, and a comparis
 This reactor handles only plain "there is something to read" itself. Linux only.
 """
 
+import time
 from errno import EINTR
 from select import EPOLLIN
 
@@ -16,7 +17,11 @@ from twisted.python import log
 
 
 class LeanEpollReactor(EPollReactor):  # type: ignore[misc, unused-ignore]
-    """Behaves as its base does, except that legacy log events of `doRead` carry no prefix of the connection."""
+    """Behaves as its base does, with two exceptions. Legacy log events of `doRead` carry no prefix of the connection.
+    And its timers follow CLOCK_MONOTONIC: Twisted's own follow the wall clock, so that a step of it would fire all
+    timers at once or none for as long as it went back. `seconds` is therefore not Unix time."""
+
+    seconds = staticmethod(time.monotonic)
 
     def doPoll(self, timeout: float | None) -> None:
         """See `EPollReactor`. Waits for at most `timeout` seconds; None means for ever."""

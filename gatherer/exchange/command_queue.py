@@ -41,7 +41,8 @@ class CommandQueue:
 
     def __init__(
         self, name: str, planner: Planner, send: Callable[[bytes], None], owner: ISessionOwner, counters: Counters,
-        mark: Callable[..., None], clock: IReactorTime, settings: CommandSettings, latency: Histogram,
+        mark: Callable[..., None], clock: IReactorTime, wall: Callable[[], int], settings: CommandSettings,
+        latency: Histogram,
     ) -> None:  # fmt: skip
         self._name = name
         self.planner = planner
@@ -50,13 +51,13 @@ class CommandQueue:
         self._counters = counters
         self._mark = mark
         self._clock = clock
+        self._wall = wall
         self._settings = settings
         self._latency = latency
         self._pending = ICommandCorrelator(PendingCommands())
         self._call: IDelayedCall | None = None
-        self._command_id = 0
-        self._snapshot_id = 0
-        self._sent_at = 0
+        self._command_id = self._snapshot_id = 0
+        self._sent_at, self._sent_at_ns = 0.0, 0
         self._timeouts = 0
         self._state = QueueState.RUNNING
         self._settled_reported = False
@@ -76,7 +77,7 @@ class CommandQueue:
         return {
             "id": self._command_id, "action": command.action.value, "sid": command.sid, "markets": len(command.tickers),
             "first": command.tickers[0] if command.tickers else None,
-            "age": self._clock.seconds() - self._sent_at / 1e9,
+            "age": self._clock.seconds() - self._sent_at,
         }  # fmt: skip
 
     def pause(self, paused: bool) -> None:
@@ -194,7 +195,7 @@ class CommandQueue:
         command_id, reply = self._pending.issue()
         self._command_id = command_id
         self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
-        self._sent_at = int(self._clock.seconds() * 1e9)
+        self._sent_at, self._sent_at_ns = self._clock.seconds(), self._wall()
         seconds = self._settings.command_timeout
         reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
         self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
@@ -206,7 +207,7 @@ class CommandQueue:
     def _answered_in_time(self) -> None:
         self._timeouts = 0
         self._counters.replies += 1
-        seconds = self._clock.seconds() - self._sent_at / 1e9
+        seconds = self._clock.seconds() - self._sent_at
         self._counters.reply_seconds += seconds
         self._latency.observe(seconds)
 
@@ -225,7 +226,7 @@ class CommandQueue:
     def _failed(self, failure: Failure, command: Command) -> None:
         if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
             # It may have taken effect when it was sent. Then no message of these markets has come since.
-            self.mark_removed(list(command.tickers), since=self._sent_at)
+            self.mark_removed(list(command.tickers), since=self._sent_at_ns)
         if self._state is QueueState.CLOSED or failure.check(SessionLost):
             return
         error = failure.value

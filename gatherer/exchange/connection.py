@@ -203,7 +203,7 @@ class Connection(Service):
 
     def pinged(self) -> None:
         """See `IWebSocketListener`."""
-        self.counters.last_ping = self._clock.seconds()
+        self.counters.pinged(self._context.wall())
         if self._watchdog is not None:
             self._watchdog.reset(self._settings.ping_timeout)
 

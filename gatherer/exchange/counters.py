@@ -49,6 +49,24 @@ class Counters:
     """The first message of that read. The metrics sample its age now and then."""
     last_ping: float | None = None
     """Unix time in seconds."""
+    read_before_ping: int | None = None
+    """`last_message` when the latest ping came. While both are equal, the ping is the latest sign of life."""
+
+    def pinged(self, at: int) -> None:
+        """A ping came at Unix time `at`, ns."""
+        self.last_ping = at / 1e9
+        self.read_before_ping = self.last_message
+
+    def signs_of_life(self) -> tuple[float | None, int | None]:
+        """Changes whenever a message or a ping comes."""
+        return self.last_ping, self.last_message
+
+    def last_sign_of_life(self) -> int:
+        """When the latest message or ping came, Unix ns, 0 before any came. The order of arrival decides, not the
+        larger time: a clock that stepped back makes later times smaller."""
+        if self.last_ping is not None and self.read_before_ping == self.last_message:
+            return int(self.last_ping * 1e9)
+        return self.last_message or 0
 
     def unknown(self, kind: str) -> None:
         """Count a message of an unknown type."""

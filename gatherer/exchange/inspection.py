@@ -3,8 +3,9 @@
 Without an operator it costs the message path one test for each read and one for each snapshot.
 """
 
+from collections.abc import Callable
+
 import msgspec
-from twisted.internet.interfaces import IReactorTime
 
 from gatherer.core.subscriptions.correlation import Waiters
 from gatherer.core.wire.codec import Envelope, count_levels
@@ -30,8 +31,9 @@ class _Watched:
 class MarketInspector:
     """Each session has its own. Times are Unix seconds."""
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
+    def __init__(self, wall: Callable[[], int]) -> None:
+        """`wall` gives Unix time in nanoseconds."""
+        self._wall = wall
         self.books: Waiters[str, Facts] = Waiters()
         """By market, the callers that wait for its next book: `sid`, `seq`, `at`, numbers of levels `yes` and `no`."""
         self.deltas: dict[str, _Watched] = {}
@@ -43,7 +45,7 @@ class MarketInspector:
 
     def look(self, ticker: str) -> Facts:
         """The deltas of a market so far. It is watched from the first question on."""
-        watched = self.deltas.pop(ticker, None) or _Watched(ticker, self._clock.seconds())
+        watched = self.deltas.pop(ticker, None) or _Watched(ticker, self._wall() / 1e9)
         if len(self.deltas) >= MAX_WATCHED:
             del self.deltas[next(iter(self.deltas))]
         self.deltas[ticker] = watched

@@ -65,13 +65,14 @@ class Session:
         self._batch: list[RawMessage] = []
         self._batches = context.measurements.batches
         self._up_at = context.wall()
+        self._earlier_signs = counters.signs_of_life()
         self._last_read: dict[int, int] = {}
         """By sid, when its latest message was read, Unix ns. Its books are surely complete until then."""
-        self._inspector = MarketInspector(context.clock)
+        self._inspector = MarketInspector(context.wall)
         self._resync = ResyncTimer(context.clock, slot.conn_id, self._ask_for_books)
         self.commands = CommandQueue(
-            slot.name, planner, send, owner, counters, self._mark, context.clock, context.command_settings,
-            context.measurements.reply_latency,
+            slot.name, planner, send, owner, counters, self._mark, context.clock, context.wall,
+            context.command_settings, context.measurements.reply_latency,
         )  # fmt: skip
         self._mark("session_up", role=slot.role.value, ping_timeout=context.ping_timeout)
         self.commands.wake()
@@ -179,13 +180,14 @@ class Session:
         """What this session knows of a market, JSON-ready. Times are Unix seconds, None for what has not happened. From
         the first call on the deltas of the market are watched."""
         planner = self._planner
-        held = planner.held.get(ticker) or Holding(0)
+        held, standing = planner.held.get(ticker) or Holding(0), planner.standing(ticker)
         return {
             "session_since": self._up_at / 1e9, "held": bool(held.sid), "sid": held.sid,
-            "command_id": held.command_id or None, "acknowledged_at": held.acknowledged_at or None,
+            "command_id": held.command_id or None, "acknowledged_at": self._unix(held.acknowledged_at or None),
             "book_at": held.book_at or None, "owed": ticker in planner.owed,
             "last_seq": self._sequence.last(held.sid), "heard_at": self._last_read.get(held.sid, 0) / 1e9 or None,
-            "pending": self.commands.in_flight(), **planner.standing(ticker), **self._inspector.look(ticker),
+            "pending": self.commands.in_flight(), **standing, "retry_at": self._unix(standing["retry_at"]),
+            **self._inspector.look(ticker),
         }  # fmt: skip
 
     # -- anything but data --------------------------------------------------------------------
@@ -219,7 +221,7 @@ class Session:
             self._planner.gap(sid, now)
             self.commands.wake()
             outcome = WAITING if self._planner.recoveries.waits(sid) else outcome
-        counters.gap_log.opened(now, sid, size, outcome)
+        counters.gap_log.opened(self._context.wall() / 1e9, sid, size, outcome)
         self._owner.gap(size)
 
     def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
@@ -279,7 +281,12 @@ class Session:
     def _last_sign_of_life(self) -> int:
         """Unix ns of the latest message or ping. TCP keeps the order: everything sent before it has arrived."""
         counters = self._counters
-        return max(self._up_at, counters.last_message or 0, int((counters.last_ping or 0.0) * 1e9))
+        return self._up_at if counters.signs_of_life() == self._earlier_signs else counters.last_sign_of_life()
+
+    def _unix(self, at: float | None) -> float | None:
+        """A time of the timers' clock as Unix seconds, for people."""
+        context = self._context
+        return None if at is None else context.wall() / 1e9 - (context.clock.seconds() - at)
 
     def _mark(self, kind: str, **facts: object) -> None:
         self._flush()  # earlier messages of the same read come before the marker in the capture

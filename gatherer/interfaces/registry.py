@@ -54,6 +54,9 @@ class IMarketRegistry(Interface):
     def lifecycle_missed() -> None:
         """No lifecycle connection was up for a while: events were lost, so reconcile soon."""
 
+    def clock_stepped() -> None:
+        """The wall clock jumped: opening and closing times are due by it as it is now."""
+
     def market_missed(ticker: str) -> None:
         """A subscribed market never sent its book: look it up, together with others that never did."""
 

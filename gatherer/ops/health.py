@@ -36,12 +36,14 @@ class HealthService(Service):
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, monotonic: Callable[[], float], meters: Measurements,
+        self, clock: IReactorTime, wall: Callable[[], int], monotonic: Callable[[], float], meters: Measurements,
         manager: IConnectionManager, registry: IMarketRegistry, router: IMessageRouter, frozen_after: float,
     ) -> None:  # fmt: skip
-        """`frozen_after`: see `StaleFeedDetector`. `monotonic` gives seconds of a clock that is never set."""
+        """`frozen_after`: see `StaleFeedDetector`. `wall` gives Unix time in ns, `monotonic`
+        seconds of a clock that is never set."""
         self.setName("health")
         self._clock = clock
+        self._wall = wall
         self._monotonic = monotonic
         self.meters = meters
         self._manager = IConnectionManager(manager)
@@ -86,7 +88,7 @@ class HealthService(Service):
 
     def ages(self) -> dict[int, float]:
         """Seconds from the exchange's time to ours, of the latest sample of each connection that has a recent one."""
-        oldest = (self._clock.seconds() - AGE_MEMORY) * 1e9
+        oldest = self._wall() - AGE_MEMORY * 1e9
         return {conn_id: age for conn_id, (at, age) in self._ages.items() if at >= oldest}
 
     def _arm(self) -> None:
@@ -121,7 +123,7 @@ class HealthService(Service):
     def _look(self) -> None:
         try:
             figures = (self._manager.status(), self._registry.status(), self._router.status())
-            self._monitor.look(self._clock.seconds(), *figures)
+            self._monitor.look(self._clock.seconds(), self._wall() / 1e9, *figures)
             self._log_change(health(*figures, self.observations()))
         except Exception:  # the health page shows the error as well; the timer must go on
             self._log.failure("the look at the figures failed")

@@ -45,7 +45,7 @@ class StateDump:
 
     def __init__(
         self, settings: Callable[[], Settings], manager: IConnectionManager,
-        status: Callable[[], GathererStatus], events: EventLog, reactor: Any,
+        status: Callable[[], GathererStatus], events: EventLog, reactor: Any, wall: Callable[[], int],
         run: Callable[[Callable[[], Path]], Deferred[Path]],
     ) -> None:  # fmt: skip
         """`settings` gives those in force. `run` has work done in a thread. `reactor` is `Any`: what it can be asked
@@ -55,6 +55,7 @@ class StateDump:
         self._status = status
         self._events = events
         self._reactor = reactor
+        self._wall = wall
         self._run = run
         self._started_at = reactor.seconds()
         self._busy = False
@@ -67,7 +68,7 @@ class StateDump:
         self._busy = True
         folder = Path(self._settings().router.directory) / FOLDER
         try:
-            facts, now = self._facts(), self._reactor.seconds()
+            facts, now = self._facts(), self._wall() / 1e9
             path = await self._run(lambda: write_dump(folder, now, {**facts, **process_facts()}))
         except OSError as error:
             why = error.strerror or str(error)
@@ -83,10 +84,10 @@ class StateDump:
 
     def _facts(self) -> Facts:
         """What only the reactor thread may look at."""
-        now, status, admin = self._reactor.seconds(), self._status(), self._manager.admin
+        now, status, admin = self._wall() / 1e9, self._status(), self._manager.admin
         return {
             "at": datetime.fromtimestamp(now, UTC).isoformat(),
-            "uptime_seconds": now - self._started_at,
+            "uptime_seconds": self._reactor.seconds() - self._started_at,
             "settings": settings_facts(self._settings()),
             "manager": status.pool,
             "pending": admin.pending(),
@@ -94,7 +95,7 @@ class StateDump:
             "last_errors": {each.conn_id: each.last_error for each in self._manager.connections() if each.last_error},
             "registry": status.registry,
             "router": status.router,
-            "reactor": reactor_facts(self._reactor, now),
+            "reactor": reactor_facts(self._reactor),
             "health": status.health,
             "events": self._events.since(0),
         }
@@ -107,9 +108,9 @@ def settings_facts(settings: Settings) -> Facts:
     return facts
 
 
-def reactor_facts(reactor: Any, now: float) -> Facts:
+def reactor_facts(reactor: Any) -> Facts:
     """What the reactor waits for: timers by what they call, and how many sockets."""
-    calls = reactor.getDelayedCalls()
+    calls, now = reactor.getDelayedCalls(), reactor.seconds()
     names = Counter(getattr(call.func, "__qualname__", type(call.func).__name__) for call in calls)
     return {
         "kind": type(reactor).__name__,

@@ -29,12 +29,14 @@ class LookUps:
         self,
         rest: IExchangeRest,
         clock: IReactorTime,
+        wall: Callable[[], int],
         table: MarketTable,
         pass_on: Callable[[list[MarketChange]], None],
         random: Callable[[], float],
     ) -> None:
         self._rest = IExchangeRest(rest)
         self._clock = clock
+        self._wall = wall
         self._table = table
         self._pass_on = pass_on
         self._task = PeriodicTask(clock, "market look-up", self._ask_all)
@@ -87,7 +89,7 @@ class LookUps:
         self._conclude([(ticker, row)], asked_at)
 
     def _conclude(self, answers: list[tuple[str, MarketRow | None]], asked_at: float) -> None:
-        now = self._clock.seconds()
+        now = self._wall() / 1e9
         changes: list[MarketChange] = []
         for ticker, row in answers:
             changes += self._table.looked_up(ticker, row, asked_at, now)

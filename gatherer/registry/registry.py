@@ -45,7 +45,8 @@ class _Life(Enum):
 
 @implementer(IMarketRegistry)
 class MarketRegistry:
-    """See `IMarketRegistry`. Wall-clock time is `clock.seconds()`: the reactor's is Unix time."""
+    """See `IMarketRegistry`. Timers follow the clock of the reactor, which may be monotonic. The exchange's opening and
+    closing times are compared with the wall clock."""
 
     _log = Logger()
 
@@ -53,15 +54,17 @@ class MarketRegistry:
         self,
         rest: IExchangeRest,
         clock: IReactorTime,
+        wall: Callable[[], int],
         reconcile_interval: float = 300.0,
         status_interval: float = 60.0,
         multivariate: str = "exclude",
         random: Callable[[], float] = standard_random.random,
         table: MarketTable | None = None,
     ) -> None:
-        """`rest` provides `IExchangeRest`; intervals are in seconds; `multivariate` as in `IExchangeRest.markets`."""
+        """`wall` gives Unix time in ns; intervals are in seconds; `multivariate` as in `IExchangeRest.markets`."""
         self._rest = IExchangeRest(rest)
         self._clock = clock
+        self._wall = wall
         self._reconcile_interval = reconcile_interval
         self._multivariate = multivariate
         self._table = table or MarketTable()
@@ -71,7 +74,7 @@ class MarketRegistry:
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._walks = PeriodicTask(clock, "market walk", self._walk)
-        self._lookups = LookUps(self._rest, clock, self._table, self._table_changed, random)
+        self._lookups = LookUps(self._rest, clock, wall, self._table, self._table_changed, random)
         self._exchange = ExchangeStatusPoller(self._rest, clock, status_interval)
         self._walk_backoff = Backoff(5.0, 120.0, 2.0, 0.2, random)
         self._missed = False
@@ -110,16 +113,20 @@ class MarketRegistry:
     def lifecycle_messages(self, batch: list[bytes]) -> None:
         if self._life is _Life.STOPPED:
             return
-        now = self._clock.seconds()
+        now, at = self._now(), self._clock.seconds()
         changes: list[MarketChange] = []
         for data in batch:
-            changes += self._lifecycle(data, now)
+            changes += self._lifecycle(data, now, at)
         self._table_changed(changes)
 
     def lifecycle_missed(self) -> None:
         self._missed = True  # pages that were read before may be out of date, so the walk under way is not enough
         if self._life is _Life.RUNNING and not self._walks.busy:
             self._walks.run_within(max(0.0, self._walk_ended + MIN_GAP - self._clock.seconds()))
+
+    def clock_stepped(self) -> None:
+        self._due = None  # the timer was set by the clock as it was before
+        self._table_changed([])
 
     def market_missed(self, ticker: str) -> None:
         # The next walk is not enough: it lists open markets, and only a look-up says what became of this one.
@@ -130,7 +137,10 @@ class MarketRegistry:
         return self._table.active()
 
     def describe(self, ticker: str) -> Facts | None:
-        return self._table.describe(ticker)
+        facts = self._table.describe(ticker)
+        if facts is not None and facts["last_event_at"] is not None:
+            facts["last_event_at"] += self._now() - self._clock.seconds()
+        return facts
 
     def status(self) -> RegistryStatus:
         return RegistryStatus(
@@ -170,11 +180,15 @@ class MarketRegistry:
             self._timer = None
         if self._timer is None and due is not None:
             self._due = due
-            self._timer = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._tick)
+            self._timer = self._clock.callLater(max(0.0, due - self._now()), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._table_changed(self._table.tick(self._clock.seconds(), CHUNK))
+        self._table_changed(self._table.tick(self._now(), CHUNK))
+
+    def _now(self) -> float:
+        """Unix time in seconds."""
+        return self._wall() / 1e9
 
     async def _breathe(self) -> None:
         """Let the reactor do other work."""
@@ -182,7 +196,7 @@ class MarketRegistry:
 
     # Events
 
-    def _lifecycle(self, data: bytes, now: float) -> list[MarketChange]:
+    def _lifecycle(self, data: bytes, now: float, at: float) -> list[MarketChange]:
         try:
             kind, event = decode_lifecycle(data)
         except RemoteProtocolError as error:
@@ -192,7 +206,7 @@ class MarketRegistry:
         self._count(kind)
         if event is None or (self._multivariate == "exclude" and event.ticker.startswith("KXMVE")):
             return []
-        return self._table.lifecycle(event, now)
+        return self._table.lifecycle(event, now, at)
 
     def _count(self, kind: str) -> None:
         """At most 50 names: they come from the network and become metric labels."""
@@ -241,16 +255,16 @@ class MarketRegistry:
     async def _take_rows(self, page: list[MarketRow]) -> None:
         for begin in range(0, len(page), CHUNK):
             await self._breathe()  # the turn so far has decoded the page
-            self._table_changed(self._table.rows(page[begin : begin + CHUNK], self._clock.seconds()))
+            self._table_changed(self._table.rows(page[begin : begin + CHUNK], self._now()))
 
     async def _sweep(self) -> None:
-        for _ in self._table.walk_finished(self._clock.seconds()):
+        for _ in self._table.walk_finished():
             await self._breathe()
         self._table_changed([])
 
     def _walk_done(self, rows: int, started: float) -> None:
         self._walk_backoff.reset()
-        self._walk_ended = self._last_sync = self._clock.seconds()
+        self._walk_ended, self._last_sync = self._clock.seconds(), self._now()
         self._duration = self._walk_ended - started
         self._log.info(
             "market walk done: {rows} rows in {seconds:.1f} s, {active} active markets",

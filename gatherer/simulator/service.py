@@ -25,7 +25,8 @@ MAX_BURST_SECONDS = 1.0
 
 
 class SimulatorService(MultiService):
-    """Serves an exchange. All times come from the reactor that it is given.
+    """Serves an exchange. Timers follow the reactor; `now` gives the Unix time of the messages, by default the
+    reactor's seconds.
 
     `rate` is random events a second (see `Exchange.emit`), `heartbeat` the seconds between pings. An account gets
     `rest_tokens` tokens a second and can save up `rest_burst` (by default three seconds' worth); a request costs 10.
@@ -43,6 +44,7 @@ class SimulatorService(MultiService):
         rate: float = 0.0,
         heartbeat: float = 10.0,
         *,
+        now: Callable[[], float] | None = None,
         connections: int = 200,
         buffer_bytes: int = 16 * 1024 * 1024,
         rest_tokens: float = 200.0,
@@ -53,7 +55,7 @@ class SimulatorService(MultiService):
     ) -> None:
         super().__init__()
         self.exchange = exchange
-        self._reactor = reactor
+        self._reactor, self._now = reactor, now or reactor.seconds
         self._endpoints = (IStreamServerEndpoint(websocket_endpoint), IStreamServerEndpoint(rest_endpoint))
         self.rate = rate
         """Random events a second; it may change while the service runs."""
@@ -61,9 +63,9 @@ class SimulatorService(MultiService):
         ring = KeyRing(keys)
         limiter = RateLimiter(rest_tokens, 3 * rest_tokens if rest_burst is None else rest_burst)
         own = SocketSettings(heartbeat, connections, buffer_bytes, compression)
-        self._factory = SimulatorFactory(reactor, exchange.open_session, exchange.faults, ring, own)
+        self._factory = SimulatorFactory(reactor, self._now, exchange.open_session, exchange.faults, ring, own)
         self._site = RestFactory(
-            RestResource(reactor, exchange.rest, exchange.faults, ring, limiter, rest_must_sign), reactor
+            RestResource(reactor, self._now, exchange.rest, exchange.faults, ring, limiter, rest_must_sign), reactor
         )
         self._ports: list[IListeningPort] = []
         self._closing: Deferred[None] = succeed(None)
@@ -71,8 +73,7 @@ class SimulatorService(MultiService):
         self._calls: list[IDelayedCall] = []
         self._waiting: list[Deferred[tuple[int, int]]] = []
         self._outcome: tuple[int, int] | Failure | None = None
-        self._emitted_at = 0.0
-        self._overdue = 0.0
+        self._emitted_at = self._overdue = 0.0
 
     def when_listening(self) -> Deferred[tuple[int, int]]:
         """Fires with (WebSocket port, REST port), 0 for an endpoint without TCP; fails if the service cannot listen."""
@@ -120,7 +121,7 @@ class SimulatorService(MultiService):
 
     def _begin(self) -> None:
         self._emitted_at = self._reactor.seconds()
-        self.exchange.advance(self._emitted_at)
+        self.exchange.advance(self._now())
         self._every(TICK_SECONDS, self._tick)
         for fault in self._faults:
             if fault.every:
@@ -139,7 +140,7 @@ class SimulatorService(MultiService):
         now = self._reactor.seconds()
         elapsed = min(MAX_BURST_SECONDS, max(0.0, now - self._emitted_at))
         self._emitted_at = now
-        self.exchange.advance(now)
+        self.exchange.advance(self._now())
         self._overdue += elapsed * self.rate
         count = int(self._overdue)
         self._overdue -= count

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Mapping
+from time import time
 from typing import Any
 
 from twisted.application.service import IService
@@ -70,7 +71,7 @@ def build(options: SimulatorOptions, reactor: Reactor) -> SimulatorService:
     exchange = Exchange(
         options["markets"],
         options["seed"],
-        reactor.seconds(),
+        time(),
         unopened=options["unopened"],
         multivariate=options["multivariate"],
         churn=options["churn"],
@@ -92,6 +93,7 @@ def build(options: SimulatorOptions, reactor: Reactor) -> SimulatorService:
         rest_must_sign=bool(options["rest-auth"]),
         compression=bool(options["compression"]),
         faults=options.faults,
+        now=time,
     )
 
 

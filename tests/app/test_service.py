@@ -140,6 +140,9 @@ class FakeRegistry:
     def lifecycle_missed(self) -> None:
         """Nobody misses any."""
 
+    def clock_stepped(self) -> None:
+        """Nothing follows."""
+
     def market_missed(self, ticker: str) -> None:
         """Nobody misses one."""
 

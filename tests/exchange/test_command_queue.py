@@ -19,6 +19,7 @@ from gatherer.exchange.command_queue import CommandQueue
 from gatherer.exchange.context import CommandSettings
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner
+from tests.support.wall import wall_of
 
 INPUTS = ("want", "unwant", "reply", "reject", "end", "wait", "wait long", "wake", "pause", "resume", "close")
 
@@ -62,7 +63,7 @@ class Desk:
         self.planner = BookPlanner(self.wanted.keys(), 2, 30.0, Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5))
         self.queue = CommandQueue(
             "orderbook_delta-1", self.planner, lambda data: self.sent.append(json.loads(data)), self.owner, Counters(),
-            lambda kind, **facts: self.marks.append(kind), self.clock, CommandSettings(5.0),
+            lambda kind, **facts: self.marks.append(kind), self.clock, wall_of(self.clock), CommandSettings(5.0),
             Measurements().reply_latency,
         )  # fmt: skip
 

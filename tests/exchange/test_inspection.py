@@ -10,6 +10,7 @@ from gatherer.core.wire.codec import Envelope, count_levels
 from gatherer.errors import SessionLost
 from gatherer.exchange.inspection import MAX_WATCHED, MarketInspector
 from gatherer.values import RawMessage
+from tests.support.wall import wall_of
 
 
 def message(kind: str, ticker: str, at: int = 5_000_000_000) -> RawMessage:
@@ -22,7 +23,7 @@ class WatchingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.inspector = MarketInspector(self.clock)
+        self.inspector = MarketInspector(wall_of(self.clock))
 
     def test_only_deltas_of_the_market_count(self) -> None:
         """Only deltas of the market count: not its books, and not a market with a similar name."""

@@ -14,6 +14,7 @@ from gatherer.interfaces import IMarketChangeListener
 from gatherer.registry.registry import MarketRegistry
 from gatherer.values import Change, MarketChange, MarketRow
 from tests.simulator.loopback import LoopbackCase
+from tests.support.wall import wall_of
 
 
 @implementer(IMarketChangeListener)
@@ -42,7 +43,7 @@ class RegistryOverRestTests(LoopbackCase):
     def _connect(self, _: object) -> None:
         http = make_http_client(self.reactor)
         base = f"http://127.0.0.1:{self.rest_port}/trade-api/v2"
-        self.rest = RestClient(http, base, Signer("key", self.key), self.clock, page_size=7)
+        self.rest = RestClient(http, base, Signer("key", self.key), self.clock, wall_of(self.clock), page_size=7)
         self.addCleanup(self.rest.close)
 
     async def moving(self, awaited: Deferred[Any]) -> Any:
@@ -60,7 +61,7 @@ class RegistryOverRestTests(LoopbackCase):
         """After the first walk exactly the markets that the exchange lists as open are carried."""
 
         async def scenario() -> None:
-            follower, registry = Follower(), MarketRegistry(self.rest, self.clock)
+            follower, registry = Follower(), MarketRegistry(self.rest, self.clock, wall_of(self.clock))
             active = await self.moving(registry.start(follower))
             rows = await self.moving(Deferred.fromCoroutine(self.list(status="open")))
             self.assertGreater(active, 7)

@@ -2,6 +2,7 @@
 
 import resource
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import Any
 
 from twisted.internet import reactor
@@ -116,7 +117,7 @@ class SiegeTests(TestCase):
         gatherer = loopback.gatherer
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         health = make_health(gatherer.manager, gatherer.registry, gatherer.router)
-        service: Any = WebService(endpoint, gatherer.manager, health, make_events(), reactor)
+        service: Any = WebService(endpoint, gatherer.manager, health, make_events(), reactor, time_ns)
         service.startService()
         address = await service.when_listening()
         service.port = address.port

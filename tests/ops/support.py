@@ -21,6 +21,7 @@ from gatherer.interfaces import (
 )
 from gatherer.ops.health import HealthService
 from gatherer.ops.web.event_log import EventLog
+from tests.support.wall import wall_of
 
 
 @implementer(IConnectionManager)
@@ -112,6 +113,9 @@ class StubRegistry:
     def lifecycle_missed(self) -> None:
         """Not heard."""
 
+    def clock_stepped(self) -> None:
+        """Nothing follows."""
+
     def market_missed(self, ticker: str) -> None:
         """Not heard."""
 
@@ -186,7 +190,7 @@ def make_health(
 ) -> HealthService:
     """Of these parts, not started; real and monotonic time are the clock's."""
     clock = Clock() if clock is None else clock
-    return HealthService(clock, clock.seconds, Measurements(), manager, registry, router, frozen_after)
+    return HealthService(clock, wall_of(clock), clock.seconds, Measurements(), manager, registry, router, frozen_after)
 
 
 def make_events() -> EventLog:

@@ -14,6 +14,7 @@ from gatherer.log.observer import format_text
 from gatherer.ops.health import AGE_MEMORY, MAX_SAMPLE, PROBE_SECONDS, HealthService
 from gatherer.values import Role
 from tests.ops.support import Remembering, StubManager, StubRegistry, StubRouter
+from tests.support.wall import wall_of
 
 NOW = 1_791_849_600.0
 
@@ -52,7 +53,7 @@ class HealthServiceTests(SynchronousTestCase):
         self.registry.figures.update(trading_active=True, last_sync=NOW)
         self.router.figures["dropped"] = 0
         parts = (self.manager, self.registry, self.router)
-        self.health = HealthService(self.clock, lambda: self.monotonic, self.meters, *parts, 120.0)
+        self.health = HealthService(self.clock, wall_of(self.clock), lambda: self.monotonic, self.meters, *parts, 120.0)
         self.health.startService()
         self.addCleanup(self.finish)
 

@@ -18,6 +18,7 @@ from zope.interface import provider
 from gatherer.config.settings import Settings
 from gatherer.ops.state_dump import KEPT, StateDump, process_facts, write_dump
 from tests.ops.support import StubManager, StubRegistry, StubRouter, make_events, make_health
+from tests.support.wall import wall_of
 
 
 class StateDumpTests(SynchronousTestCase):
@@ -40,7 +41,13 @@ class StateDumpTests(SynchronousTestCase):
         self.running: Any = maybeDeferred
         status = make_health(manager, StubRegistry(), self.router).status
         self.dump = StateDump(
-            lambda: self.settings, manager, status, make_events(), self.reactor, lambda work: self.running(work)
+            lambda: self.settings,
+            manager,
+            status,
+            make_events(),
+            self.reactor,
+            wall_of(self.reactor),
+            lambda work: self.running(work),
         )
 
     def write(self) -> Path | None:

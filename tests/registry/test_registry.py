@@ -18,6 +18,7 @@ from gatherer.interfaces.status import ShardActivity
 from gatherer.registry.registry import CHUNK, MarketRegistry
 from gatherer.values import Change, ExchangeStatus, MarketChange, MarketRow, ShardStatus
 from tests.support.fake_rest import FakeRest
+from tests.support.wall import wall_of
 
 START = 1_792_072_800.0
 
@@ -68,7 +69,7 @@ class RegistryRig:
         self.clock.advance(START)
         self.rest = FakeRest(*rows, page_size=page_size)
         self.recorder = Recorder(case)
-        self.registry = MarketRegistry(self.rest, self.clock, random=lambda: 0.5, **settings)
+        self.registry = MarketRegistry(self.rest, self.clock, wall_of(self.clock), random=lambda: 0.5, **settings)
         case.addCleanup(self.finish)
 
     def start(self) -> Any:

@@ -91,7 +91,7 @@ class MemoryService(Pool):
     def make_registry(self) -> "RecordedRegistry":
         self.rest = self.make_rest()
         return RecordedRegistry(
-            self.rest, self.clock, reconcile_interval=self.size.reconcile_interval, random=lambda: 0.5
+            self.rest, self.clock, self.wall, reconcile_interval=self.size.reconcile_interval, random=lambda: 0.5
         )
 
     def make_wire(self) -> Wire:

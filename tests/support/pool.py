@@ -48,6 +48,9 @@ class FakeRegistry:
     def lifecycle_missed(self) -> None:
         self.missed += 1
 
+    def clock_stepped(self) -> None:
+        pass
+
     def market_missed(self, ticker: str) -> None:
         self.silent.append(ticker)
 
@@ -73,6 +76,8 @@ class Pool:
         pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0, rehome_after: float = 0.0,
     ) -> None:  # fmt: skip
         self.clock = self.make_clock()
+        self.clock_error = 0.0
+        """Seconds by which our wall clock is ahead of the truth."""
         self.exchange = self.make_exchange(markets)
         self.router = self.make_router()
         self.registry = self.make_registry()
@@ -80,7 +85,7 @@ class Pool:
         self.clients: dict[int, MemoryClient] = {}
         self.meters = Measurements()
         self._tools = SessionContext(
-            self.router, ErrorLog(self.clock), self.clock, lambda: int(self.clock.seconds() * 1e9),
+            self.router, ErrorLog(self.clock), self.clock, self.wall,
             CommandSettings(5.0), on_gap == "snapshot", measurements=self.meters,
         )  # fmt: skip
         self._settings = ConnectionSettings(30.0, 10.0, batch_size, owed_deadline)
@@ -91,6 +96,10 @@ class Pool:
             plan, self._make_connection, self.allocator, self.registry, self.clock,
             capacity=capacity, min_healthy=min_healthy, start_timeout=60.0, rehome_after=rehome_after,
         )  # fmt: skip
+
+    def wall(self) -> int:
+        """Unix time in ns, as our own wall clock has it."""
+        return int((self.clock.seconds() + self.clock_error) * 1e9)
 
     # -- the parts, to be overridden -----------------------------------------------------------
 

@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Callable
 from importlib.util import find_spec
+from time import time_ns
 from typing import Any
 
 from twisted.internet import reactor
@@ -94,7 +95,7 @@ class ProgramTests(TestCase):
         self.manager.parts = [StubConnection(7, ["KXA"])]
         health = make_health(self.manager, StubRegistry(), StubRouter())
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
-        service = WebService(endpoint, self.manager, health, make_events(), reactor)
+        service = WebService(endpoint, self.manager, health, make_events(), reactor, time_ns)
         service.startService()
         self.addCleanup(lambda: service.stopService() if service.running else None)
         address: Any = await service.when_listening()

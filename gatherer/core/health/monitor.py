@@ -62,15 +62,18 @@ class HealthMonitor:
         """Time and the router's losses at the looks of the last `RECENT` seconds, and at the last one before."""
         self._report = Observations()
 
-    def look(self, now: float, pool: PoolStatus, registry: RegistryStatus, router: RouterStatus) -> Observations:
-        """Take notice of the figures at Unix time `now`; the new report."""
+    def look(
+        self, now: float, unix: float, pool: PoolStatus, registry: RegistryStatus, router: RouterStatus
+    ) -> Observations:
+        """Take notice of the figures; the new report. `now` are monotonic seconds: how long something lasts. `unix` is
+        the time of day: when the exchange has its maintenance."""
         self._began = now if self._began is None else self._began
         self._was_ready = self._was_ready or not missing_parts(pool, registry)
-        pause = pause_of(registry, now)
+        pause = pause_of(registry, unix)
         feed = self._feed.look(now, map(_flow, pool.connections), pause is not None)
         self._note(now, pool, router)
         self._report = Observations(
-            at=now,
+            at=unix,
             uptime=now - self._began,
             was_ready=self._was_ready,
             pause=pause,

@@ -36,6 +36,7 @@ class Market(msgspec.Struct, gc=False):
     close_ts: float | None = None
     event: str = ""
     event_at: float = _NEVER
+    """When its last event arrived, in seconds of the monotonic clock: only compared with other arrivals."""
     seen: int = 0
     """The number of the last walk that listed it."""
     due: Moment | None = None
@@ -43,18 +44,17 @@ class Market(msgspec.Struct, gc=False):
     carried: bool = False
     """Whether it is active. Only `MarketStates` sets it, because it counts the active markets."""
 
-    def note(self, event: str, now: float) -> None:
+    def note(self, event: str, at: float) -> None:
         """An event arrived. Older rows must not undo it."""
-        self.event, self.event_at = event, now
+        self.event, self.event_at = event, at
 
-    def event_wins(self, read_at: float, now: float, rest_lag: float) -> bool:
+    def event_wins(self, read_at: float, rest_lag: float) -> bool:
         """Whether the last event is newer than any answer of REST to a question of `read_at`."""
-        # An event "from the future" was dated before our clock was set back. It wins over nothing.
-        return read_at < self.event_at + rest_lag and self.event_at <= now
+        return read_at < self.event_at + rest_lag
 
-    def is_copy(self, event: str, now: float, pair_window: float) -> bool:
+    def is_copy(self, event: str, at: float, pair_window: float) -> bool:
         """Whether an event is a copy of the last one, from the other lifecycle connection."""
-        return self.event == event and now - self.event_at < pair_window
+        return self.event == event and at - self.event_at < pair_window
 
     def is_wanted(self, now: float) -> bool:
         """Whether it is to be carried."""
@@ -71,5 +71,5 @@ class Market(msgspec.Struct, gc=False):
             "open_ts": self.open_ts,
             "close_ts": self.close_ts,
             "last_event": self.event or None,
-            "last_event_at": self.event_at if self.event else None,
+            "last_event_at": self.event_at if self.event else None,  # monotonic: the registry makes Unix time of it
         }

@@ -120,7 +120,7 @@ class MarketStates:
         if market.status == UNOPENED:
             return market.open_ts
         if market.status == DOUBTFUL:
-            return max(now, market.event_at + self._grace.rest_lag)
+            return now + self._grace.rest_lag
         return now + self._grace.retention
 
     def _fire(self, ticker: str, market: Market, now: float, changes: list[MarketChange]) -> None:

@@ -15,8 +15,10 @@ from gatherer.values import Change, Facts, LifecycleEvent, MarketChange, MarketR
 class MarketTable:
     """All returned changes, applied in order to an empty set, give exactly `active()`.
 
-    `now` is always Unix time in seconds. Nothing here asks REST or waits: `take_lookups` returns the markets to look
-    up, and `next_due` the time to call `tick`.
+    `now` is Unix time in seconds: the exchange's opening and closing times are compared with it. `at` and `asked_at`
+    are seconds of a monotonic clock. They say what came before what, and a step of the wall clock does not touch them.
+    Nothing here asks REST or waits: `take_lookups` returns the markets to look up, and `next_due` the time to call
+    `tick`.
     """
 
     def __init__(self, grace: GracePeriods | None = None) -> None:
@@ -59,10 +61,10 @@ class MarketTable:
 
     # REST
 
-    def walk_started(self, now: float) -> None:
+    def walk_started(self, at: float) -> None:
         """A walk over the open and unopened markets begins. Without `walk_finished` no market vanishes."""
         self._walk += 1
-        self._walk_started = now
+        self._walk_started = at
 
     def rows(self, rows: Iterable[MarketRow], now: float) -> list[MarketChange]:
         """Rows of the current walk. They may repeat and have any status: the pages are not one snapshot."""
@@ -73,7 +75,7 @@ class MarketTable:
                 market.seen = self._walk
         return changes
 
-    def walk_finished(self, now: float, chunk: int = 5000) -> Iterator[int]:
+    def walk_finished(self, chunk: int = 5000) -> Iterator[int]:
         """Queue look-ups for the markets that vanished. Yields the number so far after each `chunk` of markets.
 
         A generator, because a million markets take longer than the reactor may be blocked.
@@ -82,7 +84,7 @@ class MarketTable:
         walk, started = self._walk, self._walk_started
         for done, ticker in enumerate(self._markets, 1):
             market = self._markets.find(ticker)
-            if market is not None and self._has_vanished(market, walk, started, now):
+            if market is not None and self._has_vanished(market, walk, started):
                 self._states.look_up([ticker])
                 vanished += 1
             if done % chunk == 0:
@@ -106,7 +108,7 @@ class MarketTable:
         changes: list[MarketChange] = []
         if row is not None:
             self._row(row, asked_at, now, changes)
-        elif (market := self._markets.find(ticker)) is not None and not self._event_wins(market, asked_at, now):
+        elif (market := self._markets.find(ticker)) is not None and not self._event_wins(market, asked_at):
             self._states.become(ticker, market, FINAL, now, changes)
         return changes
 
@@ -118,7 +120,7 @@ class MarketTable:
         market = self._markets.find(row.ticker)
         if market is None:
             market = self._markets[row.ticker] = Market(status)
-        elif self._event_wins(market, read_at, now):
+        elif self._event_wins(market, read_at):
             status = market.status  # even an older row may have the times that no event has brought yet
             market.open_ts = row.open_ts if market.open_ts is None else market.open_ts
             market.close_ts = row.close_ts if market.close_ts is None else market.close_ts
@@ -127,11 +129,11 @@ class MarketTable:
         market.open_ts, market.close_ts = row.open_ts, row.close_ts
         self._states.become(row.ticker, market, status, now, changes)
 
-    def _event_wins(self, market: Market, read_at: float, now: float) -> bool:
-        return market.event_wins(read_at, now, self._grace.rest_lag)
+    def _event_wins(self, market: Market, read_at: float) -> bool:
+        return market.event_wins(read_at, self._grace.rest_lag)
 
-    def _has_vanished(self, market: Market, walk: int, started: float, now: float) -> bool:
-        if market.seen == walk or self._event_wins(market, started, now):
+    def _has_vanished(self, market: Market, walk: int, started: float) -> bool:
+        if market.seen == walk or self._event_wins(market, started):
             return False
         return market.carried or market.status == UNOPENED
 
@@ -142,69 +144,69 @@ class MarketTable:
 
     # Events
 
-    def lifecycle(self, event: LifecycleEvent, now: float) -> list[MarketChange]:
+    def lifecycle(self, event: LifecycleEvent, now: float, at: float) -> list[MarketChange]:
         """Apply an event, perhaps for the second time. Kinds that change no market are ignored."""
         changes: list[MarketChange] = []
         match event.kind:
             case "created":
-                self._created(event, now, changes)
+                self._created(event, now, at, changes)
             case "activated":
-                self._activated(event, now, changes)
+                self._activated(event, now, at, changes)
             case "deactivated":
-                self._deactivated(event, now, changes)
+                self._deactivated(event, now, at, changes)
             case "close_date_updated":
-                self._close_moved(event, now, changes)
+                self._close_moved(event, now, at, changes)
             case "determined" | "settled":
-                self._note(event, FINAL, now, changes)
+                self._note(event, FINAL, now, at, changes)
         return changes
 
-    def _created(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _created(self, event: LifecycleEvent, now: float, at: float, changes: list[MarketChange]) -> None:
         if event.ticker in self._markets:
             return  # a copy, or REST was faster: later facts must not be undone
         market = self._markets[event.ticker] = Market(UNOPENED)
         market.open_ts, market.close_ts = event.open_ts, event.close_ts
-        self._note(event, UNOPENED, now, changes)
+        self._note(event, UNOPENED, now, at, changes)
 
-    def _activated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _activated(self, event: LifecycleEvent, now: float, at: float, changes: list[MarketChange]) -> None:
         market = self._markets.find(event.ticker)
         if market is not None and market.status in (CLOSED, FINAL, DOUBTFUL):
-            self._set_doubtful(event, now, changes)
+            self._set_doubtful(event, now, at, changes)
             return
         emptied = market is not None and market.carried
-        if market is not None and market.status == ACTIVE and market.is_copy(event.kind, now, self._grace.pair_window):
+        if market is not None and market.status == ACTIVE and market.is_copy(event.kind, at, self._grace.pair_window):
             emptied = False
         before = len(changes)
-        self._note(event, ACTIVE, now, changes)
+        self._note(event, ACTIVE, now, at, changes)
         if emptied and len(changes) == before:
             changes.append(MarketChange(event.ticker, Change.REFRESH))
 
-    def _deactivated(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _deactivated(self, event: LifecycleEvent, now: float, at: float, changes: list[MarketChange]) -> None:
         market = self._markets.find(event.ticker)
         if market is None or market.status not in (CLOSED, FINAL, DOUBTFUL):
-            self._note(event, PAUSED, now, changes)
+            self._note(event, PAUSED, now, at, changes)
 
-    def _close_moved(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _close_moved(self, event: LifecycleEvent, now: float, at: float, changes: list[MarketChange]) -> None:
         if event.close_ts is None:
             return
         market = self._markets.find(event.ticker)
         revived = event.close_ts > now
         if market is None or market.status in (FINAL, DOUBTFUL):
             if revived:
-                self._set_doubtful(event, now, changes)
+                self._set_doubtful(event, now, at, changes)
             return
         market.close_ts = event.close_ts
         status = market.status
         if status == CLOSED and revived:
             status = ACTIVE if market.open_ts is None or market.open_ts <= now else UNOPENED
-        self._note(event, status, now, changes)
+        self._note(event, status, now, at, changes)
 
-    def _set_doubtful(self, event: LifecycleEvent, now: float, changes: list[MarketChange]) -> None:
+    def _set_doubtful(self, event: LifecycleEvent, now: float, at: float, changes: list[MarketChange]) -> None:
         """It may be a late copy from the slower connection, or the market has come back. A look-up decides."""
-        self._note(event, DOUBTFUL, now, changes)
+        self._note(event, DOUBTFUL, now, at, changes)
 
-    def _note(self, event: LifecycleEvent, status: str, now: float, changes: list[MarketChange]) -> None:
+    def _note(self, event: LifecycleEvent, status: str, now: float, at: float, changes: list[MarketChange]) -> None:
         market = self._markets.find(event.ticker)
         if market is None:
             market = self._markets[event.ticker] = Market(status)
-        market.note(event.kind, now)
+        market.note(event.kind, at)
         self._states.become(event.ticker, market, status, now, changes)

@@ -78,6 +78,7 @@ class RestClient:
         base_url: str,
         signer: Signer | CurrentSigner,
         clock: IReactorTime,
+        wall: Callable[[], int],
         random: Callable[[], float] = standard_random.random,
         timeout: float = 30.0,
         read_tokens_per_second: float = 200.0,
@@ -87,13 +88,14 @@ class RestClient:
     ) -> None:
         """`http` is a treq client (`make_http_client`, or `StubTreq`). `timeout` is for one whole try, in seconds.
 
-        The reactor's `seconds` is Unix time, so `clock` also dates the signatures. Raises `ConfigError` for a bad URL.
+        `wall` gives Unix time in nanoseconds. It dates the signatures. Raises `ConfigError` for a bad URL.
         """
         self._http = http
         self._path = check_url(base_url, REST_SCHEMES, "rest_url").path.rstrip("/")
         self._base = base_url.rstrip("/")
         self._signer = signer
         self._clock = clock
+        self._wall = wall
         self._random = random
         self._timeout = timeout
         self._page_size = page_size
@@ -222,13 +224,13 @@ class RestClient:
             self._bucket.drain(self._clock.seconds())
         if answer.code in (408, 429) or answer.code >= 500:
             return _TryAgain(reason, answer.code)
-        if answer.code == 401 and (skew := clock_skew(answer.date, self._clock.seconds())) is not None:
+        if answer.code == 401 and (skew := clock_skew(answer.date, self._wall() / 1e9)) is not None:
             reason += f"; our clock is {skew:+.1f} s from the exchange's"
         return self._failed(endpoint, reason, answer.code)
 
     async def _exchange(self, path: str, params: dict[str, str]) -> RestAnswer:
         """Sign and send. Redirects are not followed, because the signature is for this host and path."""
-        now_ms = int(self._clock.seconds() * 1000)
+        now_ms = self._wall() // 1_000_000
         response = await self._http.get(
             self._base + path,
             params=params,

@@ -76,7 +76,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         if not is_refusal(self.data):
             super().processHandshake()
             return
-        refusal = parse_refusal(self.data, self._clock.seconds(), complete=False)
+        refusal = parse_refusal(self.data, self._wall() / 1e9, complete=False)
         if refusal is not None:
             self.cut(refusal)
 
@@ -134,7 +134,7 @@ class ExchangeProtocol(WebSocketClientProtocol):
         if self._signing is not None:
             self._signing.cancel()
         if self.state == self.STATE_CONNECTING and self.error is None:
-            self.error = parse_refusal(self.data, self._clock.seconds(), complete=True)
+            self.error = parse_refusal(self.data, self._wall() / 1e9, complete=True)
         self.transport_error = reason
         super().connectionLost(reason)
 

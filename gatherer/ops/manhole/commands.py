@@ -85,6 +85,7 @@ class Prompt:
         status: Callable[[], GathererStatus],
         levels: LevelControl,
         clock: IReactorTime,
+        wall: Callable[[], int],
         caller: Caller,
     ) -> None:
         self._manager = IConnectionManager(manager)
@@ -94,7 +95,12 @@ class Prompt:
         self._status = status
         self._levels = levels
         self._clock = clock
+        self._wall = wall
         self._caller = caller
+
+    def _now(self) -> float:
+        """Unix time in seconds, for people."""
+        return self._wall() / 1e9
 
     def namespace(self) -> dict[str, Any]:
         """The names at the prompt."""
@@ -120,7 +126,7 @@ class Prompt:
 
     def status(self) -> Text:
         """The whole in a few lines: connections, markets, feed, registry, capture, and what is unusual."""
-        return _text(views.status_lines(self._status(), self._clock.seconds()))
+        return _text(views.status_lines(self._status(), self._now()))
 
     def connections(self, role: str | None = None, state: str | None = None) -> Text:
         """A table of the connections: what they hold, when they last heard something, what is odd about them.
@@ -129,20 +135,20 @@ class Prompt:
         connection there are "down" (all but live) and "draining".
         """
         everyone = self._manager.status().connections
-        return _text(views.connection_lines(everyone, role, state, self._clock.seconds(), self._caller.width()))
+        return _text(views.connection_lines(everyone, role, state, self._now(), self._caller.width()))
 
     def explain(self, ticker: str) -> Text:
         """All that is known of one market, and a verdict: why it is silent, or what is waited for.
 
         Its deltas are watched from the first question on, so a second one a little later knows more.
         """
-        return _text(explain(self._manager.explain(_ticker(ticker)), self._clock.seconds()))
+        return _text(explain(self._manager.explain(_ticker(ticker)), self._now()))
 
     def where(self, ticker: str) -> int:
         """The id of the connection that carries a market."""
         conn_id = self._admin.where(_ticker(ticker))
         if conn_id is None:
-            why = verdict(self._manager.explain(ticker), self._clock.seconds())
+            why = verdict(self._manager.explain(ticker), self._now())
             raise AdminError(f"{ticker} is on no connection: {why}")
         return conn_id
 
@@ -157,7 +163,7 @@ class Prompt:
         last is a duration such as "90s", "10m" or "2h"; a hundred gaps of each connection are remembered.
         """
         try:
-            seconds, now = parse_span(last), self._clock.seconds()
+            seconds, now = parse_span(last), self._now()
         except ValueError as error:
             raise AdminError(str(error)) from None
         return _text(views.gap_lines(self._admin.gaps(now - seconds), seconds, now, self._caller.width()))
@@ -211,7 +217,7 @@ class Prompt:
         book = await self._admin.snapshot(_ticker(ticker), self._caller.by)
         return Text(
             f"book of {ticker} on connection {book['conn_id']}, sid {book['sid']}, number {book['seq']:,}: "
-            f"{book['yes']} yes and {book['no']} no levels, came {clock_time(book['at'], self._clock.seconds())} "
+            f"{book['yes']} yes and {book['no']} no levels, came {clock_time(book['at'], self._now())} "
             f"after {span(book['seconds'])}"
         )
 

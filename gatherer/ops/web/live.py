@@ -75,7 +75,11 @@ class LiveFeed(Service):
 
     _log = Logger()
 
-    def __init__(self, clock: IReactorTime, status: Callable[[], GathererStatus], events: EventLog) -> None:
+    def __init__(
+        self, clock: IReactorTime, wall: Callable[[], int], status: Callable[[], GathererStatus], events: EventLog
+    ) -> None:
+        """`wall` gives Unix time in ns, for what people see."""
+        self._wall = wall
         self._clock = clock
         self._status = status
         self._throttle = Throttle(clock)
@@ -138,15 +142,15 @@ class LiveFeed(Service):
             stream.send(message, begin)
 
     def _look(self, sample: bool, watched: bool) -> bytes:
-        now, status = self._clock.seconds(), self._status()
+        monotonic, now, status = self._clock.seconds(), self._wall() / 1e9, self._status()
         pool = status.pool
-        self._rates.note(now, pool.connections)
+        self._rates.note(monotonic, pool.connections)
         for level, text, conn_id in changes(self._before or pool, pool):
             self.events.add(now, level, text, conn_id)
         self._before = pool
         if sample:
             self._history.note(now, totals(pool, status.router))
-            self._sampled_at = now
+            self._sampled_at = monotonic
         if not watched:
             return b""
         return event("tick", {

@@ -1,7 +1,8 @@
 """Each page as a plain function of the status."""
 
+from collections.abc import Callable
+
 from prometheus_client.exposition import choose_encoder
-from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
 from gatherer import __version__
@@ -21,12 +22,13 @@ class Pages:
     """Read only, for anyone who can connect."""
 
     def __init__(
-        self, manager: IConnectionManager, health: HealthService, events: EventLog, clock: IReactorTime
+        self, manager: IConnectionManager, health: HealthService, events: EventLog, wall: Callable[[], int]
     ) -> None:
+        """`wall` gives Unix time in ns."""
         self._manager = IConnectionManager(manager)
         self._status = health.status
         self._events = events
-        self._clock = clock
+        self._wall = wall
         self._metrics = make_registry(health)
 
     def metrics(self, request: Request) -> Answer:
@@ -54,7 +56,7 @@ class Pages:
         explained = self._manager.explain(name)
         if explained.get("registry") is None and explained.get("connection") is None and not explained.get("unplaced"):
             return problem(404, f"no market {name!a}: neither a walk nor a lifecycle event ever named it")
-        now = self._clock.seconds()
+        now = self._wall() / 1e9
         _, *lines, _ = explain(explained, now)
         return as_json(
             200, {"ticker": name, "verdict": verdict(explained, now), "story": lines, "explained": explained}

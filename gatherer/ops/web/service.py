@@ -4,6 +4,7 @@ Pages are made in the reactor thread. `prometheus_client.twisted` would make the
 change meanwhile, and would import the global reactor.
 """
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -33,7 +34,7 @@ MAX_BODY_BYTES = 65_536
 
 
 class WebService(ListeningService):
-    """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime."""
+    """Serves the pages on an `IStreamServerEndpoint`; `clock` provides IReactorTime, `wall` gives Unix time in ns."""
 
     def __init__(
         self,
@@ -42,9 +43,10 @@ class WebService(ListeningService):
         health: HealthService,
         events: EventLog,
         clock: IReactorTime,
+        wall: Callable[[], int],
     ) -> None:
-        self._feed = LiveFeed(clock, health.status, events)
-        pages = Pages(manager, health, events, clock)
+        self._feed = LiveFeed(clock, wall, health.status, events)
+        pages = Pages(manager, health, events, wall)
         super().__init__(endpoint, "web", MAX_CONNECTIONS, lambda: make_site(pages, self._feed, clock))
         self.setName("web")
 

@@ -1,6 +1,6 @@
 """The exchange's REST interface: HTTP around the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
@@ -25,6 +25,7 @@ class RestResource(Resource):
     def __init__(
         self,
         clock: IReactorTime,
+        now: Callable[[], float],
         api: RestApi,
         faults: Faults,
         keys: KeyRing,
@@ -33,6 +34,7 @@ class RestResource(Resource):
     ) -> None:
         super().__init__()
         self._clock = clock
+        self._now = now
         self._api = api
         self._faults = faults
         self._keys = keys
@@ -64,7 +66,7 @@ class RestResource(Resource):
         path = request.path.decode("latin-1")
         headers = _headers(request)
         if self._must_sign or self._keys.is_signed(headers):
-            refused = self._keys.refuse(headers, request.method.decode("latin-1"), path, self._clock.seconds())
+            refused = self._keys.refuse(headers, request.method.decode("latin-1"), path, self._now())
             if refused is not None:
                 return SimulatedAnswer(401, refused)
         if not self._limiter.take(headers.get(KEY, ""), self._clock.seconds()):

@@ -92,7 +92,7 @@ class SimulatorProtocol(WebSocketServerProtocol):
         self.sendData("\r\n".join(lines).encode("latin-1") + body)
 
     def _date(self) -> str:
-        return datetimeToString(self.factory.reactor.seconds()).decode()
+        return datetimeToString(self.factory.now()).decode()
 
     def onOpen(self) -> None:
         """The upgrade succeeded: a session begins."""
@@ -208,6 +208,7 @@ class SimulatorFactory(WebSocketServerFactory):
     def __init__(
         self,
         reactor: IReactorTime,
+        now: Callable[[], float],
         open_session: Callable[..., ClientSession],
         faults: Faults,
         keys: KeyRing,
@@ -215,6 +216,8 @@ class SimulatorFactory(WebSocketServerFactory):
     ) -> None:
         """`open_session` is `Exchange.open_session`."""
         super().__init__(reactor=reactor, server="kalshi-simulator")
+        self.now = now
+        """Unix time in seconds."""
         self.setProtocolOptions(webStatus=False, maxMessagePayloadSize=MAX_COMMAND_BYTES)
         if settings.compression:
             self.setProtocolOptions(perMessageCompressionAccept=grant)
@@ -236,7 +239,7 @@ class SimulatorFactory(WebSocketServerFactory):
             raise ConnectionDeny(refused, encode({"error": "refused by script"}).decode())
         if path != PATH:
             raise ConnectionDeny(404, encode({"error": {"code": "not_found", "message": "not found"}}).decode())
-        body = self._keys.refuse(headers, "GET", PATH, self.reactor.seconds())
+        body = self._keys.refuse(headers, "GET", PATH, self.now())
         if body is not None:
             raise ConnectionDeny(401, body.decode())
         if sum(socket.key_id == headers[KEY] for socket in self.sockets) >= self.settings.connections:

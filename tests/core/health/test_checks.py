@@ -71,7 +71,7 @@ class Feed:
             self._carry[each["conn_id"]] = due % 1
         if self.registry["last_sync"] is not None and self.now - self.registry["last_sync"] >= 300:
             self.registry["last_sync"] = self.now
-        self.monitor.look(self.now, *self.statuses())
+        self.monitor.look(self.now, self.now, *self.statuses())
         return str(self.verdict()["status"])
 
     def run(self, seconds: float) -> list[str]:
@@ -249,7 +249,7 @@ class HealthTests(SynchronousTestCase):
         self.assertIn("resume()", self.feed.verdict()["warnings"][0])
         self.feed.manager["paused_since"] = None
         self.feed.registry["last_sync"] = self.feed.now - 1e6
-        self.feed.monitor.look(self.feed.now, *self.feed.statuses())
+        self.feed.monitor.look(self.feed.now, self.feed.now, *self.feed.statuses())
         self.assertIn("no complete walk", self.feed.verdict()["warnings"][0])
 
     def test_the_capture(self) -> None:

@@ -30,6 +30,8 @@ class ExchangeModel:
     feeds: tuple[deque[LifecycleEvent], deque[LifecycleEvent]] = field(default_factory=lambda: (deque(), deque()))
     asked: list[tuple[str, MarketRow | None, float]] = field(default_factory=list)
     walking: list[str] | None = None
+    clock_error: float = 0.0
+    """How far our wall clock is ahead of the exchange's, in seconds."""
 
     def tickers(self, *statuses: str) -> set[str]:
         """The markets with one of these statuses."""
@@ -41,12 +43,17 @@ class ExchangeModel:
 
     def do_wait(self, ticker: str, seconds: float, rig: Any) -> None:
         self.now += seconds
-        rig.now = self.now
+        self._set_clocks(rig)
         for market in self.markets.values():
             if market.status == "initialized" and market.open_ts <= self.now:
                 market.status = "active"
             if market.status in ("active", "inactive") and market.close_ts <= self.now:
                 market.status = "closed"
+
+    def do_step_clock(self, ticker: str, seconds: float, rig: Any) -> None:
+        """Our wall clock jumps: forwards, backwards, or back to the truth."""
+        self.clock_error = self.random.choice((0.0, seconds, -seconds, 3600.0, -3600.0))
+        self._set_clocks(rig)
 
     def do_create(self, ticker: str, seconds: float, rig: Any) -> None:
         if ticker not in self.markets:
@@ -86,10 +93,10 @@ class ExchangeModel:
     def do_deliver(self, ticker: str, seconds: float, rig: Any) -> None:
         feed = self.random.choice(self.feeds)
         if feed:
-            rig.apply(rig.table.lifecycle(feed.popleft(), self.now))
+            rig.apply(rig.table.lifecycle(feed.popleft(), rig.now, self.now))
 
     def do_tick(self, ticker: str, seconds: float, rig: Any) -> None:
-        rig.apply(rig.table.tick(self.now, 1 + int(seconds) % 3))
+        rig.apply(rig.table.tick(rig.now, 1 + int(seconds) % 3))
 
     def do_walk(self, ticker: str, seconds: float, rig: Any) -> None:
         """Begin a walk, or read one market of the one under way, or finish it."""
@@ -100,10 +107,10 @@ class ExchangeModel:
         elif self.walking:
             read = self.walking.pop()
             if read in self.tickers(*LISTED):
-                rig.apply(rig.table.rows([self._row(read)], self.now))
+                rig.apply(rig.table.rows([self._row(read)], rig.now))
         else:
             self.walking = None
-            list(rig.table.walk_finished(self.now))
+            list(rig.table.walk_finished())
 
     def do_fail_walk(self, ticker: str, seconds: float, rig: Any) -> None:
         self.walking = None
@@ -118,23 +125,26 @@ class ExchangeModel:
             if self.random.random() < 0.2:
                 rig.table.look_up([asked])
             else:
-                rig.apply(rig.table.looked_up(asked, row, asked_at, self.now))
+                rig.apply(rig.table.looked_up(asked, row, asked_at, rig.now))
         self.asked = []
 
     def come_to_rest(self, rig: Any) -> None:
         """No market changes any more, all events arrive, and walks and look-ups succeed."""
         while any(self.feeds):
             self.do_deliver("", 0, rig)
-        self.walking = None
+        self.walking, self.clock_error = None, 0.0
         for _ in range(3):
             self.do_wait("", 130, rig)
-            while (due := rig.table.next_due()) is not None and due <= self.now:
+            while (due := rig.table.next_due()) is not None and due <= rig.now:
                 self.do_tick("", 2, rig)
             for _ in range(len(self.markets) + 2):
                 self.do_walk("", 0, rig)
             while asked := rig.table.take_lookups(2):
                 for ticker in asked:
-                    rig.apply(rig.table.looked_up(ticker, self._row(ticker), self.now, self.now))
+                    rig.apply(rig.table.looked_up(ticker, self._row(ticker), self.now, rig.now))
+
+    def _set_clocks(self, rig: Any) -> None:
+        rig.now, rig.monotonic = self.now + self.clock_error, self.now
 
     def _move(self, ticker: str, before: str, after: str, kind: str) -> None:
         market = self.markets.get(ticker)

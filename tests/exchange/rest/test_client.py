@@ -22,6 +22,7 @@ from gatherer.exchange.auth import Signer
 from gatherer.exchange.rest.client import MARKET, MARKETS, STATUS, RestClient
 from gatherer.interfaces import IExchangeRest
 from gatherer.values import MarketRow
+from tests.support.wall import wall_of
 
 KEY = Ed25519PrivateKey.generate()
 BASE = "https://exchange.test/trade-api/v2"
@@ -69,7 +70,9 @@ class RestRig:
         self.clock.advance(1_792_072_800)
         self.script = Script(replies)
         http = http or StubTreq(StringStubbingResource(self.script))
-        self.rest = RestClient(http, BASE, Signer("key-1", KEY), self.clock, random=lambda: 0.5, **settings)
+        self.rest = RestClient(
+            http, BASE, Signer("key-1", KEY), self.clock, wall_of(self.clock), random=lambda: 0.5, **settings
+        )
         case.addCleanup(lambda: case.assertEqual(self.clock.getDelayedCalls(), []))
 
     def ask(self, coroutine: Any) -> Any:
@@ -190,7 +193,7 @@ class RequestTests(SynchronousTestCase):
     def test_plain_http_to_elsewhere_is_refused(self) -> None:
         """A key is never used over an unencrypted connection that leaves this machine."""
         with self.assertRaises(ConfigError):
-            RestClient(None, "http://exchange.test/v2", Signer("k", KEY), Clock())
+            RestClient(None, "http://exchange.test/v2", Signer("k", KEY), Clock(), wall_of(Clock()))
 
     def test_close_without_a_pool(self) -> None:
         """A client over a borrowed HTTP client has nothing to close."""

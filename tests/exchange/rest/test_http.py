@@ -19,6 +19,7 @@ from gatherer.exchange.rest.client import RestClient
 from gatherer.exchange.rest.http import make_http_client
 from gatherer.exchange.tls.trust import PlatformTrustAnd, trust_root
 from tests.support.certificates import Authority
+from tests.support.wall import wall_of
 
 
 class StatusPage(Resource):
@@ -74,7 +75,9 @@ class TlsTests(TestCase):
         """A REST client that tries twice, quickly."""
         base = f"https://127.0.0.1:{self.port.getHost().port}/v2"
         http = make_http_client(self.reactor, ca_file)
-        rest = RestClient(http, base, Signer("k", ed25519.Ed25519PrivateKey.generate()), self.reactor, tries=1)
+        rest = RestClient(
+            http, base, Signer("k", ed25519.Ed25519PrivateKey.generate()), self.reactor, wall_of(self.reactor), tries=1
+        )
         self.addCleanup(rest.close)
         return rest
 
@@ -124,7 +127,7 @@ class HangUpTests(TestCase):
         async def scenario() -> None:
             base = f"http://127.0.0.1:{port.getHost().port}/v2"
             signer = Signer("k", ed25519.Ed25519PrivateKey.generate())
-            rest = RestClient(make_http_client(clock), base, signer, clock, tries=1, timeout=0.1)
+            rest = RestClient(make_http_client(clock), base, signer, clock, wall_of(clock), tries=1, timeout=0.1)
             try:
                 await rest.exchange_status()
             except RestError as error:

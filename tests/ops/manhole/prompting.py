@@ -6,6 +6,7 @@ from gatherer.log.levels import LevelControl
 from gatherer.ops.manhole.commands import Caller, Prompt
 from tests.ops.support import StubRegistry, StubRouter, make_health
 from tests.support.pool import FakeRegistry, Pool
+from tests.support.wall import wall_of
 
 BY = "manhole user ada from 127.0.0.1:4711"
 
@@ -39,4 +40,6 @@ class Prompting:
     def make_prompt(self, caller: Caller) -> Prompt:
         """For somebody else."""
         parts = (self.pool.manager, self.registry, StubRouter())
-        return Prompt(*parts, make_health(*parts).status, self.levels, self.pool.clock, caller)
+        return Prompt(
+            *parts, make_health(*parts).status, self.levels, self.pool.clock, wall_of(self.pool.clock), caller
+        )

@@ -1,6 +1,7 @@
 """`/live` over real sockets: streams come and go, and a stream that is not read costs next to nothing."""
 
 import socket
+from time import time_ns
 from typing import Any
 
 from twisted.internet import reactor
@@ -68,7 +69,7 @@ class LiveTests(TestCase):
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         self.manager = StubManager()
         health = make_health(self.manager, StubRegistry(), StubRouter())
-        service = WebService(endpoint, self.manager, health, self.events, reactor)
+        service = WebService(endpoint, self.manager, health, self.events, reactor, time_ns)
         service.startService()
         self.addCleanup(service.stopService)
         address: Any = await service.when_listening()

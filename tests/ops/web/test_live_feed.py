@@ -14,6 +14,7 @@ from gatherer.ops.web.event_log import MAX_TEXT
 from gatherer.ops.web.live import HEARTBEAT, MAX_STREAMS, MAX_UNREAD_SECONDS, LiveFeed, Stream
 from gatherer.ops.web.tick import COLUMNS
 from tests.ops.support import StubManager, StubRegistry, StubRouter, connection, make_events, make_health
+from tests.support.wall import wall_of
 
 MAX_BYTES = 30_000
 """What the page's documentation promises of one event."""
@@ -67,7 +68,7 @@ class LiveFeedTests(SynchronousTestCase):
         self.router.figures["dropped"] = 0
         self.events = make_events()
         health = make_health(self.manager, self.registry, self.router)
-        self.feed = LiveFeed(self.clock, health.status, self.events)
+        self.feed = LiveFeed(self.clock, wall_of(self.clock), health.status, self.events)
         self.feed.startService()
         self.addCleanup(self.finish)
 

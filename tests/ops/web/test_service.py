@@ -24,6 +24,7 @@ from gatherer.ops.web.live import LiveFeed
 from gatherer.ops.web.pages import Pages
 from gatherer.ops.web.service import WebService, make_site
 from tests.ops.support import StubConnection, StubManager, StubRegistry, StubRouter, make_events, make_health
+from tests.support.wall import wall_of
 
 
 class AbortableTransport(StringTransport):
@@ -45,7 +46,10 @@ class PagesTests(SynchronousTestCase):
         self.clock = Clock()
         self.transport = AbortableTransport()
         events, health = make_events(), make_health(self.manager, self.registry, self.router, self.clock)
-        pages, feed = Pages(self.manager, health, events, self.clock), LiveFeed(self.clock, health.status, events)
+        pages, feed = (
+            Pages(self.manager, health, events, wall_of(self.clock)),
+            LiveFeed(self.clock, wall_of(self.clock), health.status, events),
+        )
         site = make_site(pages, feed, self.clock)
         site.startFactory()
         self.addCleanup(site.stopFactory)
@@ -241,7 +245,7 @@ class WebServiceTests(TestCase):
         router = StubRouter()
         router.figures["dropped"] = 0
         health = make_health(manager, StubRegistry(), router)
-        return WebService(endpoint, manager, health, make_events(), reactor)
+        return WebService(endpoint, manager, health, make_events(), reactor, wall_of(reactor))
 
     async def running(self) -> tuple[WebService, int]:
         """A service that listens, and its port."""

@@ -16,6 +16,7 @@ from gatherer.ops.web.live import LiveFeed
 from gatherer.ops.web.service import MAX_CONNECTIONS, REQUEST_TIMEOUT
 from tests.ops.support import StubManager, StubRegistry, StubRouter, make_events, make_health
 from tests.ops.web.test_live_feed import Watcher
+from tests.support.wall import wall_of
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "status-page.md"
 NESTED = ("health", "ready", "pool", "registry", "router")
@@ -51,7 +52,7 @@ class DocumentTests(SynchronousTestCase):
         parts = (StubManager(), StubRegistry(), StubRouter())
         clock = Clock()
         watcher = Watcher(clock)
-        LiveFeed(clock, make_health(*parts).status, make_events()).add(watcher.stream)
+        LiveFeed(clock, wall_of(clock), make_health(*parts).status, make_events()).add(watcher.stream)
         sent = dict(watcher.take())
         self.assertEqual(sorted(documented("tick")), sorted(names(sent["tick"])))
         self.assertEqual(set(sent["history"]), {"columns", "rows"})
