@@ -28,10 +28,10 @@ class Block:
     """Messages among the lines; markers are not counted."""
     first_at: int
     """Unix time in ns of the first record."""
-    size: int
-    """Bytes that it takes from the room for messages."""
-    marker_size: int
-    """Bytes that it takes from the room for markers."""
+    message_bytes: int
+    """What it takes of the bytes for messages."""
+    marker_bytes: int
+    """What it takes of the bytes in reserve for markers."""
 
 
 class _Entry(msgspec.Struct, frozen=True, gc=False):
@@ -59,8 +59,8 @@ class Backlog:
         self._max_messages = max_messages
         self._max_marker_bytes = max_bytes // MARKER_SHARE
         self._max_message_bytes = max_bytes - self._max_marker_bytes
-        self._message_bytes_put = self._message_bytes_written = 0
-        self._marker_bytes_put = self._marker_bytes_written = 0
+        self._message_bytes_put = self._message_bytes_taken = self._message_bytes_written = 0
+        self._marker_bytes_put = self._marker_bytes_taken = self._marker_bytes_written = 0
         self._lock = Lock()
         self._entries: list[_Entry] = []
         self._taken = 0
@@ -93,53 +93,66 @@ class Backlog:
             return self._marker_bytes_put - self._marker_bytes_written + size <= self._max_marker_bytes
         return self._message_bytes_put - self._message_bytes_written + size <= self._max_message_bytes
 
-    def put(self, lines: bytes, messages: int, at: int, *, in_reserve: bool = False) -> None:
-        """Append encoded lines that `fits` allows; `at` is the Unix time in ns of the first of them."""
-        if in_reserve:
-            self._marker_bytes_put += len(lines) + ENTRY_BYTES
-        else:
-            self._message_bytes_put += len(lines) + ENTRY_BYTES
-        entry = _Entry(lines, messages, at, in_reserve)
+    def put(self, lines: bytes, messages: int, at: int) -> bool:
+        """Append encoded lines of messages; `at` is the Unix time in ns of the first. False when they do not fit."""
+        size = len(lines)
+        put = self._message_bytes_put + size + ENTRY_BYTES
+        if put - self._message_bytes_written > self._max_message_bytes:
+            return False
+        entry = _Entry(lines, messages, at, False)
         with self._lock:
             self._entries.append(entry)
+            self._message_bytes_put = put
             self.accepted += messages
-            self.waiting_bytes += len(lines)
+            self.waiting_bytes += size
+        return True
+
+    def put_in_reserve(self, line: bytes, at: int) -> None:
+        """Append the line of a marker, whether or not it `fits`."""
+        entry = _Entry(line, 0, at, True)
+        with self._lock:
+            self._entries.append(entry)
+            self._marker_bytes_put += len(line) + ENTRY_BYTES
+            self.waiting_bytes += len(line)
 
     def take(self) -> Block | None:
         """The oldest entries, `BLOCK_BYTES` at most unless one alone is larger; None when nothing waits."""
         with self._lock:
             if not self._entries:
                 return None
-            if self.waiting_bytes <= BLOCK_BYTES:
+            if self.waiting_bytes > BLOCK_BYTES:
+                taken = self._split_off()
+                messages = sum(entry.messages for entry in taken)
+                marker_bytes = sum(len(entry.lines) + ENTRY_BYTES for entry in taken if entry.in_reserve)
+                message_bytes = sum(len(entry.lines) + ENTRY_BYTES for entry in taken if not entry.in_reserve)
+                self.waiting_bytes -= sum(len(entry.lines) for entry in taken)
+            else:  # the usual case, while the reactor thread may wait: no look at each entry
                 taken, self._entries = self._entries, []
-            else:
-                count = self._count_for_block()
-                taken, self._entries = self._entries[:count], self._entries[count:]
-            lines = [entry.lines for entry in taken]
-            block = Block(
-                lines,
-                sum(entry.messages for entry in taken),
-                taken[0].at,
-                sum(len(entry.lines) + ENTRY_BYTES for entry in taken if not entry.in_reserve),
-                sum(len(entry.lines) + ENTRY_BYTES for entry in taken if entry.in_reserve),
-            )
-            self._taken += block.messages
-            self.waiting_bytes -= sum(map(len, lines))
-        return block
+                messages = self.accepted - self._taken
+                marker_bytes = self._marker_bytes_put - self._marker_bytes_taken
+                message_bytes = self._message_bytes_put - self._message_bytes_taken
+                self.waiting_bytes = 0
+            self._taken += messages
+            self._marker_bytes_taken += marker_bytes
+            self._message_bytes_taken += message_bytes
+        return Block([entry.lines for entry in taken], messages, taken[0].at, message_bytes, marker_bytes)
 
     def mark_written(self, block: Block) -> None:
         """The operating system has the block: its records no longer need room."""
         self.written += block.messages
-        self._message_bytes_written += block.size
-        self._marker_bytes_written += block.marker_size
+        self._message_bytes_written += block.message_bytes
+        self._marker_bytes_written += block.marker_bytes
 
-    def _count_for_block(self) -> int:
-        size = 0
-        for count, entry in enumerate(self._entries):
+    def _split_off(self) -> list[_Entry]:
+        """The oldest entries that make a block."""
+        size, count = 0, 0
+        for entry in self._entries:
             size += len(entry.lines)
-            if size > BLOCK_BYTES:
-                return max(count, 1)
-        return len(self._entries)
+            if count and size > BLOCK_BYTES:
+                break
+            count += 1
+        taken, self._entries = self._entries[:count], self._entries[count:]
+        return taken
 
 
 @dataclass(slots=True)
@@ -157,7 +170,7 @@ class _Span:
 
 
 @dataclass(slots=True)
-class _Drops:
+class Drops:
     """What one connection lost."""
 
     span: _Span
@@ -192,12 +205,8 @@ class DropCounter:
         """Markers ever dropped."""
         self.by_connection: dict[int, int] = {}
         """Messages ever dropped, per connection id."""
-        self._unmarked: dict[int, _Drops] = {}
-
-    @property
-    def has_unmarked(self) -> bool:
-        """Whether records were dropped that no `local_drop` marker counts yet."""
-        return bool(self._unmarked)
+        self.unmarked: dict[int, Drops] = {}
+        """What no `local_drop` marker counts yet, per connection id."""
 
     def add_messages(self, dropped: Sequence[RawMessage]) -> None:
         """Count messages that will not be written."""
@@ -205,9 +214,9 @@ class DropCounter:
         for message in dropped:
             conn_id, at = message.conn_id, message.received_at
             self.by_connection[conn_id] = self.by_connection.get(conn_id, 0) + 1
-            drops = self._unmarked.get(conn_id)
+            drops = self.unmarked.get(conn_id)
             if drops is None:
-                drops = self._unmarked[conn_id] = _Drops(_Span(at, at))
+                drops = self.unmarked[conn_id] = Drops(_Span(at, at))
             drops.messages += 1
             drops.span.add(at, at)
 
@@ -217,18 +226,17 @@ class DropCounter:
         at = marker.at
         since = marker.facts.get("since") or at
         first_at = min(since, at) if isinstance(since, int) else at
-        drops = self._unmarked.setdefault(marker.conn_id, _Drops(_Span(first_at, at)))
+        drops = self.unmarked.setdefault(marker.conn_id, Drops(_Span(first_at, at)))
         drops.span.add(first_at, at)
         drops.markers.setdefault(marker.kind, _Span(first_at, at)).add(first_at, at)
 
-    def unmarked(self, conn_id: int | None = None) -> list[Marker]:
+    def markers_due(self, conn_id: int | None = None) -> list[Marker]:
         """A `local_drop` marker for each connection with unmarked drops, or for one. `forget` those that are put."""
-        found = self._unmarked if conn_id is None else self._unmarked.keys() & {conn_id}
+        found = self.unmarked if conn_id is None else self.unmarked.keys() & {conn_id}
         return [
-            Marker("local_drop", each, self._unmarked[each].span.last_at, self._unmarked[each].facts())
-            for each in found
+            Marker("local_drop", each, self.unmarked[each].span.last_at, self.unmarked[each].facts()) for each in found
         ]
 
     def forget(self, marker: Marker) -> None:
         """The marker is in the backlog: what it counts is no longer unmarked."""
-        del self._unmarked[marker.conn_id]
+        del self.unmarked[marker.conn_id]

@@ -131,7 +131,10 @@ class SegmentRouter:
             self._drops.add_marker(marker)
             self._warn_of_drops()
             return 1
-        self._backlog.put(line, 0, marker.at, in_reserve=in_reserve)
+        if in_reserve:
+            self._backlog.put_in_reserve(line, marker.at)
+        else:
+            self._backlog.put(line, 0, marker.at)
         self._last_at = marker.at
         self._flusher.schedule()
         return 0
@@ -217,9 +220,10 @@ class SegmentRouter:
         except Exception:  # a bug of ours must not stop the connection that calls
             self._log.failure("a batch that cannot be encoded was dropped")
             return False
-        if not self._backlog.fits(lines) or (self._drops.has_unmarked and not self._mark_drops()):
+        if self._drops.unmarked and not (self._backlog.fits(lines) and self._mark_drops()):
             return False
-        self._backlog.put(lines, len(batch), batch[0].received_at)
+        if not self._backlog.put(lines, len(batch), batch[0].received_at):
+            return False
         self._last_at = batch[-1].received_at
         self._flusher.schedule()
         return True
@@ -241,11 +245,11 @@ class SegmentRouter:
 
     def _mark_drops(self, conn_id: int | None = None) -> bool:
         """Put the markers of unmarked drops, of one connection or of all. False when there is no room for them."""
-        for marker in self._drops.unmarked(conn_id):
+        for marker in self._drops.markers_due(conn_id):
             line = encode_marker(marker)
             if not self._backlog.fits(line, in_reserve=True):
                 return False
-            self._backlog.put(line, 0, marker.at, in_reserve=True)
+            self._backlog.put_in_reserve(line, marker.at)
             self._drops.forget(marker)
         return True
 
@@ -267,7 +271,7 @@ class SegmentRouter:
             return
         facts = {"received": self.received, "dropped": self.dropped, "dropped_markers": self._drops.markers}
         marker = Marker("run_end", 0, max(self._wall(), self._last_at), facts)
-        self._backlog.put(encode_marker(marker), 0, marker.at, in_reserve=True)
+        self._backlog.put_in_reserve(encode_marker(marker), marker.at)
 
     def _close_failed(self, failure: Failure) -> list[str]:
         self._log.failure("closing the capture failed; the next start recovers the open segment", failure)

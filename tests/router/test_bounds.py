@@ -90,8 +90,8 @@ class BytesTests(SynchronousTestCase):
         """A `session_down` that is dropped spoils what came since its `since`, not only since its own time."""
         rig = self.full(buffer_bytes=64)
         self.assertEqual(rig.router.mark(Marker("session_down", 7, AT, {"since": AT - 30})), 1)
-        self.assertEqual(rig.router._drops.unmarked()[0].facts["first_at"], AT - 30)
-        rig.router._drops.forget(rig.router._drops.unmarked()[0])
+        self.assertEqual(rig.router._drops.markers_due()[0].facts["first_at"], AT - 30)
+        rig.router._drops.forget(rig.router._drops.markers_due()[0])
         self.end(rig)
 
     def test_a_drop_is_marked_before_the_next_marker_of_its_connection(self) -> None:
