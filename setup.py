@@ -15,12 +15,15 @@ TEST_REQUIRES = [
     "pytest>=8",
     "pytest-twisted>=1.14",
     "duckdb>=1",
+    "matplotlib>=3.9",
     "pykalshi>=1",
     "selenium>=4.20",
     "pyte>=0.8",
 ]
 # What the message path is compared with; nothing of it is needed to run.
 BENCH_REQUIRES = ["picows>=2.3", "websockets>=15", "aiohttp>=3.14", "uvloop>=0.21"]
+# What the commands that read captures need beyond the service.
+DATA_REQUIRES = ["duckdb>=1", "matplotlib>=3.9"]
 
 setup(
     name="gatherer",
@@ -55,7 +58,7 @@ setup(
         "tzdata>=2024.1",
     ],
     entry_points={"console_scripts": ["gatherer = gatherer.cli:main"]},
-    extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
+    extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES, "data": DATA_REQUIRES},
     classifiers=[
         "Framework :: Twisted",
         "Programming Language :: Python :: 3.11",

@@ -1,6 +1,7 @@
-"""`gatherer coverage`: was this order book captured without a hole, and if not, where are the holes?"""
+"""`gatherer coverage`: when was each market and each channel captured without a hole?"""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TextIO
 
 import msgspec
@@ -9,38 +10,63 @@ from gatherer.cli.arguments import (
     DONE,
     HOLES,
     CommandError,
-    add_capture,
+    add_captures,
     add_json,
     add_period,
     check_period,
     market_ticker,
 )
-from gatherer.coverage.judge import judge
+from gatherer.coverage import Coverage, State, coverage_of
 from gatherer.coverage.report import as_json, as_text
 
 DESCRIPTION = """\
-Show whether the order book of a market was captured without a hole, and name
-each hole with its causes. The whole capture is judged unless --from and --to
-are given. Trades, tickers and lifecycle messages are not judged.
-Exit status: 0 complete, 1 holes or not captured, 2 bad input."""
+Tell when every order book and every channel was captured without a hole, and
+why not. Name the capture directories of several gatherers to join them: a
+feed is complete where one of them has all of it. Without --ticker and
+--channel everything is judged.
+Exit status: 0 complete, 1 there are holes, or a market named with --ticker
+was not captured, 2 bad input."""
 EXAMPLE = """\
+  gatherer coverage capture
   gatherer coverage capture --ticker KXBTC-26NOV2317-B90000 \\
-      --from 2026-11-23T20:00:00Z --to 2026-11-23T21:00:00Z"""
+      --from 2026-11-23T20:00:00Z --to 2026-11-23T21:00:00Z
+  gatherer coverage /mnt/a/capture /mnt/b/capture --plot coverage.png"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """See `SubcommandModule`."""
-    add_capture(parser)
-    parser.add_argument("--ticker", metavar="T", type=market_ticker, required=True, help="the market")
+    add_captures(parser)
+    parser.add_argument("--ticker", metavar="T", action="append", type=market_ticker, help="judge the book of a market")
+    parser.add_argument("--channel", metavar="C", action="append", help="judge a channel, for example trade")
     add_period(parser)
     add_json(parser)
+    parser.add_argument("--plot", metavar="FILE", type=Path, help="draw a picture (.png, .svg or .pdf) as well")
+    parser.add_argument("--skip-damaged", action="store_true", help="take a damaged segment for a hole")
 
 
 def run(options: Namespace, out: TextIO) -> int:
     """See `SubcommandModule`."""
-    if (options.start is None) != (options.end is None):
-        raise CommandError("--from and --to are given together, or not at all")
     check_period(options)
-    verdict = judge(options.capture, options.ticker, options.start, options.end)
-    out.write(msgspec.json.encode(as_json(verdict)).decode() + "\n" if options.json else as_text(verdict))
-    return DONE if verdict.is_complete else HOLES
+    if options.plot is not None:
+        import matplotlib  # noqa: F401  # before the work, not after it
+    coverage = coverage_of(
+        options.captures, tickers=options.ticker, channels=options.channel,
+        start=options.start, end=options.end, skip_damaged=options.skip_damaged,
+    )  # fmt: skip
+    if options.plot is not None:
+        _draw(coverage, options.plot)
+    out.write(msgspec.json.encode(as_json(coverage)).decode() + "\n" if options.json else as_text(coverage))
+    return HOLES if coverage.has_holes or _is_absent(coverage, options.ticker or []) else DONE
+
+
+def _is_absent(coverage: Coverage, tickers: list[str]) -> bool:
+    return not all(coverage.book(ticker).length(State.COMPLETE) for ticker in tickers)
+
+
+def _draw(coverage: Coverage, path: Path) -> None:
+    from gatherer.coverage.plot import draw
+
+    try:
+        draw(coverage, path)
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from None

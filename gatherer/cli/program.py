@@ -36,7 +36,9 @@ class Subcommand:
 
 COMMANDS = {
     "top": Subcommand("gatherer.cli.top", "show a running gatherer in this terminal"),
-    "coverage": Subcommand("gatherer.cli.coverage", "show whether an order book was captured without a hole"),
+    "coverage": Subcommand(
+        "gatherer.cli.coverage", "show when each market and channel was captured without a hole", "data"
+    ),
 }
 
 

@@ -1,151 +1,113 @@
-"""The few lines of a segment that can matter to one market, found on bytes: nearly all lines are never decoded."""
+"""The few lines of a segment that completeness is decided by, found on bytes: nearly all lines are never decoded."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
-from gatherer.capture_format.reading import read_blocks, read_blocks_backwards, torn_bytes
-from gatherer.capture_format.segment_file import OPEN_SUFFIX
+from gatherer.capture_format import read_blocks, read_blocks_backwards
+from gatherer.coverage.records import Record, Start, decode_record, decode_start
 from gatherer.errors import GathererError
 
 MARKER = b',"marker":"'
-MARKETS = b',"marker":"markets_'
 SNAPSHOT = b'"orderbook_snapshot"'
 DELTA = b'"orderbook_delta"'
-MESSAGE = b',"seq_gap":'
-"""Only the head of a message has it; inside of its data a quotation mark would be escaped or a key of ours unknown."""
+DELTA_TICKER = re.compile(rb'"orderbook_delta"[^\n]*?"market_ticker"\s*:\s*"([^"\\]+)"')
+HEAD = re.compile(rb'^\{"received_at":(\d+),"conn_id":(\d+),"seq_gap":', re.MULTILINE)
+"""Only a message begins like that; inside of its data a quotation mark would be escaped."""
 
 
 class NotACapture(GathererError):
-    """What was named is no capture, or not one this version can read; the text says what and why."""
+    """What was named is not a capture, or not one that this version can read; the text says what and why."""
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One record (see `docs/capture.md`)."""
+class LineFinder:
+    """Finds the lines that matter: all markers, the snapshots of the markets that are asked for, and, while the start
+    of a run is unknown, a delta of each market on each connection."""
 
-    received_at: int
-    conn_id: int
-    marker: str = ""
-    facts: msgspec.Raw = msgspec.Raw(b"{}")
-    data: msgspec.Raw = msgspec.Raw(b"null")
+    def __init__(self, tickers: Collection[str] | None, books: bool = True) -> None:
+        self._names = None if tickers is None else [b'"%b"' % ticker.encode() for ticker in tickers]
+        self._books = books
+        self._known: set[bytes] = set()
 
+    def lines(self, block: bytes, with_deltas: bool) -> list[bytes]:
+        """The lines of a block, in order."""
+        starts: dict[int, int] = {}
+        _collect(block, MARKER, starts)
+        if self._books:
+            _collect(block, SNAPSHOT, starts, self._is_asked_for)
+            if with_deltas:
+                self._collect_deltas(block, starts)
+        return [block[start : starts[start]] for start in sorted(starts)]
 
-decode_line: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
+    def _is_asked_for(self, line: bytes) -> bool:
+        return self._names is None or any(name in line for name in self._names)
 
-
-class Start(msgspec.Struct, frozen=True):
-    """Facts of `segment_start`."""
-
-    run: str = ""
-    number: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentScan:
-    """What is left of a segment."""
-
-    path: Path
-    first_at: int
-    start: Start
-    lines: list[bytes]
-    """Markers (those of other markets left out), the market's snapshots and the first of its deltas, in order."""
-    torn: int
-    """Bytes at its end that are no complete frame."""
+    def _collect_deltas(self, block: bytes, starts: dict[int, int]) -> None:
+        new = set(DELTA_TICKER.findall(block)) - self._known
+        if self._names is not None:
+            new = {ticker for ticker in new if b'"%b"' % ticker in self._names}
+        self._known |= new
+        for ticker in new:
+            _collect(block, b'"%b"' % ticker, starts, lambda line: DELTA in line)
 
 
-def digest(path: Path, ticker: str) -> SegmentScan | None:
-    """Read a segment. None for one without a complete frame: just begun, or its writer died at once.
-
-    Raises `NotACapture`, `CaptureDamaged` and OSError.
-    """
-    lines: list[bytes] = []
-    first: bytes | None = None
-    needle = b'"' + ticker.encode() + b'"'
-    delta_seen = False
+def first_record(path: Path) -> tuple[int, Start] | None:
+    """When the segment begins, and as what; None if it has no complete frame. Raises `NotACapture`."""
     for block in read_blocks(path):
-        first = first if first is not None else block[: block.find(b"\n")]
-        for line in _candidates(block, needle):
-            if MARKER in line[:80]:
-                lines.append(line)
-            elif SNAPSHOT in line or (DELTA in line and not delta_seen):
-                delta_seen = True
-                lines.append(line)
-    torn = torn_bytes(path)
-    if first is None:
-        if torn and not path.name.endswith(OPEN_SUFFIX):
-            raise NotACapture(f"{path}: no zstd frame at its start: this is no segment of a capture")
-        return None
-    head = _head(path, first)
-    return SegmentScan(path, head.received_at, msgspec.json.decode(head.facts, type=Start), lines, torn)
-
-
-def first_record(path: Path) -> Start | None:
-    """How the segment begins; None when it has no complete frame."""
-    for block in read_blocks(path):
-        return msgspec.json.decode(_head(path, block[: block.find(b"\n")]).facts, type=Start)
+        try:
+            record = decode_record(block[: block.find(b"\n")])
+            start = decode_start(record.facts)
+        except msgspec.DecodeError:
+            record = None
+        if record is None or record.marker != "segment_start":
+            raise NotACapture(f"{path}: does not begin with a segment_start record: this is not a segment of a capture")
+        return record.received_at, start
     return None
 
 
-def last_message(path: Path, conn_id: int | None, not_before: int = 0) -> int:
-    """When the last message (of a connection) in a segment was read, Unix ns; 0 for none.
-
-    The search ends at a block whose last message is older than `not_before`.
-    """
-    needle = MESSAGE if conn_id is None else b',"conn_id":%d%b' % (conn_id, MESSAGE)
+def last_messages(path: Path, seconds: float) -> tuple[int, dict[int, int]]:
+    """When the last message in a segment was read, Unix ns, and the same for each connection that had one in the
+    `seconds` before that. 0 if there is none."""
+    last = 0
+    found: dict[int, int] = {}
     for block in read_blocks_backwards(path):
-        found = _last_head(block, needle)
-        if found or (not_before and 0 < _last_head(block, MESSAGE) < not_before):
-            return found
-    return 0
+        heads = HEAD.findall(block)
+        for at, conn_id in reversed(heads):
+            last = last or int(at)
+            found.setdefault(int(conn_id), int(at))
+        if heads and int(heads[0][0]) < last - seconds * 1e9:
+            break
+    return last, found
 
 
 def last_record(path: Path) -> int:
     """When the last record of a segment was made, Unix ns; 0 for none."""
-    return next((_at(block, block.rfind(b"\n", 0, -1) + 1) for block in read_blocks_backwards(path)), 0)
+    return next((time_of(block, block.rfind(b"\n", 0, -1) + 1) for block in read_blocks_backwards(path)), 0)
 
 
-def _last_head(block: bytes, needle: bytes) -> int:
-    hit = block.rfind(needle)
-    if hit < 0:
-        return 0
-    return _at(block, block.rfind(b"\n", 0, hit) + 1)
-
-
-def _at(block: bytes, start: int) -> int:
-    """The time at the head of the line that starts there."""
+def time_of(block: bytes, start: int = 0) -> int:
+    """The time at the head of the line that begins there."""
     return int(block[start : block.find(b",", start)].removeprefix(b'{"received_at":'))
 
 
-def _head(path: Path, line: bytes) -> Line:
-    try:
-        head = decode_line(line)
-    except msgspec.DecodeError:
-        head = None
-    if head is None or head.marker != "segment_start":
-        raise NotACapture(f"{path}: does not begin with a segment_start record: this is no segment of a capture")
-    return head
+def records(path: Path, lines: list[bytes]) -> Iterator[Record]:
+    """Decode lines. Raises `NotACapture` for one that is not a record."""
+    for line in lines:
+        try:
+            yield decode_record(line)
+        except msgspec.DecodeError as error:
+            raise NotACapture(f"{path}: a record is not readable: {error}") from None
 
 
-def _candidates(block: bytes, needle: bytes) -> list[bytes]:
-    """The lines that are markers or name the market, in order."""
-    starts: dict[int, int] = {}
-    _collect(block, needle, starts)
-    named = set(starts)
-    _collect(block, MARKER, starts)
-    found = []
-    for start in sorted(starts):
-        line = block[start : starts[start]]
-        if start in named or MARKETS not in line[:80]:
-            found.append(line)
-    return found
-
-
-def _collect(block: bytes, needle: bytes, starts: dict[int, int]) -> None:
+def _collect(
+    block: bytes, needle: bytes, starts: dict[int, int], wanted: Callable[[bytes], bool] = lambda line: True
+) -> None:
     """Note where each line with the needle starts and ends."""
     find, hit = block.find, block.find(needle)
     while hit >= 0:
-        end = find(b"\n", hit)
-        starts[block.rfind(b"\n", 0, hit) + 1] = end
+        start, end = block.rfind(b"\n", 0, hit) + 1, find(b"\n", hit)
+        if wanted(block[start:end]):
+            starts[start] = end
         hit = find(needle, end)

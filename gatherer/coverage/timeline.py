@@ -1,30 +1,18 @@
-"""When one thing was complete, when it had a hole, when it was not carried. All times are Unix ns.
+"""What one connection has of one feed, over time. All times are Unix ns.
 
-Events come in the order of the capture. Their times need not rise, because clocks step and a message carries the time
-of its read, so a stretch never begins before the one it follows. A hole may therefore have no length; it still is one.
+Events come in the order of the capture, but their times need not rise: clocks step, and a message carries the time of
+its read. So a stretch never begins before the one it follows. A hole lasts at least 1 ns, so that the time at which
+messages are missing between two messages of one read is inside of it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 
+from gatherer.coverage.answer import State
 
-class Standing(Enum):
-    """What can be said about an order book at a time."""
-
-    COMPLETE = "complete"
-    HOLE = "hole"
-    ABSENT = "not carried"
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why it stands as it does."""
-
-    at: int
-    kind: str
-    """In snake case, mostly the kind of the marker that tells it."""
-    text: str
-    """For people."""
+MAX_REASONS = 4
+"""Reasons that one hole names; a disk that is too slow for an hour has thousands."""
+Reasons = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -32,23 +20,13 @@ class Stretch:
     """From `start` until the next one starts."""
 
     start: int
-    standing: Standing
-    causes: list[Cause]
+    state: State
+    reasons: Reasons
 
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A part of what was asked for, with one answer."""
-
-    start: int
-    end: int
-    standing: Standing
-    causes: tuple[Cause, ...] = ()
-
-    @property
-    def length(self) -> int:
-        """Nanoseconds, 0 for a hole between two messages of one read."""
-        return self.end - self.start
+    def blame(self, reasons: Reasons) -> None:
+        """Name another reason for a hole."""
+        if len(self.reasons) < MAX_REASONS:
+            self.reasons += tuple(reason for reason in reasons if reason not in self.reasons)
 
 
 @dataclass(slots=True)
@@ -57,53 +35,39 @@ class Timeline:
 
     stretches: list[Stretch] = field(default_factory=list)
 
-    @property
-    def now(self) -> int:
-        """Where the latest stretch starts; 0 before the first."""
-        return self.stretches[-1].start if self.stretches else 0
-
-    def enter(self, at: int, standing: Standing, cause: Cause) -> Stretch:
-        """From now on it stands like that."""
-        stretch = Stretch(max(at, self.now), standing, [cause])
+    def enter(self, at: int, state: State, reasons: Reasons = ()) -> Stretch:
+        """From now on it is like that. Returns the new stretch, which may begin later than `at`."""
+        if self.stretches:
+            last = self.stretches[-1]
+            at = max(at, last.start + (last.state is State.HOLE))
+        stretch = Stretch(at, state, reasons)
         self.stretches.append(stretch)
         return stretch
 
-    def spoil(self, since: int, standing: Standing, cause: Cause) -> None:
-        """What was believed complete since then was not."""
-        for index in range(len(self.stretches) - 1, -1, -1):
-            stretch = self.stretches[index]
-            complete = stretch.standing is Standing.COMPLETE
-            if stretch.start < since:
-                if complete:
-                    self.stretches.insert(index + 1, Stretch(since, standing, [cause]))
+    def spoil(self, since: int, state: State, reasons: Reasons, until: int | None = None) -> None:
+        """What was believed complete since then (until then) was not."""
+        stretches = self.stretches
+        for index in range(len(stretches) - 1, -1, -1):
+            stretch = stretches[index]
+            end = stretches[index + 1].start if index + 1 < len(stretches) else None
+            if end is not None and end <= since:
                 return
-            if complete:
-                stretch.standing, stretch.causes = standing, [cause]
+            if stretch.state is State.COMPLETE and (until is None or stretch.start < until):
+                stretches[index : index + 1] = _split(stretch, end, since, until, state, reasons)
 
-    def intervals(self, start: int, end: int) -> list[Interval]:
-        """The answer for a range, neighbours of one standing put together."""
-        found: list[Interval] = []
-        starts = [stretch.start for stretch in self.stretches[1:]]
-        for stretch, until in zip(self.stretches, [*starts, max(end, self.now) + 1], strict=True):
-            clipped = Interval(max(stretch.start, start), min(until, end), stretch.standing, tuple(stretch.causes))
-            if _counts(stretch.start, until, clipped, start == end):
-                _append(found, clipped)
-        return found
+    def spans(self) -> Iterator[tuple[int, Stretch]]:
+        """Each stretch that has a length, after the time at which it begins."""
+        for index, stretch in enumerate(self.stretches):
+            if index + 1 == len(self.stretches) or stretch.start < self.stretches[index + 1].start:
+                yield stretch.start, stretch
 
 
-def _counts(start: int, until: int, clipped: Interval, is_instant: bool) -> bool:
-    """A hole without length counts where it lies; anything else only as far as it reaches into the range."""
-    if clipped.length > 0:
-        return True
-    if start == until:
-        return clipped.standing is Standing.HOLE and clipped.length == 0
-    return is_instant and clipped.length == 0 and clipped.start < until
-
-
-def _append(found: list[Interval], interval: Interval) -> None:
-    last = found[-1] if found else None
-    if last is not None and last.standing is interval.standing:
-        causes = last.causes + tuple(cause for cause in interval.causes if cause not in last.causes)
-        found[-1] = Interval(last.start, interval.end, interval.standing, causes)
-    else:
-        found.append(interval)
+def _split(
+    stretch: Stretch, end: int | None, since: int, until: int | None, state: State, reasons: Reasons
+) -> list[Stretch]:
+    """A complete stretch, with the part from `since` to `until` in another state."""
+    parts = [stretch] if stretch.start < since else []
+    parts.append(Stretch(max(stretch.start, since), state, reasons))
+    if until is not None and (end is None or until < end):
+        parts.append(Stretch(until, stretch.state, stretch.reasons))
+    return parts

@@ -220,13 +220,14 @@ class CommandQueue:
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
         elif command.action is not Action.SNAPSHOT:
-            self._mark("markets_removed", sid=command.sid, tickers=list(command.tickers))
+            facts = {"since": self._sent_at_ns, "ended": command.ended_sid}
+            self._mark("markets_removed", sid=command.sid, tickers=list(command.tickers), **facts)
         self.wake()
 
     def _failed(self, failure: Failure, command: Command) -> None:
         if command.action in (Action.DELETE, Action.UNSUBSCRIBE):
             # It may have taken effect when it was sent. Then no message of these markets has come since.
-            self.mark_removed(list(command.tickers), since=self._sent_at_ns)
+            self.mark_removed(list(command.tickers), since=self._sent_at_ns, ended=command.ended_sid)
         if self._state is QueueState.CLOSED or failure.check(SessionLost):
             return
         error = failure.value

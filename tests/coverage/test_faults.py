@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.reading import read_capture
-from gatherer.coverage.timeline import Interval, Standing
+from gatherer.coverage import Interval, State
 from tests.support.capturing import CapturedPool
 
 SECOND = 1_000_000_000
@@ -43,9 +43,9 @@ class FaultTestCase(SynchronousTestCase):
     def holes(self, pool: CapturedPool, ticker: str) -> list[Interval]:
         """The holes of a market. All else is complete, but for the time before its book and after the stop."""
         intervals = pool.verdict(ticker).intervals
-        self.assertEqual([i.standing.value for i in intervals[:2]], ["not carried", "complete"])
-        self.assertNotIn(Standing.ABSENT, [i.standing for i in intervals[1:-1]])
-        return [interval for interval in intervals if interval.standing is Standing.HOLE]
+        self.assertEqual([i.state.value for i in intervals[:2]], ["not_carried", "complete"])
+        self.assertNotIn(State.NOT_CARRIED, [i.state for i in intervals[1:-1]])
+        return [interval for interval in intervals if interval.state is State.HOLE]
 
 
 class KnownFaultTests(FaultTestCase):
@@ -58,7 +58,7 @@ class KnownFaultTests(FaultTestCase):
         pool.stop()
         for ticker in pool.tickers:
             self.assertEqual(self.holes(pool, ticker), [])
-            self.assertTrue(pool.verdict(ticker).is_complete)
+            self.assertEqual(pool.verdict(ticker).at(self.now(pool) - 20 * SECOND).state, State.COMPLETE)
 
     def test_a_gap_touches_the_books_of_its_connection_only(self) -> None:
         """From the last message in order to the market's own fresh snapshot, and nobody else has a hole."""
@@ -73,7 +73,7 @@ class KnownFaultTests(FaultTestCase):
                 self.assertEqual(self.holes(pool, ticker), [])
                 continue
             (hole,) = self.holes(pool, ticker)
-            self.assertEqual([cause.kind for cause in hole.causes], ["gap"])
+            self.assertIn("messages missing", hole.why)
             self.assertTrue(before - SECOND <= hole.start <= hole.end <= before + SECOND, hole)
 
     def test_a_cut(self) -> None:
@@ -86,7 +86,7 @@ class KnownFaultTests(FaultTestCase):
         self.assertTrue(self.on(pool, 4))
         for ticker in self.on(pool, 4):
             (hole,) = self.holes(pool, ticker)
-            self.assertEqual([cause.kind for cause in hole.causes], ["session_down"])
+            self.assertIn("down:", hole.why)
             self.assertTrue(cut - SECOND <= hole.start <= cut < cut + SECOND <= hole.end <= cut + 2 * SECOND, hole)
         for ticker in self.on(pool, 5):
             self.assertEqual(self.holes(pool, ticker), [])
@@ -127,7 +127,7 @@ class KnownFaultTests(FaultTestCase):
             pool.stop()
             for ticker in self.on(pool, 5):
                 (hole,) = self.holes(pool, ticker)
-                self.assertEqual([cause.kind for cause in hole.causes], ["terminal_error"])
+                self.assertIn("subscription ended", hole.why)
                 self.assertTrue(ended <= hole.start < hole.end <= ended + 4 * SECOND, hole)
 
     def test_a_settled_market_is_not_a_hole(self) -> None:
@@ -141,8 +141,8 @@ class KnownFaultTests(FaultTestCase):
             self.flow(pool, 30)
             pool.stop()
             verdict = pool.verdict(ticker)
-            standings = [interval.standing for interval in verdict.intervals]
-            self.assertEqual(standings, [Standing.ABSENT, Standing.COMPLETE, Standing.ABSENT])
+            states = [interval.state for interval in verdict.intervals]
+            self.assertEqual(states, [State.NOT_CARRIED, State.COMPLETE, State.NOT_CARRIED])
             self.assertLess(verdict.intervals[1].length, 5 * SECOND)
 
     def test_removed_while_the_socket_was_down(self) -> None:
@@ -156,7 +156,7 @@ class KnownFaultTests(FaultTestCase):
         pool.remove([ticker])
         self.flow(pool, 20)
         pool.stop()
-        (hole,) = [i for i in pool.verdict(ticker).intervals if i.standing is Standing.HOLE]
+        (hole,) = [i for i in pool.verdict(ticker).intervals if i.state is State.HOLE]
         self.assertEqual(hole.end, removed)
 
     def test_a_full_buffer(self) -> None:
@@ -173,7 +173,7 @@ class KnownFaultTests(FaultTestCase):
         self.assertTrue(hit)
         for ticker in hit:
             (hole,) = self.holes(pool, ticker)
-            self.assertEqual({cause.kind for cause in hole.causes}, {"local_drop"})
+            self.assertIn("messages dropped here", hole.why)
             self.assertTrue(stuck <= hole.start <= stuck + 4 * SECOND, hole)
             self.assertTrue(hole.end <= stuck + 20 * SECOND, hole)
         for ticker in pool.tickers:
@@ -187,7 +187,7 @@ class KnownFaultTests(FaultTestCase):
         pool.stop()
         for ticker in self.on(pool, 4):
             (hole,) = self.holes(pool, ticker)
-            self.assertEqual([cause.kind for cause in hole.causes], ["undecodable"])
+            self.assertIn("could not be read", hole.why)
         for ticker in self.on(pool, 5):
             self.assertEqual(self.holes(pool, ticker), [])
 
@@ -198,7 +198,7 @@ class KnownFaultTests(FaultTestCase):
         self.flow(pool, 20)
         pool.stop()
         intervals = pool.verdict(pool.tickers[0]).intervals
-        self.assertEqual([i.standing.value for i in intervals], ["not carried", "complete", "hole"])
+        self.assertEqual([i.state.value for i in intervals], ["not_carried", "complete", "hole", "not_carried"])
 
     def markers(self, pool: CapturedPool, kind: str) -> list[dict[str, Any]]:
         """Records of a kind, as far as they are written."""
@@ -219,8 +219,8 @@ class StoryTests(FaultTestCase):
                 wrong, count = pool.disproved(ticker)
                 self.assertEqual(wrong, [], (seed, ticker))
                 claimed, probes = claimed + count, probes + len(pool.truth)
-                last = [i for i in pool.verdict(ticker).intervals if i.standing is not Standing.ABSENT][-1]
-                self.assertEqual(last.standing, Standing.COMPLETE, (seed, ticker, last))
+                last = [i for i in pool.verdict(ticker).intervals if i.state is not State.NOT_CARRIED][-1]
+                self.assertEqual(last.state, State.COMPLETE, (seed, ticker, last))
         self.assertGreater(claimed, probes // 3)
         self.assertLess(claimed, probes)
 

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import zstandard
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ProcessProtocol
@@ -14,11 +16,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gatherer
 import tests
-from gatherer.capture_format.reading import segments_of
+from gatherer.capture_format import CaptureDirectory, segments_of
 from gatherer.capture_format.segment_file import segment_name, segment_time
-from gatherer.coverage.judge import judge
+from gatherer.coverage import BadRequest, FeedCoverage, State, coverage_of, gatherer_names
 from gatherer.coverage.report import duration, utc
-from gatherer.coverage.timeline import Standing
 from gatherer.errors import GathererError
 from gatherer.router.segments import SegmentRouter
 from gatherer.values import Marker, RawMessage
@@ -58,6 +59,12 @@ def book(kind: str, at: int, seq: int) -> RawMessage:
     return RawMessage(json.dumps(data).encode(), 7, at)
 
 
+def verdict(directory: Path, *period: int, skip_damaged: bool = False) -> FeedCoverage:
+    """What the capture says of the market."""
+    start, end = period or (None, None)
+    return coverage_of([directory], tickers=[TICKER], start=start, end=end, skip_damaged=skip_damaged).book(TICKER)
+
+
 class _Child(ProcessProtocol):
     """Collects the times the child said until it is dead."""
 
@@ -90,9 +97,9 @@ class KillTests(TestCase):
         process.signalProcess(signal.SIGKILL)
         await child.ended
         last_said = int(child.said.split()[-1])
-        alone = judge(directory, TICKER)
-        self.assertTrue(alone.is_complete and alone.is_growing)
-        self.assertTrue(last_said - SECOND < alone.end <= last_said + SECOND // 10)
+        (alone,) = verdict(directory).holes
+        self.assertTrue(last_said - SECOND < alone.start <= last_said + SECOND // 10)
+        self.assertIn("without the last marker", alone.why)
 
         router = SegmentRouter(directory, reactor)
         router.start()
@@ -100,12 +107,12 @@ class KillTests(TestCase):
         router.deliver([book("snapshot", last_said + 9 * SECOND, 1)])
         router.deliver([book("delta", last_said + 10 * SECOND, 2)])
         await router.close()
-        (hole,) = judge(directory, TICKER).holes
-        self.assertEqual((hole.start, hole.end), (alone.end, last_said + 9 * SECOND))
-        self.assertEqual(hole.causes[0].kind, "broke_off")
+        hole = verdict(directory).holes[0]
+        self.assertEqual((hole.start, hole.end), (alone.start, last_said + 9 * SECOND))
+        self.assertIn("killed or crashed", hole.why)
 
 
-class SegmentsTests(SynchronousTestCase):
+class CaptureTestCase(SynchronousTestCase):
     """A capture of ten segments, one a second."""
 
     def capture(self) -> Path:
@@ -121,58 +128,112 @@ class SegmentsTests(SynchronousTestCase):
         rig.close()
         return rig.directory
 
-    def standings(self, directory: Path, *when: int) -> list[str]:
+    def states(self, directory: Path, *when: int) -> list[str]:
         """The answers in order; times in seconds after the first."""
-        verdict = judge(directory, TICKER, *(AT + second * SECOND for second in when))
-        return [interval.standing.value for interval in verdict.intervals]
+        return [i.state.value for i in verdict(directory, *(AT + second * SECOND for second in when)).intervals]
 
-    def test_only_what_is_needed_is_read(self) -> None:
-        """From the latest book before FROM to the first message behind TO, with the same answer."""
-        directory = self.capture()
-        self.assertEqual(len(segments_of(directory)), 12)
-        self.assertEqual(self.standings(directory), ["complete", "not carried"])
-        verdict = judge(directory, TICKER, AT + 6 * SECOND, AT + 7 * SECOND)
-        self.assertEqual([i.standing for i in verdict.intervals], [Standing.COMPLETE])
-        self.assertLess(verdict.segments, 6)
+
+class SegmentsTests(CaptureTestCase):
+    """Which of its segments are there."""
+
+    def test_a_whole_capture(self) -> None:
+        """The default range ends behind the last record, so that the stop is in it."""
+        self.assertEqual(self.states(self.capture()), ["complete", "not_carried"])
+        self.assertEqual(self.states(self.capture(), 6, 7), ["complete"])
 
     def test_a_missing_segment_is_a_hole(self) -> None:
         """Until the next snapshot, whatever was in it."""
         directory = self.capture()
         segments_of(directory)[3].unlink()
-        self.assertEqual(self.standings(directory), ["complete", "hole", "complete", "not carried"])
-
-    def test_a_segment_cut_short_is_a_hole(self) -> None:
-        """As if it were missing: its last records are."""
-        directory = self.capture()
-        path = segments_of(directory)[3]
-        path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfd")
-        self.assertEqual(self.standings(directory), ["complete", "hole", "complete", "not carried"])
+        self.assertEqual(self.states(directory), ["complete", "hole", "complete", "not_carried"])
 
     def test_without_the_first_segments(self) -> None:
-        """A book whose snapshot is not there has a hole until the next one."""
+        """A book whose snapshot is not there has a hole until the next one, even if only deltas are left of it."""
         directory = self.capture()
         for path in segments_of(directory)[:2]:
             path.unlink()
-        self.assertEqual(self.standings(directory), ["hole", "complete", "not carried"])
-        self.assertEqual(judge(segments_of(directory)[5], TICKER).holes[0].causes[0].kind, "missing_segments")
+        self.assertEqual(self.states(directory), ["hole", "complete", "not_carried"])
+        found = verdict(segments_of(directory)[0])
+        self.assertEqual([i.state for i in found.intervals], [State.HOLE])
+        self.assertIn("before this capture", found.intervals[0].why)
 
-    def test_outside_the_capture_nothing_is_vouched_for(self) -> None:
+    def test_outside_the_capture_nothing_is_sure(self) -> None:
         """Time before the first and after the last record is a hole when it is asked for."""
-        self.assertEqual(self.standings(self.capture(), -5, 20), ["hole", "complete", "not carried", "hole"])
+        self.assertEqual(self.states(self.capture(), -5, 20), ["hole", "complete", "not_carried", "hole"])
 
-    def test_what_is_no_capture_is_named(self) -> None:
-        """A directory without segments, a file of something else, a damaged frame."""
+    def test_the_last_marker_is_missing(self) -> None:
+        """A finished segment is the last one, and nothing says that the gatherer was stopped: a disk was full."""
+        directory = self.capture()
+        segments_of(directory)[-1].unlink()
+        (hole,) = verdict(directory).holes
+        self.assertEqual(hole.start, AT + 9 * SECOND)
+
+    def test_a_gatherer_that_runs(self) -> None:
+        """While it holds the lock of the directory nothing is missing at the end, and the answer ends where it is
+        sure."""
+        directory = self.capture()
+        segments_of(directory)[-1].unlink()
+        holder = CaptureDirectory(directory)
+        holder.open()
+        self.addCleanup(holder.close)
+        found = verdict(directory)
+        self.assertEqual([i.state for i in found.intervals], [State.COMPLETE])
+        self.assertEqual(found.intervals[-1].end, AT + 9 * SECOND)
+
+
+class DamageTests(CaptureTestCase):
+    """Bytes that are not what was written."""
+
+    def damaged(self, change: Callable[[bytes], bytes], number: int = 3) -> Path:
+        """A capture with a changed segment."""
+        directory = self.capture()
+        path = segments_of(directory)[number]
+        path.write_bytes(change(path.read_bytes()))
+        return directory
+
+    def test_damage_is_bad_input_or_a_hole(self) -> None:
+        """A finished segment that is cut off, has bytes too many or a flipped byte is named; or, if that is asked for,
+        it is a hole until the next snapshot."""
+        for change in (
+            lambda data: data[:-1], lambda data: data + b"\x28\xb5\x2f\xfd", lambda data: data[:-3] + b"?" + data[-2:],
+            lambda data: b"?" + data[1:],
+        ):  # fmt: skip
+            directory = self.damaged(change)
+            error = self.assertRaises(GathererError, verdict, directory)
+            self.assertIn(segments_of(directory)[3].name, str(error))
+            found = verdict(directory, skip_damaged=True)
+            self.assertEqual([i.state.value for i in found.intervals], ["complete", "hole", "complete", "not_carried"])
+            self.assertEqual(found.holes[0].end, AT + 5 * SECOND)
+
+    def test_what_is_not_a_capture_is_named(self) -> None:
+        """An empty directory, a file of something else, frames without markers."""
         empty = Path(self.mktemp())
         empty.mkdir()
-        self.assertIn(str(empty), str(self.assertRaises(GathererError, judge, empty, TICKER)))
+        self.assertIn(str(empty), str(self.assertRaises(GathererError, verdict, empty)))
         other = empty / "other.jsonl.zst"
         other.write_text("no")
-        self.assertIn("no zstd frame", str(self.assertRaises(GathererError, judge, other, TICKER)))
-        path = segments_of(self.capture())[0]
-        data = bytearray(path.read_bytes())
-        data[-3] ^= 0xFF
-        path.write_bytes(data)
-        self.assertIn("damaged", str(self.assertRaises(GathererError, judge, path, TICKER)))
+        self.assertIn(str(other), str(self.assertRaises(GathererError, verdict, other)))
+        other.write_bytes(zstandard.ZstdCompressor(write_checksum=True).compress(b'{"a":1}\n'))
+        self.assertIn("segment_start", str(self.assertRaises(GathererError, verdict, other)))
+
+    def test_what_does_not_exist_is_named(self) -> None:
+        """A market or a channel that never was, and a range that ends before it begins."""
+        directory = self.capture()
+        for request, word in (
+            ({"tickers": ["KXNOBODY"]}, "KXNOBODY"), ({"channels": ["book"]}, "book"), ({"start": 5, "end": 5}, "range")
+        ):  # fmt: skip
+            self.assertIn(word, str(self.assertRaises(BadRequest, coverage_of, [directory], **request)))
+
+
+class NamesTests(SynchronousTestCase):
+    """What a gatherer is called."""
+
+    def test_the_shortest_tails_that_differ(self) -> None:
+        """The last name; of equal ones as many names as it takes."""
+        self.assertEqual(gatherer_names([Path("/a/one"), Path("/a/two")]), ["one", "two"])
+        paths = [Path("/x/a/capture"), Path("/x/b/capture"), Path("/x/third")]
+        self.assertEqual(gatherer_names(paths), ["a/capture", "b/capture", "third"])
+        self.assertRaises(BadRequest, gatherer_names, [Path("/a/one"), Path("/a/one/")])
 
 
 class TimesTests(SynchronousTestCase):

@@ -1,11 +1,11 @@
 """A pool in memory that captures into real segments, and the books that a replay of them gives."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gatherer.capture_format.reading import read_capture
-from gatherer.coverage.judge import Verdict, judge
-from gatherer.coverage.timeline import Standing
+from gatherer.coverage import Coverage, FeedCoverage, Interval, State, coverage_of
 from gatherer.router.segments import SegmentRouter
 from tests.router.support import ManualThreads
 from tests.support.pool import Pool
@@ -56,22 +56,33 @@ class CapturedPool(Pool):
         left = self.clock.getDelayedCalls()
         assert left == [], left
 
-    def verdict(self, ticker: str, start: int | None = None, end: int | None = None) -> Verdict:
-        """The verdict of the coverage tool."""
-        return judge(self.directory, ticker, start, end)
+    def coverage(self, start: int | None = None, end: int | None = None) -> Coverage:
+        """What the capture says of everything."""
+        return coverage_of([self.directory], start=start, end=end)
+
+    def verdict(self, ticker: str) -> FeedCoverage:
+        """What the capture says of an order book."""
+        return coverage_of([self.directory], tickers=[ticker]).book(ticker)
 
     def disproved(self, ticker: str) -> tuple[list[int], int]:
-        """The probes at which the tool wrongly says complete, and the number of probes at which it says complete."""
-        intervals = self.verdict(ticker).intervals
-        complete = [i for i in intervals if i.standing is Standing.COMPLETE]
-        replay = Replay(self.directory, ticker)
-        wrong, claimed = [], 0
-        for at, books in self.truth:
-            if ticker in books and any(i.start < at <= i.end for i in complete):
-                claimed += 1
-                if books[ticker] not in replay.until(at):
-                    wrong.append(at)
-        return wrong, claimed
+        """See `disproved`."""
+        return disproved({self.directory.name: self.directory}, ticker, self.verdict(ticker).intervals, self.truth)
+
+
+def disproved(
+    captures: dict[str, Path], ticker: str, intervals: Sequence[Interval], truth: Sequence[tuple[int, dict[str, Book]]]
+) -> tuple[list[int], int]:
+    """The probes at which the answer is complete although the replayed book of that gatherer and connection is wrong;
+    and at how many the answer is complete."""
+    replays = {name: Replay(directory, ticker) for name, directory in captures.items()}
+    wrong, claimed = [], 0
+    for at, books in truth:
+        found = next((i for i in intervals if i.start <= at < i.end), None)
+        if ticker in books and found is not None and found.state is State.COMPLETE:
+            claimed += 1
+            if replays[found.gatherer or ""].until(at).get(found.conn_id or 0) != books[ticker]:
+                wrong.append(at)
+    return wrong, claimed
 
 
 class Replay:
@@ -82,12 +93,12 @@ class Replay:
         self._next = 0
         self._books: dict[int, Book] = {}
 
-    def until(self, at: int) -> list[Book]:
-        """The books after everything read until then, one per connection."""
+    def until(self, at: int) -> dict[int, Book]:
+        """The books after everything read until then, by connection."""
         while self._next < len(self._records) and self._records[self._next]["received_at"] <= at:
             self._apply(self._records[self._next])
             self._next += 1
-        return list(self._books.values())
+        return self._books
 
     def _apply(self, record: dict[str, Any]) -> None:
         body, conn_id = record["data"]["msg"], record["conn_id"]

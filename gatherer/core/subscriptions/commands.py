@@ -24,6 +24,11 @@ class Command:
     sid: int = 0
     """The subscription concerned. 0 for `SUBSCRIBE`, which makes one."""
 
+    @property
+    def ended_sid(self) -> int:
+        """The subscription that it ends as a whole, with markets of it whose acknowledgement was lost; 0 for none."""
+        return self.sid if self.action is Action.UNSUBSCRIBE else 0
+
 
 class Reaction(Enum):
     """What follows from a rejected command."""
