@@ -146,9 +146,8 @@ def main() -> None:
         directory.mkdir(exist_ok=True)
         if not any(directory.iterdir()):
             raw, packed = write(directory, options.lines, options.markets)
-            print(
-                f"{options.lines:,} lines of {options.markets:,} markets: {raw / 1e6:,.0f} MB, {packed / 1e6:,.0f} MB packed"
-            )
+            sizes = f"{raw / 1e6:,.0f} MB, {packed / 1e6:,.0f} MB packed"
+            print(f"{options.lines:,} lines of {options.markets:,} markets: {sizes}")
         for ticker in ("", "KXS05-26NOV23-T000005"):
             command = [sys.executable, "-m", "benchmarks.coverage_rate", "--judge", str(directory), "--ticker", ticker]
             subprocess.run(command, check=True)

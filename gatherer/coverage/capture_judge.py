@@ -20,6 +20,12 @@ CHANNELS = {role.value: role.channel for role in Role if role.is_global}
 STOPPED: Reasons = ("the gatherer was stopped",)
 
 
+DECISIVE = frozenset(
+    {"session_up", "session_down", "markets_added", "markets_removed", "terminal_error", "feed_frozen", "gap"}
+)
+"""Markers without which nobody knows what a connection carries, or since when something is missing."""
+
+
 class CaptureJudge:
     """Knows every feed of one capture. Its methods are the events of the capture; `at` is the time of the record."""
 
@@ -146,10 +152,16 @@ class CaptureJudge:
         self.connection(conn_id).end_subscription(at, facts.sid, reasons)
 
     def dropped(self, conn_id: int, at: int, facts: Facts) -> None:
-        """Messages did not fit into the buffer of the gatherer."""
+        """Messages did not fit into the buffer of the gatherer, and perhaps markers neither."""
         since = self.clock.lost(facts.first_at, at)
         reasons = (f"connection {conn_id}: {facts.count} messages dropped here",)
-        self.connection(conn_id).lose("local_drop", since, max(facts.last_at, since) + 1, 0, reasons)
+        kinds = facts.markers.keys() & DECISIVE
+        if not kinds:
+            self.connection(conn_id).lose("local_drop", since, max(facts.last_at, since) + 1, 0, reasons)
+            return
+        reasons = (f"connection {conn_id}: markers dropped here ({', '.join(sorted(kinds))})",)
+        for connection in [self.connection(conn_id)] if conn_id else list(self._connections.values()):
+            connection.lose_track(at, since, reasons)
 
     def unreadable(self, conn_id: int, at: int, facts: Facts) -> None:
         """A message could not be read: it may have been about any feed of the connection."""
@@ -169,6 +181,12 @@ class CaptureJudge:
             for feed in [feed for feed in self.feeds.values() if feed.channel == channel]:
                 for leg in feed.legs.values():
                     leg.freeze(since, until, reasons)
+
+    def not_synced(self, at: int, since: int, text: str) -> None:
+        """Records that were written after `since` did not survive on disk."""
+        since = self.clock.lost(since, at)
+        for connection in self._connections.values():
+            connection.lose_track(at, since, (text,))
 
     def clock_stepped(self, conn_id: int, at: int, facts: Facts) -> None:
         """The wall clock of the gatherer was set."""

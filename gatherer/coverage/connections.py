@@ -49,7 +49,7 @@ class ConnectionState:
     def new_session(self, up: bool | None) -> None:
         """A socket opened (None: nothing is known of it)."""
         self.up, self.disturbed, self.ended = up, up is not None, False
-        for leg in self.legs if up is None else self.carried():
+        for leg in self.legs:
             leg.new_session(up is None)
 
     def lose(self, kind: str, since: int, until: int, sid: int, reasons: Reasons) -> None:
@@ -63,6 +63,13 @@ class ConnectionState:
         for leg in self._touched(kind, sid, since):
             leg.end(at, since, reasons)
         self._kind = (kind, sid)
+
+    def lose_track(self, at: int, since: int, reasons: Reasons) -> None:
+        """Anything may have happened since then: each feed is missing until its next subscription or book."""
+        self.disturbed, self.up = True, None
+        self.end(f"lost track {at}", at, since, 0, reasons)
+        for leg in self.legs:
+            leg.sid = 0
 
     def end_subscription(self, at: int, sid: int, reasons: Reasons) -> None:
         """The exchange ended a subscription."""

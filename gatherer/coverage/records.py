@@ -60,6 +60,8 @@ class Facts(msgspec.Struct, gc=False):
     moved: bool = False
     tickers: list[str] = msgspec.field(default_factory=list)
     conn_ids: list[int] = msgspec.field(default_factory=list)
+    markers: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+    segment: str = ""
 
 
 decode_record: Callable[[bytes], Record] = msgspec.json.Decoder(Record).decode

@@ -123,7 +123,18 @@ class CaptureReader:
         self._seen_at = time_of(block, block.rfind(b"\n", 0, -1) + 1)
         for record in records(path, self._finder.lines(block, judge.starts_unknown)):
             judge.clock.see(record.received_at)
-            apply(record, judge)
+            if record.marker == "sync_failed":
+                self._not_synced(path, record)
+            else:
+                apply(record, judge)
+
+    def _not_synced(self, path: Path, record: Record) -> None:
+        """An fsync failed. Records are missing if the segment is shorter than what was written."""
+        facts = decode_facts(record.facts)
+        segment = path.with_name(facts.segment)
+        size = segment.stat().st_size if facts.segment and segment.exists() else 0
+        if size < facts.size:
+            self.judge.not_synced(record.received_at, facts.since, f"{facts.segment} lost its end: its fsync failed")
 
     def _boundary(self, path: Path, at: int, start: Start) -> None:
         last, missing = self._last, self._missing

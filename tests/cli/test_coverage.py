@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from gatherer.capture_format.reading import segments_of
 from gatherer.cli.arguments import market_ticker, unix_ns
@@ -46,20 +46,72 @@ class CoverageTests(SynchronousTestCase):
         segments_of(directory)[3].unlink()
         status, out, _ = run("coverage", "--json", str(directory), "--ticker", TICKER)
         answer = json.loads(out)
-        self.assertEqual((status, answer["holes"], answer["complete"], answer["from"]), (1, 1, False, AT))
+        self.assertEqual((status, list(answer), answer["from"]), (1, ["from", "to", "feeds"], AT))
+        (feed,) = answer["feeds"]
+        self.assertEqual((feed["channel"], feed["ticker"]), ("orderbook_delta", TICKER))
+        self.assertEqual([i["state"] for i in feed["intervals"]], ["complete", "hole", "not_carried"])
+        for interval in feed["intervals"]:
+            self.assertEqual(list(interval), ["state", "from", "to", "why", "gatherer"])
+            self.assertEqual(interval["gatherer"], directory.name)
+        self.assertIn("segments are missing", feed["intervals"][1]["why"])
 
-    def test_a_market_that_was_not_captured(self) -> None:
-        """Status 1 as well."""
-        period = ("--from", str(AT // SECOND + 2), "--to", str(AT // SECOND + 3))
-        self.assertEqual(run("coverage", str(self.capture()), "--ticker", "KXNOBODY", *period)[0], 1)
+    def test_everything(self) -> None:
+        """Without a market and a channel every feed is judged; with a few of them each interval is shown."""
+        status, out, err = run("coverage", str(self.capture()))
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn(f"{TICKER} (orderbook_delta)", out)
+
+    def test_many_markets(self) -> None:
+        """A table of series, worst first, and the worst feeds with their holes."""
+        rig = Rig(self)
+        tickers = [f"KX{'AB'[number % 2]}-{number}" for number in range(10)]
+        rig.router.mark(Marker("session_up", 7, AT))
+        rig.router.mark(Marker("markets_added", 7, AT, {"sid": 1, "tickers": tickers}))
+        for number, ticker in enumerate(tickers[1:]):
+            rig.router.deliver([book("snapshot", AT + number, number + 1, ticker)])
+        rig.router.mark(Marker("session_down", 7, AT + 5 * SECOND, {"since": AT + 4 * SECOND, "stopped": True}))
+        rig.close()
+        status, out, _ = run("coverage", str(rig.directory))
+        self.assertEqual(status, 1)
+        rows = [line.split()[0] for line in out.splitlines() if line]
+        self.assertEqual(rows[1:7], ["series", "KXA", "KXB", "all", "KXA-0", "hole"])
+        self.assertIn("INCOMPLETE: 1 hole in 1 of 10 feeds", out.splitlines()[-1])
+
+    def test_a_picture(self) -> None:
+        """Holes are red, and an unknown ending costs one line."""
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            raise SkipTest("matplotlib is not installed") from None
+        directory, folder = self.capture(), Path(self.mktemp())
+        folder.mkdir()
+        segments_of(directory)[3].unlink()
+        self.assertEqual(run("coverage", str(directory), "--plot", str(folder / "a.png"))[0], 1)
+        self.assertEqual((folder / "a.png").read_bytes()[:4], b"\x89PNG")
+        self.assertEqual(run("coverage", str(directory), "--plot", str(folder / "a.svg"))[0], 1)
+        self.assertIn("#d62728", (folder / "a.svg").read_text())
+        status, out, err = run("coverage", str(directory), "--plot", str(folder / "a.nothing"))
+        self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
+
+    def test_damage(self) -> None:
+        """A damaged segment is bad input, or a hole if that is asked for."""
+        directory = self.capture()
+        path = segments_of(directory)[2]
+        path.write_bytes(path.read_bytes()[:-1])
+        status, out, err = run("coverage", str(directory))
+        self.assertEqual((status, out, err.count("\n")), (2, "", 1), err)
+        self.assertIn(path.name, err)
+        self.assertEqual(run("coverage", str(directory), "--skip-damaged")[0], 1)
 
     def test_bad_input(self) -> None:
         """Status 2, and one line that names the cause."""
         directory = str(self.capture())
         for words, text in (
-            ([directory], "--ticker"), ([directory, "--ticker", "a b"], "not a market ticker"),
+            ([], "CAPTURE"), ([directory, "--ticker", "a b"], "not a market ticker"),
+            ([directory, "--ticker", "KXNOBODY"], "no market KXNOBODY"),
+            ([directory, "--channel", "book"], "no channel book"),
             ([directory, "--ticker", TICKER, "--from", "now", "--to", "then"], "'now' is neither"),
-            ([directory, "--ticker", TICKER, "--from", "5"], "together"),
+            ([directory, "--ticker", TICKER, "--from", "5", "--to", "5"], "ends before it begins"),
             ([directory, "--ticker", TICKER, "--from", "5", "--to", "4"], "--from is later than --to"),
             (["nowhere", "--ticker", TICKER], "nowhere"),
         ):  # fmt: skip

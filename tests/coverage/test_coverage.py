@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.coverage import BOOKS
@@ -276,6 +277,14 @@ class NeverPretendTests(SynchronousTestCase):
         judge.without_book(7, 20, Facts(tickers=[TICKER]))
         snapshot(judge, 30)
         self.assertEqual(answer(judge, 0, 40), [(0, 10, "not_carried"), (10, 30, "hole"), (30, 40, "complete")])
+
+    def test_dropped_markers(self) -> None:
+        """Without them nothing is known of the connection, until a book comes again."""
+        for conn_id in (7, 0):
+            judge = carried()
+            judge.dropped(conn_id, 25, Facts(first_at=20, last_at=24, markers={"session_down": Raw(b"{}")}))
+            snapshot(judge, 30, sid=2)
+            self.assertEqual(answer(judge, 10, 40), [(10, 20, "complete"), (20, 30, "hole"), (30, 40, "complete")])
 
     def test_a_frozen_feed(self) -> None:
         """Its time is a hole, for the connections or the channel that the marker names; then the book goes on."""

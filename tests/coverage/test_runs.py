@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gatherer
 import tests
-from gatherer.capture_format import CaptureDirectory, segments_of
+from gatherer.capture_format import CaptureDirectory, read_blocks, segments_of
 from gatherer.capture_format.segment_file import segment_name, segment_time
 from gatherer.coverage import BadRequest, FeedCoverage, State, coverage_of, gatherer_names
 from gatherer.coverage.report import duration, utc
@@ -53,9 +53,9 @@ reactor.run()
 """
 
 
-def book(kind: str, at: int, seq: int) -> RawMessage:
-    """A message about the market's book on connection 7, sid 1."""
-    data = {"type": f"orderbook_{kind}", "sid": 1, "seq": seq, "msg": {"market_ticker": TICKER}}
+def book(kind: str, at: int, seq: int, ticker: str = TICKER) -> RawMessage:
+    """A message about a market's book on connection 7, sid 1."""
+    data = {"type": f"orderbook_{kind}", "sid": 1, "seq": seq, "msg": {"market_ticker": ticker}}
     return RawMessage(json.dumps(data).encode(), 7, at)
 
 
@@ -128,6 +128,13 @@ class CaptureTestCase(SynchronousTestCase):
         rig.close()
         return rig.directory
 
+    def cut_end(self, directory: Path) -> None:
+        """Take away everything after the last message."""
+        for path in reversed(segments_of(directory)):
+            if b'"seq_gap"' in b"".join(read_blocks(path)):
+                return
+            path.unlink()
+
     def states(self, directory: Path, *when: int) -> list[str]:
         """The answers in order; times in seconds after the first."""
         return [i.state.value for i in verdict(directory, *(AT + second * SECOND for second in when)).intervals]
@@ -164,7 +171,7 @@ class SegmentsTests(CaptureTestCase):
     def test_the_last_marker_is_missing(self) -> None:
         """A finished segment is the last one, and nothing says that the gatherer was stopped: a disk was full."""
         directory = self.capture()
-        segments_of(directory)[-1].unlink()
+        self.cut_end(directory)
         (hole,) = verdict(directory).holes
         self.assertEqual(hole.start, AT + 9 * SECOND)
 
@@ -172,7 +179,7 @@ class SegmentsTests(CaptureTestCase):
         """While it holds the lock of the directory nothing is missing at the end, and the answer ends where it is
         sure."""
         directory = self.capture()
-        segments_of(directory)[-1].unlink()
+        self.cut_end(directory)
         holder = CaptureDirectory(directory)
         holder.open()
         self.addCleanup(holder.close)
@@ -204,6 +211,22 @@ class DamageTests(CaptureTestCase):
             found = verdict(directory, skip_damaged=True)
             self.assertEqual([i.state.value for i in found.intervals], ["complete", "hole", "complete", "not_carried"])
             self.assertEqual(found.holes[0].end, AT + 5 * SECOND)
+
+    def test_a_failed_fsync(self) -> None:
+        """It is a hole only if the segment is shorter than what was written."""
+        for more, expected in ((0, ["complete", "not_carried"]), (1, ["complete", "hole", "complete", "not_carried"])):
+            rig = Rig(self, segment_bytes=1)
+            rig.router.mark(Marker("session_up", 7, AT))
+            rig.router.mark(Marker("markets_added", 7, AT, {"sid": 1, "tickers": [TICKER]}))
+            rig.router.deliver([book("snapshot", AT, 1)])
+            rig.clock.advance(2)
+            (first,) = rig.finished()
+            facts = {"segment": first.name, "size": first.stat().st_size + more, "since": AT + SECOND}
+            rig.router.mark(Marker("sync_failed", 0, AT + 3 * SECOND, facts))
+            rig.router.deliver([book("snapshot", AT + 4 * SECOND, 2)])
+            rig.router.mark(Marker("session_down", 7, AT + 9 * SECOND, {"since": AT + 9 * SECOND, "stopped": True}))
+            rig.close()
+            self.assertEqual(self.states(rig.directory), expected)
 
     def test_what_is_not_a_capture_is_named(self) -> None:
         """An empty directory, a file of something else, frames without markers."""
