@@ -73,12 +73,13 @@ _HEADS = ("series", "feeds", "with holes", "holes", "complete", "missing")
 def as_text(coverage: Coverage) -> str:
     """A few feeds interval by interval; of many the sums of each series, worst first, and the worst feeds. The last
     line is the conclusion."""
+    several = len({i.gatherer for feed in coverage.feeds for i in feed.intervals if i.gatherer}) > 1
     lines = [f"from {utc(coverage.start)} to {utc(coverage.end)}, {duration(coverage.end - coverage.start)}", ""]
     if len(coverage.feeds) <= MAX_FULL:
         for feed in coverage.feeds:
-            lines += [f"{_name(feed)}:", *(_line(interval) for interval in feed.intervals), ""]
+            lines += [f"{_name(feed)}:", *(_line(interval, several) for interval in feed.intervals), ""]
     else:
-        lines += [*_table(_groups(coverage.feeds)), "", *_worst(coverage.feeds)]
+        lines += [*_table(_groups(coverage.feeds)), "", *_worst(coverage.feeds, several)]
     return "\n".join([*lines, conclusion(coverage)]) + "\n"
 
 
@@ -138,17 +139,17 @@ def _table(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _worst(feeds: Iterable[FeedCoverage]) -> list[str]:
+def _worst(feeds: Iterable[FeedCoverage], several: bool) -> list[str]:
     broken = sorted((feed for feed in feeds if feed.holes), key=lambda feed: -feed.length(State.HOLE))
     lines = []
     for feed in broken[:MAX_WORST]:
         holes = feed.holes
         lines.append(f"{_name(feed)}: {counted(len(holes), 'hole')}, {duration(feed.length(State.HOLE))}")
-        lines += [_line(hole) for hole in holes[:MAX_INTERVALS]]
+        lines += [_line(hole, several) for hole in holes[:MAX_INTERVALS]]
         if len(holes) > MAX_INTERVALS:
             lines.append(f"  and {len(holes) - MAX_INTERVALS:,} more")
     if len(broken) > MAX_WORST:
-        lines.append(f"and {counted(len(broken) - MAX_WORST, 'feed')} more with holes")
+        lines.append(f"and {len(broken) - MAX_WORST:,} more")
     return [*lines, ""] if lines else []
 
 
@@ -156,7 +157,8 @@ def _name(feed: FeedCoverage) -> str:
     return feed.channel if feed.ticker is None else f"{feed.ticker} ({feed.channel})"
 
 
-def _line(interval: Interval) -> str:
+def _line(interval: Interval, several: bool) -> str:
+    """`several`: name the gatherer."""
     times = f"{utc(interval.start)}  {utc(interval.end)}  {duration(interval.length):>14}"
-    where = f"[{interval.gatherer}] " if interval.gatherer and interval.why else ""
+    where = f"[{interval.gatherer}] " if several and interval.gatherer else ""
     return f"  {_WORDS[interval.state]:<11}  {times}  {where}{interval.why}".rstrip()

@@ -11,6 +11,8 @@ from gatherer.coverage import Coverage, Interval, State, coverage_of
 from tests.coverage.captures import MadeUpGatherer, Step, steps
 
 Feed = tuple[str, str | None]
+Shares = tuple[float, float]
+"""Where a range begins and ends, in parts of the whole."""
 
 
 def states(coverage: Coverage) -> dict[Feed, list[tuple[int, int, str]]]:
@@ -51,9 +53,7 @@ class RangeTests(SynchronousTestCase):
         st.sampled_from(("stop", "kill", "flow")),
         st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=6),
     )
-    def test_a_range_is_a_part_of_the_whole(
-        self, story: list[Step], last: str, ranges: list[tuple[float, float]]
-    ) -> None:
+    def test_a_range_is_a_part_of_the_whole(self, story: list[Step], last: str, ranges: list[Shares]) -> None:
         """For every feed, whatever went wrong before, in or after the range."""
         with tempfile.TemporaryDirectory() as folder:
             directory = Path(folder) / "capture"
