@@ -126,7 +126,8 @@ def judge(directory: Path, ticker: str) -> None:
     seconds, cpu = time.perf_counter() - begin, time.process_time() - used
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     holes = sum(len(feed.holes) for feed in coverage.feeds)
-    print(f"feeds: {len(coverage.feeds):,}, holes: {holes:,}, time: {seconds:.2f} s ({cpu:.2f} s CPU), memory: {memory // 1024:,} MB")
+    cost = f"time: {seconds:.2f} s ({cpu:.2f} s CPU), memory: {memory // 1024:,} MB"
+    print(f"feeds: {len(coverage.feeds):,}, holes: {holes:,}, {cost}")
 
 
 def main() -> None:

@@ -116,10 +116,10 @@ class CommandQueue:
         self._resolve(envelope.id, envelope.sid or body.sid)
         return 0
 
-    def mark_removed(self, tickers: list[str], **facts: object) -> None:
-        """Mark that markets are not carried here any more, although no acknowledgement confirms it."""
+    def mark_removed(self, tickers: list[str], sid: int = 0, **facts: object) -> None:
+        """Mark that markets are not carried here any more. `sid` 0: no acknowledgement confirms it."""
         if tickers:
-            self._mark("markets_removed", sid=0, tickers=tickers, **facts)
+            self._mark("markets_removed", sid=sid, tickers=tickers, **facts)
 
     # -- replies ------------------------------------------------------------------------------
 
@@ -220,8 +220,7 @@ class CommandQueue:
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
         elif command.action is not Action.SNAPSHOT:
-            facts = {"since": self._sent_at_ns, "ended": command.ended_sid}
-            self._mark("markets_removed", sid=command.sid, tickers=list(command.tickers), **facts)
+            self.mark_removed(list(command.tickers), command.sid, since=self._sent_at_ns, ended=command.ended_sid)
         self.wake()
 
     def _failed(self, failure: Failure, command: Command) -> None:

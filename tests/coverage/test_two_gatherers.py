@@ -1,10 +1,10 @@
 """Two gatherers on one exchange, each with its own faults: what both captures together say is true."""
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +132,7 @@ class World:
         elif verb == "refresh":
             pool.refresh(some)
         elif verb == "drain":
-            with suppress(AdminError):  # it is drained already
+            with contextlib.suppress(AdminError):  # it is drained already
                 pool.manager.admin.drain(4 + count % 2, "somebody")
         elif verb == "gap":
             faults.skip_seq(times=1, count=2)
