@@ -169,12 +169,12 @@ class Session:
 
     def close(self, reason: GathererError, stopped: bool = False) -> None:
         """The socket is gone; `stopped` when we closed it. Pending commands fail, and every timer is cancelled."""
-        self._resync.close()
         self.commands.close(reason)
         self._inspector.books.fail_all(reason)
         self._counters.gap_log.over("session lost")
         self.commands.mark_removed(self._planner.unwanted(self._planner.held))
         self._mark("session_down", reason=str(reason), since=self._last_sign_of_life(), stopped=stopped)
+        self._resync.close()
 
     def describe(self, ticker: str) -> Facts:
         """What this session knows of a market, JSON-ready. Times are Unix seconds, None for what has not happened. From
@@ -290,4 +290,5 @@ class Session:
 
     def _mark(self, kind: str, **facts: object) -> None:
         self._flush()  # earlier messages of the same read come before the marker in the capture
-        self._router.mark(Marker(kind, self._slot.conn_id, self._context.wall(), facts))
+        if self._router.mark(Marker(kind, self._slot.conn_id, self._context.wall(), facts)):
+            self._resync.lost()  # the `local_drop` that counts it makes every book of the connection suspect

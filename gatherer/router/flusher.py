@@ -160,7 +160,11 @@ class Flusher:
         elif self.last_error is not None:
             self.last_error = None
             self._throttle.forget("write")
-            self._log.info("writing again; {backlog} messages wait", backlog=self._backlog.messages)
+            self._log.info(
+                "writing again; {backlog} messages wait, {dropped} were dropped since the start",
+                backlog=self._backlog.messages,
+                dropped=self._backlog.drops.messages,
+            )
 
     def _writer_failed(self, failure: Failure) -> None:
         self._log.failure("unexpected error in the writer; it tries again", failure)

@@ -85,6 +85,36 @@ class UnknownSidTests(SynchronousTestCase):
         self.assertEqual(pool.markers("session_down"), [])
 
 
+class DroppedMarkerTests(SynchronousTestCase):
+    """The router has no room even for a marker."""
+
+    def test_fresh_books_are_asked_for(self) -> None:
+        """The `local_drop` that counts the marker makes each book of the connection suspect, so each comes again."""
+        pool = Pool(books=1).start()
+        self.addCleanup(pool.stop)
+        pool.add(pool.tickers[:3])
+        pool.step()
+        dropping = self.patch(pool.router, "mark", lambda marker: 1)
+        pool.add(pool.tickers[3:4])
+        pool.step()
+        dropping.restore()
+        pool.step(9)
+        before = self.books(pool)
+        pool.step(3)
+        self.assertEqual(self.books(pool) - before, 4)
+
+    def test_a_session_that_ends_asks_for_none(self) -> None:
+        """A dropped `session_down` leaves no timer behind."""
+        pool = Pool(books=1).start()
+        pool.step()
+        self.patch(pool.router, "mark", lambda marker: 1)
+        pool.stop()
+
+    def books(self, pool: Pool) -> int:
+        """How many snapshots came."""
+        return sum(b"orderbook_snapshot" in message.data for message in pool.router.messages())
+
+
 class LateAnswerTests(SynchronousTestCase):
     """The end of a subscription overtakes the answer to its subscribe."""
 
