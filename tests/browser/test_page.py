@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SkipTest, TestCase
 
 from gatherer.config.settings import PoolSettings
+from gatherer.values import RawMessage
 from tests.browser.chrome import missing
 from tests.browser.stage import Stage
 from tests.support.loopback_service import run
@@ -129,6 +130,23 @@ class PageTests(TestCase):
             await chrome.until("document.querySelector('#problems').textContent.includes('paused')")
             admin.resume("test")
             await chrome.until("!document.querySelector('#problems').textContent.includes('paused')")
+
+        return self.visit(scenario)
+
+    def test_losses_are_red(self) -> Deferred[Any]:
+        """Dropped messages turn the verdict red, with their number, and the card's note is as red as its figure."""
+
+        async def scenario(stage: Stage) -> None:
+            chrome = stage.chrome
+            await chrome.until("document.querySelector('#verdict').dataset.level === 'ok'")
+            router: Any = stage.gatherer.router
+            router._drop([RawMessage(b"{}", 7, n) for n in range(7)])
+            await chrome.until("document.querySelector('#verdict').dataset.level === 'bad'")
+            await chrome.until("document.querySelector('#problems').textContent.includes('7 records were dropped')")
+            card = "document.querySelector('.card[data-level=bad]')"
+            await chrome.until(f"{card}.querySelector('.note').textContent === '7 dropped'")
+            colour = f"getComputedStyle({card}.querySelector('%s')).color"
+            self.assertEqual(*[await chrome.run(f"return {colour % part}") for part in (".note", ".value")])
 
         return self.visit(scenario)
 
