@@ -54,7 +54,7 @@ class Rig:
             return Backoff(1.0, 60.0, 2.0, 0.2, random.Random(1).random)
 
         self.manager = ConnectionManager(
-            plan, make_connection, LeastLoaded(books_ids, CAPACITY), self.registry, clock,
+            plan, make_connection, LeastLoaded(books_ids, CAPACITY), self.registry, clock, time_ns,
             capacity=CAPACITY, min_healthy=len(plan), start_timeout=OPEN_SECONDS,
         )  # fmt: skip
         self.books: list[Any] = [c for c in self.manager.connections() if c.role is Role.ORDERBOOK]

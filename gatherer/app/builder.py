@@ -141,9 +141,10 @@ class Builder:
         books = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
         start_timeout = len(plan) / pool.dial_rate + 3 * pool.connect_timeout + START_GRACE
         return ConnectionManager(
-            plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor,
+            plan, self._connection_maker(router), LeastLoaded(books, capacity), registry, self._reactor, time.time_ns,
             capacity=capacity, min_healthy=pool.min_healthy, start_timeout=start_timeout,
-            rehome_after=self._settings.reconnect.rehome_after,
+            rehome_after=self._settings.reconnect.rehome_after, batch=self._settings.orderbook.batch_size,
+            balance_share=pool.balance_share,
         )  # fmt: skip
 
     def _listeners(self, gatherer: Gatherer, health: HealthService) -> Iterator[ListeningService]:

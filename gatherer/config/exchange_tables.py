@@ -104,6 +104,14 @@ class PoolSettings:
         "the exchange answers 150 dials in the same second with 429",
         reload=Reload.NOW,
     )
+    balance_share: float = number(
+        0.05,
+        "of all markets",
+        0,
+        1,
+        "the most markets that move in a minute to even out the connections; 0 for never",
+        "a move costs a fresh book, and a connection with too many messages is cut by the exchange (error 25)",
+    )
     connect_timeout: float = number(
         10.0,
         "seconds",

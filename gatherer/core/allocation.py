@@ -35,6 +35,15 @@ class LeastLoaded:
         self._changed(conn_id, +1)
         return conn_id
 
+    def move(self, ticker: str, conn_id: int) -> None:
+        """See `IAllocator`."""
+        if not self._has_room(conn_id):
+            raise NoCapacity(f"connection {conn_id} is full or not available")
+        before = self._where[ticker]
+        self._where[ticker] = conn_id
+        self._changed(before, -1)
+        self._changed(conn_id, +1)
+
     def release(self, ticker: str) -> int | None:
         """See `IAllocator`."""
         conn_id = self._where.take(ticker)
@@ -42,13 +51,20 @@ class LeastLoaded:
             self._changed(conn_id, -1)
         return conn_id
 
-    def has_room(self) -> bool:
+    def least_loaded(self) -> int | None:
         """See `IAllocator`."""
         try:
-            self._least_loaded()
+            return self._least_loaded()
         except NoCapacity:
-            return False
-        return True
+            return None
+
+    def room(self) -> int:
+        """See `IAllocator`."""
+        return sum(max(0, self._capacity[each] - self._load[each]) for each in self._load if self._available[each])
+
+    def capacity(self, conn_id: int) -> int:
+        """See `IAllocator`."""
+        return self._capacity[conn_id]
 
     def where(self, ticker: str) -> int | None:
         """See `IAllocator`."""

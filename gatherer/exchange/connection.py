@@ -136,8 +136,7 @@ class Connection(Service):
     def stopService(self) -> Deferred[None]:
         """See `IConnection`."""
         super().stopService()
-        stopped: Deferred[None] = self._client.stop()
-        return stopped
+        return self._client.stop()
 
     def describe(self, ticker: str) -> Facts:
         """What this connection knows of one of its markets, JSON-ready."""
@@ -156,10 +155,13 @@ class Connection(Service):
             return str(self._client.state)
         return "live" if self.is_live else "subscribing"
 
-    def sample(self) -> tuple[bytes, int] | None:
+    def latest_read(self) -> tuple[list[bytes], int] | None:
         """See `IConnection`."""
-        counters = self.counters
-        return (counters.sample, counters.last_message) if counters.sample and counters.last_message else None
+        return (self.counters.latest_read, self.counters.last_message) if self.counters.last_message else None
+
+    def changes(self) -> int:
+        """See `IConnection`."""
+        return self.counters.forwarded - self.counters.snapshots
 
     def status(self) -> ConnectionStatus:
         """See `IConnection`."""

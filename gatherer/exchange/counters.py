@@ -45,8 +45,8 @@ class Counters:
     unknown_types: Counter[str] = field(default_factory=Counter)
     last_message: int | None = None
     """Unix time in ns of the latest read with a message."""
-    sample: bytes = b""
-    """The first message of that read. The metrics sample its age now and then."""
+    latest_read: list[bytes] = field(default_factory=list)
+    """The messages of that read. Metrics and balancer look at it now and then."""
     last_ping: float | None = None
     """Unix time in seconds."""
     read_before_ping: int | None = None

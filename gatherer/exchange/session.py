@@ -89,7 +89,7 @@ class Session:
         counters, count = self._counters, len(payloads)
         counters.received += count
         counters.last_message = received_at
-        counters.sample = payloads[0]
+        counters.latest_read = payloads
         self._batches[count.bit_length()] += 1
         if count < SHORTEST_RUN or not self._take_run(payloads, received_at):
             self._take_each(payloads, received_at)

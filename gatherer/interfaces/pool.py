@@ -30,8 +30,11 @@ class IConnection(IService):
     def refresh(ticker: str) -> None:
         """Ask for a fresh snapshot of a market it carries."""
 
-    def sample() -> tuple[bytes, int] | None:
-        """A message that came lately and when, Unix ns: the first of the latest read. None before any came."""
+    def latest_read() -> tuple[list[bytes], int] | None:
+        """The messages of the latest read and when they came, Unix ns; None before any came. Read only."""
+
+    def changes() -> int:
+        """Messages forwarded so far, snapshots left out: those were asked for and say nothing of the market."""
 
     def has_book(ticker: str) -> bool:
         """Whether a market is held on the open socket and its book came on it."""

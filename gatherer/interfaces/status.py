@@ -82,6 +82,10 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Since when an operator has held back the commands for order books."""
     draining: list[int]
     """Ids of the connections that are to carry nothing."""
+    moving: int = 0
+    """Markets that two connections carry for the moment, because they move."""
+    moves: dict[str, int] = {}
+    """Markets that changed their connection, by reason."""
 
     @property
     def books(self) -> int:

@@ -16,8 +16,18 @@ class IAllocator(Interface):
     def release(ticker: str) -> int | None:
         """Forget the market; the id it was on, or None."""
 
-    def has_room() -> bool:
-        """Whether `assign` would find a place for one more market."""
+    def move(ticker: str, conn_id: int) -> None:
+        """Put a market that has a connection on another one. Raises `NoCapacity` when that one is full or not
+        available; then nothing changes."""
+
+    def least_loaded() -> int | None:
+        """The connection id that `assign` would give to one more market, None when there is no room."""
+
+    def room() -> int:
+        """How many more markets would find a place."""
+
+    def capacity(conn_id: int) -> int:
+        """How many markets a connection may have at most."""
 
     def where(ticker: str) -> int | None:
         """The connection id of a market, or None."""

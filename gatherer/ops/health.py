@@ -108,10 +108,10 @@ class HealthService(Service):
 
     def _sample(self) -> None:
         for connection in self._manager.connections():
-            sample = connection.sample()
-            if sample is None or len(sample[0]) > MAX_SAMPLE:
+            read = connection.latest_read()
+            if read is None or len(read[0][0]) > MAX_SAMPLE:
                 continue
-            data, at = sample
+            data, at = read[0][0], read[1]
             if self._ages.get(connection.conn_id, (0, 0.0))[0] == at:
                 continue  # nothing came since
             sent = decode_time(data)

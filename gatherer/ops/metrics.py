@@ -184,6 +184,9 @@ def _books(pool: PoolStatus) -> Iterator[Metric]:
     yield gauge("conn_manager_divergence", text, {}, pool.divergence)
     text = "Markets that no connection has room for"
     yield gauge("conn_manager_markets_unplaced", text, {}, pool.unplaced)
+    text = "Markets that two connections carry while they move from one to the other"
+    yield gauge("conn_manager_markets_moving", text, {}, pool.moving)
+    yield counts("conn_manager_moves_total", "Markets that changed their connection", "reason", pool.moves)
     text = "Markets the exchange refuses to give, for now"
     yield gauge("conn_manager_markets_rejected", text, {}, pool.rejected)
     yield gauge(

@@ -1,6 +1,6 @@
 """What operators may do to the pool while it runs. Each change is one line in the log that names the operator."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -26,13 +26,19 @@ class PoolAdmin:
 
     _log = Logger()
 
-    def __init__(self, connections: Mapping[int, IConnection], placement: Placement, clock: IReactorTime) -> None:
+    def __init__(
+        self, connections: Mapping[int, IConnection], placement: Placement, clock: IReactorTime, wall: Callable[[], int]
+    ) -> None:
+        """`wall` gives Unix time in ns."""
         self._connections = connections
         self._placement = placement
         self._clock = clock
+        self._wall = wall
         self._gone: Waiters[int, Facts] = Waiters()
         self._back: Waiters[int, Facts] = Waiters()
         self.paused_since: float | None = None
+        """Unix seconds, for people."""
+        self._paused_at = 0.0
 
     @property
     def draining(self) -> list[int]:
@@ -79,8 +85,9 @@ class PoolAdmin:
         connection = self._book_connection(conn_id)
         if conn_id in self._placement.draining:
             raise AdminError(f"connection {conn_id} is being drained already: undrain({conn_id}) ends it")
+        before = self._placement.load(conn_id)
         moved = self._placement.drain(connection)
-        left = self._placement.load(conn_id)
+        left = before - moved
         self._log.warn(
             "{by}: drain {conn_id}: {moved} markets move, {left} stay", by=by, conn_id=conn_id, moved=moved, left=left
         )
@@ -98,7 +105,7 @@ class PoolAdmin:
         """See `IPoolAdmin`."""
         if self.paused_since is not None:
             raise AdminError("commands are paused already: resume() ends it")
-        self.paused_since = self._clock.seconds()
+        self.paused_since, self._paused_at = self._wall() / 1e9, self._clock.seconds()
         self._log.warn("{by}: pause: no commands for order books until resume; what is subscribed stays", by=by)
         self._hold(True)
 
@@ -106,7 +113,7 @@ class PoolAdmin:
         """See `IPoolAdmin`."""
         if self.paused_since is None:
             raise AdminError("commands are not paused")
-        seconds, self.paused_since = self._clock.seconds() - self.paused_since, None
+        seconds, self.paused_since = self._clock.seconds() - self._paused_at, None
         self._log.warn("{by}: resume after {seconds:.0f} s", by=by, seconds=seconds)
         self._hold(False)
 

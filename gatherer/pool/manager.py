@@ -25,6 +25,7 @@ from gatherer.interfaces import (
     PoolStatus,
 )
 from gatherer.pool.admin import PoolAdmin
+from gatherer.pool.balancing import PoolBalancer
 from gatherer.pool.placement import Placement
 from gatherer.values import Change, Facts, MarketChange, Role
 
@@ -41,9 +42,10 @@ class ConnectionManager(MultiService):
 
     def __init__(
         self, plan: Sequence[Slot], make_connection: Callable[[Slot, IConnectionOwner], IConnection],
-        allocator: IAllocator, registry: IMarketRegistry, clock: IReactorTime, capacity: int,
-        min_healthy: int, start_timeout: float, rehome_after: float = 0.0,
+        allocator: IAllocator, registry: IMarketRegistry, clock: IReactorTime, wall: Callable[[], int], capacity: int,
+        min_healthy: int, start_timeout: float, rehome_after: float = 0.0, batch: int = 500, balance_share: float = 0.0,
     ) -> None:  # fmt: skip
+        """`wall` gives Unix time in ns; the numbers are those of the settings."""
         super().__init__()
         self._registry = IMarketRegistry(registry)
         self._clock = clock
@@ -52,8 +54,10 @@ class ConnectionManager(MultiService):
         self._connections: dict[int, IConnection] = {
             slot.conn_id: IConnection(make_connection(slot, self)) for slot in plan
         }
-        self._placement = Placement(self._connections, allocator, clock, capacity, rehome_after)
-        self.admin = PoolAdmin(self._connections, self._placement, clock)
+        books = {conn_id: each for conn_id, each in self._connections.items() if each.role is Role.ORDERBOOK}
+        self._placement = Placement(books, allocator, clock, wall, capacity, rehome_after)
+        self.admin = PoolAdmin(self._connections, self._placement, clock, wall)
+        self._balancer = PoolBalancer(books, self._placement, clock, self._is_paused, batch, balance_share)
         self._auth = AuthAlarm()
         self._live: set[int] = set()
         self._lifecycle_was_down = False
@@ -68,12 +72,14 @@ class ConnectionManager(MultiService):
     def startService(self) -> None:
         """See `IConnectionManager`."""
         self._deadline = self._clock.callLater(self._start_timeout, self._took_too_long)
+        self._balancer.start()
         super().startService()
 
     def stopService(self) -> Deferred[Any]:
         """See `IConnectionManager`. Fires with whatever `MultiService` gives."""
         self._cancel_deadline()
         self._placement.stop()
+        self._balancer.stop()
         self.admin.stop()
         self._waiting = []
         return super().stopService()
@@ -109,6 +115,8 @@ class ConnectionManager(MultiService):
             rejected=sum(c.rejected for c in connections),
             paused_since=self.admin.paused_since,
             draining=draining,
+            moving=self._placement.twice,
+            moves={reason.value: count for reason, count in self._placement.moved.items()},
         )
 
     def explain(self, ticker: str) -> Facts:
@@ -133,6 +141,7 @@ class ConnectionManager(MultiService):
                 self._placement.add(change.ticker)
             elif change.change is Change.REMOVE:
                 self._placement.remove(change.ticker)
+                self._balancer.rates.forget(change.ticker)
             else:
                 self._placement.refresh(change.ticker)
         self._placement.use_room()
@@ -207,6 +216,9 @@ class ConnectionManager(MultiService):
             self._log.error("no lifecycle connection is up: changes of markets are missed until one is")
         elif self._clock.seconds() - min(self._lifecycle_since.values()) < MAX_UNNOTICED:
             self._registry.lifecycle_missed()
+
+    def _is_paused(self) -> bool:
+        return self.admin.paused_since is not None
 
     def _is_ready(self) -> bool:
         has_lifecycle = any(c.role is Role.LIFECYCLE for c in self._connections.values())

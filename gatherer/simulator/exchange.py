@@ -126,6 +126,10 @@ class Exchange:
         """
         return self._traffic.emit(count) if self.state.trades else 0
 
+    def change_book(self, ticker: str) -> int:
+        """Make one random change of a market's book. Returns the number of messages sent."""
+        return self._traffic.change(self._lifecycle.find(ticker))
+
     def active_tickers(self) -> list[str]:
         """The tickers of all active markets, combinations included."""
         return self.listing.tickers(self.listing.with_status(Status.ACTIVE))

@@ -27,9 +27,9 @@ class Sampled:
         self.role = role
         self.message: tuple[bytes, int] | None = None
 
-    def sample(self) -> tuple[bytes, int] | None:
+    def latest_read(self) -> tuple[list[bytes], int] | None:
         """See `IConnection`."""
-        return self.message
+        return None if self.message is None else ([self.message[0]], self.message[1])
 
 
 @implementer(IConnectionManager)

@@ -447,15 +447,15 @@ class TroubleTests(PoolTestCase):
     def test_meters_and_a_sample_of_the_messages(self) -> None:
         """Replies and reads are in the shared buckets, and each connection shows one message with its time."""
         pool = self.full(books=1)
-        self.assertEqual([each.sample() is None for each in pool.manager.connections()], [False] * 4)
+        self.assertEqual([each.latest_read() is None for each in pool.manager.connections()], [False] * 4)
         pool.exchange.emit(50)
         pool.step()
         statuses = [each.status() for each in pool.manager.connections()]
         self.assertEqual(pool.meters.reply_latency.buckets()[-1][1], sum(each.replies for each in statuses))
         self.assertEqual(sum(each.snapshots for each in statuses), len(pool.tickers))
         self.assertGreater(pool.meters.batch_buckets()[-1][1], 4)
-        data, received_at = pool.manager.connections()[0].sample() or (b"", 0)
-        self.assertEqual((decode_time(data), received_at), (pool.exchange.now, int(pool.clock.seconds() * 1e9)))
+        read, received_at = pool.manager.connections()[0].latest_read() or ([b""], 0)
+        self.assertEqual((decode_time(read[0]), received_at), (pool.exchange.now, int(pool.clock.seconds() * 1e9)))
 
     def test_on_gap_log_only_marks(self) -> None:
         """No snapshot is asked for."""

@@ -69,7 +69,9 @@ class Day(MemoryService):
         start = first_day(self._random)
         self._maintenance = maintenance(start)
         self.commands: Counter[str] = Counter()
+        balance_share = 0.05 if seed % 4 == 1 else 0.0  # its looks at all connections make a day five times as long
         size = Size(
+            balance_share=balance_share,
             markets=2500, unopened=200, multivariate=20, churn=0.02, books=144, pairs=2, capacity=7500,
             batch_size=500, latency=0.03, rest_latency=0.4, page_size=1000, reconcile_interval=900.0, seed=seed,
             start=start,

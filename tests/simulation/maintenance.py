@@ -33,6 +33,8 @@ class Maintenance:
         self._sessions: dict[int, Any] = {}
         self._carried: dict[int, set[str]] = {}
         self._asked: dict[tuple[int, int], list[str]] = defaultdict(list)
+        self._down: set[int] = set()
+        """Connections that were down at the begin. Their markets may move at any time."""
         self._watching = False
 
     def events(self) -> list[Event]:
@@ -59,6 +61,8 @@ class Maintenance:
             conn_id = connection.conn_id
             self._sessions[conn_id] = day.clients[conn_id].session
             self._carried[conn_id] = set(connection.wanted)
+            if not connection.is_live:
+                self._down.add(conn_id)
         self._watching = True
         inner = day.wire.on_command
 
@@ -88,15 +92,21 @@ class Maintenance:
         day.churn(day.size.churn)
         assert not faults, faults
 
+    def _was_balanced(self, ticker: str, lost: set[int]) -> bool:
+        """Whether a market moved to a connection that had come back empty."""
+        moves = self._day.manager.explain(ticker)["moves"]
+        return any(move["to"] in lost | self._down and "even out" in move["why"] for move in moves)
+
     def _faults(self) -> list[str]:
         day, found = self._day, []
         changed = set(day.registry.recorder.changed)
         lost = {conn_id for conn_id, session in self._sessions.items() if day.clients[conn_id].session is not session}
-        moved = set[str]().union(*(self._carried[conn_id] for conn_id in lost))
+        moved = set[str]().union(*(self._carried[conn_id] for conn_id in lost | self._down))
         for (conn_id, session), tickers in self._asked.items():
             survivor = self._sessions[conn_id] is not None and self._sessions[conn_id].id == session
-            if survivor and not set(tickers) <= changed | moved:
-                found.append(f"maintenance: {conn_id} lost nothing and asked for {set(tickers) - changed - moved}")
+            strange = {ticker for ticker in set(tickers) - changed - moved if not self._was_balanced(ticker, lost)}
+            if survivor and strange:
+                found.append(f"maintenance: {conn_id} lost nothing and asked for {strange}")
             if len(tickers) != len(set(tickers)) and not set(tickers) & (changed | moved):
                 found.append(f"maintenance: {conn_id} asked twice for the same")
         for ticker in changed:

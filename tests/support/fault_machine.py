@@ -25,7 +25,8 @@ class FaultMachine(FaultActions):
     @initialize(
         books=st.integers(1, 3), pairs=st.integers(1, 2), capacity=st.sampled_from((5, 8, 100)),
         batch_size=st.integers(1, 8), on_gap=st.sampled_from(("snapshot", "snapshot", "log")),
-        rehome_after=st.sampled_from((0.0, 120.0)), reuse=st.booleans(), last=st.sampled_from(("", "", "", *BAD_DISKS)),
+        rehome_after=st.sampled_from((0.0, 120.0)), balance_share=st.sampled_from((0.0, 0.05, 1.0)),
+        reuse=st.booleans(), last=st.sampled_from(("", "", "", *BAD_DISKS)),
     )  # fmt: skip
     def begin(self, reuse: bool, last: str, **size: Any) -> None:
         self.last_disk = last

@@ -20,6 +20,7 @@ from tests.support.recording import LoggedBugs, RecordedRegistry
 
 PERIODIC = {
     "Connection._no_ping": "the watchdog of each open socket",
+    "PoolBalancer._look": "the rates of the connections",
     "PeriodicTask._run": "the walks and the status of the exchange",
     "MarketRegistry._tick": "the next opening or closing time",
     "Heart._beat": "the exchange's pings",
@@ -47,6 +48,7 @@ class Size:
     batch_size: int = 4
     on_gap: str = "snapshot"
     rehome_after: float = 120.0
+    balance_share: float = 0.05
     latency: float = 0.02
     rest_latency: float = 0.3
     page_size: int = 5
@@ -65,7 +67,7 @@ class MemoryService(Pool):
         globalLogPublisher.addObserver(self._log)
         super().__init__(
             size.books, size.markets, size.capacity, size.batch_size, size.on_gap, size.pairs, min_healthy=1,
-            rehome_after=size.rehome_after,
+            rehome_after=size.rehome_after, balance_share=size.balance_share,
         )  # fmt: skip
         self.gatherer = Gatherer(self.router, self.rest, self.manager, self.registry, self.clock, self.failed.append)
         self._next_tick = size.start + 1.0

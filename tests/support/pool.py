@@ -74,6 +74,7 @@ class Pool:
     def __init__(
         self, books: int = 3, markets: int = 30, capacity: int = 7500, batch_size: int = 500, on_gap: str = "snapshot",
         pairs: int = 1, min_healthy: int = 1, owed_deadline: float = 30.0, rehome_after: float = 0.0,
+        balance_share: float = 0.0,
     ) -> None:  # fmt: skip
         self.clock = self.make_clock()
         self.clock_error = 0.0
@@ -93,8 +94,9 @@ class Pool:
         ids = [slot.conn_id for slot in plan if slot.role is Role.ORDERBOOK]
         self.allocator = LeastLoaded(ids, capacity)
         self.manager = ConnectionManager(
-            plan, self._make_connection, self.allocator, self.registry, self.clock,
+            plan, self._make_connection, self.allocator, self.registry, self.clock, self.wall,
             capacity=capacity, min_healthy=min_healthy, start_timeout=60.0, rehome_after=rehome_after,
+            balance_share=balance_share,
         )  # fmt: skip
 
     def wall(self) -> int:

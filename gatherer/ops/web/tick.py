@@ -16,7 +16,19 @@ COLUMNS = (
     "id", "role", "state", "wanted", "held", "owed", "rate", "age", "gaps", "reconnects", "dial_in",
 )  # fmt: skip
 """Of a connection, as `docs/status-page.md` says: rows instead of objects are a third of the bytes."""
-POOL = ("wanted", "held", "owed", "pending", "rejected", "unplaced", "divergence", "markets", "alarm")
+POOL = (
+    "wanted",
+    "held",
+    "owed",
+    "pending",
+    "rejected",
+    "unplaced",
+    "moving",
+    "moves",
+    "divergence",
+    "markets",
+    "alarm",
+)
 REGISTRY = (
     "markets_total", "active_markets", "last_sync", "reconcile_duration", "exchange_active", "trading_active",
     "lifecycle_events", "rest_errors",

@@ -26,7 +26,7 @@ class Traffic:
             if market is None:
                 continue
             if kind < DELTAS:
-                sent += self._change(market)
+                sent += self.change(market)
             elif kind < (1 + DELTAS) / 2:
                 sent += self._trade(market)
             else:
@@ -47,7 +47,7 @@ class Traffic:
                 return market
         return self._any_active()
 
-    def _change(self, market: SimulatedMarket) -> int:
+    def change(self, market: SimulatedMarket) -> int:
         """Add, enlarge, shrink or remove a level."""
         book = self._publisher.own_book(market)
         side, limit = ("yes", book.middle) if self._draw() < 0.5 else ("no", DOLLAR - book.middle)
@@ -66,7 +66,7 @@ class Traffic:
         maker, taker = ("yes", "no") if self._draw() < 0.5 else ("no", "yes")
         side = book.side(maker)
         if not side:
-            return self._change(market)
+            return self.change(market)
         best = max(side)
         count = min(side[best], 100 + 100 * int(self._draw() * 50))
         book.last, book.last_count = (best if maker == "yes" else DOLLAR - best), count

@@ -82,6 +82,8 @@ export function registry(facts, pool, now) {
     ["Markets known", count(facts.markets_total)],
     ["Markets to carry", count(facts.active_markets)],
     ["Waiting for a place", count(pool.unplaced), level(pool.unplaced)],
+    ["On the move", count(pool.moving)],
+    ["Markets moved", kinds(pool.moves)],
     ["Divergence", count(pool.divergence), level(pool.divergence)],
     ["Commands without a reply", count(pool.pending)],
     ["Exchange runs", yes(facts.exchange_active), level(facts.exchange_active === false)],
