@@ -17,6 +17,11 @@ from gatherer.values import Role
 
 CHANNELS = {role.value: role.channel for role in Role if role.is_global}
 """Role of a connection to the channel that it carries as a whole."""
+CHANNEL_OF = {channel: channel for channel in CHANNELS.values()} | {
+    "event_lifecycle": "market_lifecycle_v2",
+    "event_fee_update": "market_lifecycle_v2",
+}
+"""Type of a message to the channel that it comes on."""
 STOPPED: Reasons = ("the gatherer was stopped",)
 
 
@@ -104,7 +109,10 @@ class CaptureJudge:
                 feed.book(connection).without_book(at)
 
     def message(self, conn_id: int, at: int, message: Message) -> None:
-        """A snapshot, or a delta of a market that was not heard of before."""
+        """A snapshot; or, while the start of the run is unknown, a delta or a message of a channel."""
+        if message.type in CHANNEL_OF:
+            self._channel_message(conn_id, at, CHANNEL_OF[message.type], message.sid)
+            return
         feed = self.feed(BOOKS, message.msg.market_ticker)
         if feed is None:
             return
@@ -117,6 +125,13 @@ class CaptureJudge:
         elif leg.proves(message.sid, message.id != 0):
             feed.seen(at, not (connection.disturbed or message.id))
             leg.snapshot(at, message.sid, message.id != 0)
+
+    def _channel_message(self, conn_id: int, at: int, channel: str, sid: int) -> None:
+        """It proves that the channel is subscribed, if no marker says so."""
+        connection, feed = self.connection(conn_id), self.feed(channel, None)
+        if feed is not None and connection.up is None and feed.channel_leg(connection).phase is Phase.ABSENT:
+            feed.seen(at)
+            feed.channel_leg(connection).acknowledged(at, sid)
 
     # -- connections --------------------------------------------------------------------------
 

@@ -14,6 +14,11 @@ MARKER = b',"marker":"'
 SNAPSHOT = b'"orderbook_snapshot"'
 DELTA = b'"orderbook_delta"'
 DELTA_TICKER = re.compile(rb'"orderbook_delta"[^\n]*?"market_ticker"\s*:\s*"([^"\\]+)"')
+CHANNEL = re.compile(
+    rb'^\{"received_at":\d+,"conn_id":(\d+),"seq_gap":[^\n]{1,60}?"type":\s*'
+    rb'"(trade|ticker|market_lifecycle_v2|event_lifecycle|event_fee_update)"',
+    re.MULTILINE,
+)
 HEAD = re.compile(rb'^\{"received_at":(\d+),"conn_id":(\d+),"seq_gap":', re.MULTILINE)
 """Only a message begins like that; inside of its data a quotation mark would be escaped."""
 
@@ -24,25 +29,37 @@ class NotACapture(GathererError):
 
 class LineFinder:
     """Finds the lines that matter: all markers, the snapshots of the markets that are asked for, and, while the start
-    of a run is unknown, a delta of each market on each connection."""
+    of a run is unknown, a message of each channel on each connection and a delta of each market."""
 
     def __init__(self, tickers: Collection[str] | None, books: bool = True) -> None:
         self._names = None if tickers is None else [b'"%b"' % ticker.encode() for ticker in tickers]
         self._books = books
-        self._known: set[bytes] = set()
+        self._known: set[bytes | tuple[bytes, ...]] = set()
 
-    def lines(self, block: bytes, with_deltas: bool) -> list[bytes]:
+    def lines(self, block: bytes, is_unknown: bool) -> list[bytes]:
         """The lines of a block, in order."""
         starts: dict[int, int] = {}
         _collect(block, MARKER, starts)
         if self._books:
             _collect(block, SNAPSHOT, starts, self._is_asked_for)
-            if with_deltas:
+            if is_unknown:
                 self._collect_deltas(block, starts)
+        if is_unknown:
+            self._collect_channels(block, starts)
+        else:
+            self._known.clear()
         return [block[start : starts[start]] for start in sorted(starts)]
 
     def _is_asked_for(self, line: bytes) -> bool:
         return self._names is None or any(name in line for name in self._names)
+
+    def _collect_channels(self, block: bytes, starts: dict[int, int]) -> None:
+        if not set(CHANNEL.findall(block)) - self._known:
+            return
+        for found in CHANNEL.finditer(block):
+            if found.groups() not in self._known:
+                self._known.add(found.groups())
+                starts[found.start()] = block.find(b"\n", found.start())
 
     def _collect_deltas(self, block: bytes, starts: dict[int, int]) -> None:
         new = set(DELTA_TICKER.findall(block)) - self._known

@@ -164,6 +164,30 @@ class SegmentsTests(CaptureTestCase):
         self.assertEqual([i.state for i in found.intervals], [State.HOLE])
         self.assertIn("before this capture", found.intervals[0].why)
 
+    def test_a_channel_without_the_first_segments(self) -> None:
+        """Its first message on a connection proves that it is subscribed: from there on it is complete."""
+        rig = Rig(self, segment_bytes=1)
+        for conn_id in (3, 4):
+            rig.router.mark(Marker("session_up", conn_id, AT, {"role": "trade"}))
+            rig.router.mark(Marker("markets_added", conn_id, AT, {"sid": 1, "channel": "trade", "tickers": []}))
+        for second in range(1, 9):
+            rig.clock.advance(2)
+            rig.router.deliver([RawMessage(b'{"type":"trade","sid":1,"seq":1}', 3 + second % 2, AT + second * SECOND)])
+        rig.router.mark(Marker("gap", 3, AT + 8 * SECOND, {"sid": 1, "size": 1, "since": AT + 5 * SECOND}))
+        for conn_id in (3, 4):
+            rig.router.mark(
+                Marker("session_down", conn_id, AT + 9 * SECOND, {"since": AT + 8 * SECOND, "stopped": True})
+            )
+        rig.close()
+        first = next(path for path in segments_of(rig.directory) if b'"seq":1' in b"".join(read_blocks(path)))
+        for path in segments_of(rig.directory):
+            if path <= first:
+                path.unlink()
+        (feed,) = coverage_of([rig.directory], channels=["trade"]).feeds
+        states = [(i.state.value, (i.start - AT) // SECOND) for i in feed.intervals]
+        self.assertEqual(states[0], ("complete", 2))
+        self.assertEqual([state for state, _ in states if state == "hole"], [])
+
     def test_outside_the_capture_nothing_is_sure(self) -> None:
         """Time before the first and after the last record is a hole when it is asked for."""
         self.assertEqual(self.states(self.capture(), -5, 20), ["hole", "complete", "not_carried", "hole"])
