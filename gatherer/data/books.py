@@ -1,0 +1,216 @@
+"""One segment's order books, message by message: tops, snapshots made for switches, and where all books stand after it.
+
+This is the one part that SQL cannot say: a best bid after a change depends on all changes before it. Prices are whole
+numbers of 1/10000 dollar and counts of 1/100 contract.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gatherer.data.pieces import Piece
+
+Book = tuple[dict[int, int], dict[int, int]]
+"""Yes and no side: price to count."""
+Top = tuple[int, int, int, int]
+"""Best yes bid and its count, best no bid and its count; 0 for none."""
+STATE, SNAPSHOT, DELTA = 0, 1, 2
+YES, NO, HEAD, TOP_YES, TOP_NO = 0, 1, 2, 3, 4
+"""`side` of a row. The last three are rows of a state: which message was the last, and what was the last top."""
+
+
+class Origin(NamedTuple):
+    """The message that a book is as of."""
+
+    segment: str
+    line: int
+    session: int
+    sid: int
+    seq: int
+
+
+class Made(NamedTuple):
+    """A snapshot made of earlier messages."""
+
+    market: str
+    at: int
+    conn_id: int
+    origin: Origin
+    book: Book
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows of whole markets as lists of equal length: by market, then states, then in the order of the lines."""
+
+    kind: list[int]
+    conn_id: list[int]
+    side: list[int]
+    price: list[int]
+    quantity: list[int]
+    at: list[int]
+    line: list[int]
+    session: list[int]
+    sid: list[int]
+    seq: list[int]
+    segment: list[str]
+
+
+@dataclass(slots=True)
+class Results:
+    """What one batch of markets gives."""
+
+    tops: list[tuple[int, Top]] = field(default_factory=list)
+    """Row number of the message, and the new top."""
+    made: list[Made] = field(default_factory=list)
+    made_tops: list[tuple[Made, Top]] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    """Lines that no piece wants."""
+    states: list[tuple[str, int, int, int, int, Origin | None]] = field(default_factory=list)
+    """Market, connection, side, price, count, and for `HEAD` the last message."""
+
+
+class _Stream:
+    """One connection's book of the market."""
+
+    __slots__ = ("book", "origin", "pieces")
+
+    def __init__(self) -> None:
+        self.book: Book = ({}, {})
+        self.origin: Origin | None = None
+        self.pieces: list[Piece] = []
+
+
+class MarketBooks:
+    """Works through the rows of one market in one segment."""
+
+    def __init__(
+        self, market: str, place: int, segment: str, pieces: Sequence[Piece], made_here: Callable[[Piece], bool],
+        rows: Rows, results: Results,
+    ) -> None:  # fmt: skip
+        """`made_here` says whether the snapshot of a piece has to be made in this segment."""
+        self._market, self._place, self._segment = market, place, segment
+        self._rows, self._results = rows, results
+        self._streams: dict[int, _Stream] = {}
+        self._to_make: list[Piece] = []
+        self._top: Top | None = None
+        self._fresh = {piece for piece in pieces if piece.fresh}
+        for piece in pieces:
+            self._stream(piece.conn_id).pieces.append(piece)
+            if piece.is_made and made_here(piece):
+                self._to_make.append(piece)
+
+    def run(self, first: int, end: int, keeps: Callable[[str, int], bool]) -> None:
+        """Rows `first` to `end` (excluded). `keeps` says which connections' books the next segment may need."""
+        rows = self._rows
+        index = self._restore(first, end)
+        while index < end:
+            after = index + 1
+            line = rows.line[index]
+            while after < end and rows.line[after] == line:
+                after += 1
+            if self._to_make:
+                self._make(rows.conn_id[index], rows.at[index])
+            self._message(index, after)
+            index = after
+        self._make(None, 0)
+        for conn_id, stream in self._streams.items():
+            if stream.origin is not None and keeps(self._market, conn_id):
+                self._save(conn_id, stream)
+        if self._top is not None:
+            yes, yes_count, no, no_count = self._top
+            self._results.states.append((self._market, 0, TOP_YES, yes, yes_count, None))
+            self._results.states.append((self._market, 0, TOP_NO, no, no_count, None))
+
+    def _stream(self, conn_id: int) -> _Stream:
+        found = self._streams.get(conn_id)
+        if found is None:
+            found = self._streams[conn_id] = _Stream()
+        return found
+
+    def _restore(self, index: int, end: int) -> int:
+        """Take up where the segment before ended."""
+        rows = self._rows
+        top = [0, 0, 0, 0]
+        while index < end and rows.kind[index] == STATE:
+            side, price, quantity = rows.side[index], rows.price[index], rows.quantity[index]
+            if side in (TOP_YES, TOP_NO):
+                place = 2 * (side - TOP_YES)
+                top[place : place + 2] = price, quantity
+                self._top = (top[0], top[1], top[2], top[3])
+            elif side == HEAD:
+                origin = Origin(
+                    rows.segment[index], rows.line[index], rows.session[index], rows.sid[index], rows.seq[index]
+                )
+                self._stream(rows.conn_id[index]).origin = origin
+            else:
+                self._stream(rows.conn_id[index]).book[side][price] = quantity
+            index += 1
+        return index
+
+    def _message(self, index: int, after: int) -> None:
+        rows = self._rows
+        stream = self._stream(rows.conn_id[index])
+        if rows.kind[index] == SNAPSHOT:
+            yes, no = stream.book = ({}, {})
+            for row in range(index, after):
+                if rows.side[row] <= NO and rows.quantity[row]:
+                    (no if rows.side[row] else yes)[rows.price[row]] = rows.quantity[row]
+        else:
+            side, price = stream.book[rows.side[index]], rows.price[index]
+            count = side.get(price, 0) + rows.quantity[index]
+            if count:
+                side[price] = count
+            else:
+                side.pop(price, None)
+        line = rows.line[index]
+        stream.origin = Origin(self._segment, line, rows.session[index], rows.sid[index], rows.seq[index])
+        piece = self._piece(stream, rows.at[index], line) if stream.pieces else None
+        if piece is None:
+            self._results.dropped.append(line)
+            return
+        top = best(stream.book)
+        if top != self._top or piece in self._fresh:
+            self._top = top
+            self._fresh.discard(piece)
+            self._results.tops.append((index, top))
+
+    def _piece(self, stream: _Stream, at: int, line: int) -> Piece | None:
+        """The piece that wants a message."""
+        for piece in stream.pieces:
+            if not piece.start <= at <= piece.end:
+                continue
+            begun = at > piece.start if piece.is_made else (piece.place, piece.line) <= (self._place, line)
+            if begun and (self._place, line) < (piece.end_place, piece.end_line):
+                return piece
+        return None
+
+    def _make(self, conn_id: int | None, at: int) -> None:
+        """Make the snapshots that are due before a message of a connection; all that are left if there is none."""
+        for piece in list(self._to_make):
+            if conn_id is not None and (piece.conn_id != conn_id or at <= piece.start):
+                continue
+            self._to_make.remove(piece)
+            stream = self._streams[piece.conn_id]
+            if stream.origin is None:
+                continue  # the messages of the book are not here: nothing can be made of them
+            yes, no = stream.book
+            made = Made(self._market, piece.start, piece.conn_id, stream.origin, (dict(yes), dict(no)))
+            self._results.made.append(made)
+            top = best(stream.book)
+            if top != self._top or piece in self._fresh:
+                self._top = top
+                self._fresh.discard(piece)
+                self._results.made_tops.append((made, top))
+
+    def _save(self, conn_id: int, stream: _Stream) -> None:
+        states = self._results.states
+        states.append((self._market, conn_id, HEAD, 0, 0, stream.origin))
+        for side, levels in ((YES, stream.book[0]), (NO, stream.book[1])):
+            states.extend((self._market, conn_id, side, price, count, None) for price, count in levels.items())
+
+
+def best(book: Book) -> Top:
+    """The best bids of both sides."""
+    yes, no = max(book[0], default=0), max(book[1], default=0)
+    return yes, book[0].get(yes, 0), no, book[1].get(no, 0)
