@@ -1,0 +1,194 @@
+"""The tables of two gatherers against what the exchange knows."""
+
+import random
+from collections import Counter
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from gatherer.data.book import book_from_tables
+from gatherer.data.tables import Written, write_tables
+from gatherer.data.views import connect_tables
+from tests.data.support import TwoGatherers, sides
+
+
+TOPS = """
+    SELECT market_ticker, received_ns, yes_bid, yes_bid_size, no_bid, no_bid_size FROM top_of_book
+    ORDER BY market_ticker, received_ns, segment, line
+"""
+MESSAGES = """
+    SELECT market_ticker, received_ns, segment, line, 'first' AS kind, NULL AS side, NULL AS price, NULL AS count
+    FROM book_snapshots GROUP BY ALL
+    UNION ALL SELECT market_ticker, received_ns, segment, line, 'level', side, price, count FROM book_snapshots
+    UNION ALL SELECT market_ticker, received_ns, segment, line, 'level', side, price, delta FROM book_deltas
+    ORDER BY market_ticker, received_ns, segment, line, kind
+"""
+
+
+def without_repeats(tops: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Without tops that say again what the one before said: after a switch of gatherers that may be."""
+    return [top for number, top in enumerate(tops) if not number or tops[number - 1][1:] != top[1:]]
+
+
+def trouble(world: TwoGatherers, which: int, kind: str) -> None:
+    """One thing that goes wrong for one of the gatherers."""
+    pool, faults = world.pools[which], world.exchange.faults
+    sessions = [client.session.id for client in pool.clients.values() if client.session is not None]
+    if kind == "kill" and len(world.directories[which].name) < 3:
+        world.kill(which)
+    elif kind == "cut" and sessions:
+        faults.cut(session=random.Random(len(world.truth)).choice(sessions))
+    elif kind == "half_open" and sessions:
+        faults.half_open(session=random.Random(len(world.truth)).choice(sessions))
+    elif kind == "gap":
+        faults.skip_seq(times=1, count=2)
+    elif kind == "terminate" and sessions:
+        faults.terminate(session=sessions[-1])
+    elif kind == "held":
+        pool.threads.held = not pool.threads.held
+        if not pool.threads.held:
+            pool.threads.release()
+    elif kind == "churn":
+        pool.remove(world.tickers[:2])
+        pool.step(0.3)
+        pool.add(world.tickers[:2])
+    elif kind == "settle":
+        world.exchange.move_close(world.tickers[0], world.exchange.now + 3000)
+
+
+KINDS = ("kill", "cut", "cut", "half_open", "gap", "terminate", "held", "churn", "settle")
+stories = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 1), st.sampled_from((1, 3, 40))), max_size=6)
+
+
+class ProofTests(SynchronousTestCase):
+    """Whatever happens to two gatherers, the tables hold what either received, once, and books are right."""
+
+    @settings(max_examples=6, deadline=None)
+    @given(stories)
+    def test_any_faults(self, story: list[tuple[str, int, int]]) -> None:
+        """Trades and tickers once; and each book is the exchange's own wherever coverage says complete."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        world = TwoGatherers(folder)
+        for kind, which, seconds in story:
+            trouble(world, which, kind)
+            world.flow(seconds, 4)
+        world.flow(2)
+        world.stop()
+        out = folder / "out"
+        write_tables(world.directories, out)
+        self.check(world, out)
+
+    def check(self, world: TwoGatherers, out: Path) -> None:
+        """Everything that can be said of the tables."""
+        connection = connect_tables(out)
+        self.check_trades(world, connection)
+        self.check_tickers(world, connection)
+        self.check_books(world, connection)
+        self.check_tops(connection)
+
+    def check_tops(self, connection: Any) -> None:
+        """After each message that changed it, and at no other: found by replaying the tables."""
+        found: dict[str, list[tuple[Any, ...]]] = {}
+        for market, *top in connection.execute(TOPS).fetchall():
+            found.setdefault(market, []).append(tuple(top))
+        expected: dict[str, list[tuple[Any, ...]]] = {}
+        books: dict[str, dict[str, dict[Decimal, Decimal]]] = {}
+        for (market, at, _, _), rows in groupby(connection.execute(MESSAGES).fetchall(), lambda row: row[:4]):
+            book = books.setdefault(market, {"yes": {}, "no": {}})
+            for *_, kind, side, price, count in rows:
+                if kind == "first":
+                    book["yes"], book["no"] = {}, {}
+                elif side is not None:
+                    book[side][price] = book[side].get(price, Decimal(0)) + count
+                    if not book[side][price]:
+                        del book[side][price]
+            top = tuple(value for side in ("yes", "no") for value in max(book[side].items(), default=(None, None)))
+            tops = expected.setdefault(market, [])
+            if not tops or tops[-1][1:] != top:
+                tops.append((at, *top))
+        for market, tops in expected.items():
+            self.assertEqual(without_repeats(found[market]), tops, market)
+
+    def check_trades(self, world: TwoGatherers, connection: Any) -> None:
+        """Every trade that either received, once."""
+        expected = {r["data"]["msg"]["trade_id"] for some in world.received("trade") for r in some}
+        rows = [trade for (trade,) in connection.execute("SELECT trade_id FROM trades").fetchall()]
+        self.assertEqual(Counter(rows), Counter(expected))
+
+    def check_tickers(self, world: TwoGatherers, connection: Any) -> None:
+        """As often as the leg that received it most often."""
+        most: Counter[str] = Counter()
+        for some in world.received("ticker"):
+            legs: dict[int, Counter[str]] = {}
+            for record in some:
+                legs.setdefault(record["conn_id"], Counter())[str(record["data"]["msg"])] += 1
+            for leg in legs.values():
+                most |= leg
+        (rows,) = connection.execute("SELECT count(*) FROM tickers").fetchone()
+        self.assertEqual(rows, most.total())
+
+    def check_books(self, world: TwoGatherers, connection: Any) -> None:
+        """Equal to the exchange's own wherever coverage says complete."""
+        checked = 0
+        for at, books in world.truth[:: max(1, len(world.truth) // 25)]:
+            for ticker, true in books.items():
+                if world.complete_at(ticker, at):
+                    found = book_from_tables(connection, ticker, at)
+                    self.assertIsNotNone(found, (ticker, at))
+                    self.assertEqual(sides(found), true, (ticker, at))
+                    checked += 1
+        self.assertGreater(checked, 0)
+
+
+def rows_of(out: Path, table: str) -> list[tuple[Any, ...]]:
+    """All rows of a table in replay order."""
+    return list(connect_tables(out).execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall())
+
+
+class RunTests(SynchronousTestCase):
+    """What several runs write is what one run writes."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.world = TwoGatherers(self.folder)
+        for kind, which in (("cut", 0), ("gap", 1), ("half_open", 0)):
+            trouble(self.world, which, kind)
+            self.world.flow(20, 4)
+        self.world.flow(20, 4)
+        self.world.stop()
+
+    def test_again_adds_nothing(self) -> None:
+        """A second run over the same segments changes no file."""
+        out = self.folder / "out"
+        write_tables(self.world.directories, out)
+        before = {path: path.read_bytes() for path in out.glob("*/date=*/*.parquet")}
+        self.assertTrue(before)
+        self.assertEqual(write_tables(self.world.directories, out), Written(0, 0, ()))
+        self.assertEqual({path: path.read_bytes() for path in out.glob("*/date=*/*.parquet")}, before)
+
+    def test_piece_by_piece(self) -> None:
+        """Segments that come one at a time, of both gatherers in turn, make the same books, and no trade twice."""
+        out, grown = self.folder / "out", self.folder / "grown"
+        write_tables(self.world.directories, out)
+        here = [self.folder / "here" / directory.name for directory in self.world.directories]
+        segments = [sorted(directory.glob("*.zst")) for directory in self.world.directories]
+        for directory in here:
+            directory.mkdir(parents=True)
+        for number in range(max(map(len, segments))):
+            for directory, some in zip(here, segments, strict=True):
+                for segment in some[number : number + 1]:
+                    (directory / segment.name).write_bytes(segment.read_bytes())
+            write_tables([d for d in here if any(d.iterdir())], grown)
+        for table in ("book_snapshots", "book_deltas", "top_of_book"):
+            self.assertEqual(rows_of(grown, table), rows_of(out, table), table)
+        for key in ("trade_id",):
+            ids = [sorted(connect_tables(d).sql(f"select {key} from trades").fetchall()) for d in (out, grown)]
+            self.assertEqual(*ids)
+        self.assertEqual(len(rows_of(out, "tickers")), len(rows_of(grown, "tickers")))
