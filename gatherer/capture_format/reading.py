@@ -13,6 +13,9 @@ from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX
 from gatherer.capture_format.zstd_frames import Frame, complete_frames, read_frame
 from gatherer.errors import GathererError
 
+DAMAGED_SUFFIX = ".damaged"
+"""Of a file that holds what a repair has cut off the end of a segment."""
+
 
 class CaptureDamaged(GathererError):
     """A segment holds bytes that differ from what was written. The text names file, place and cause."""
@@ -57,12 +60,21 @@ def read_blocks_backwards(segment: Path) -> Iterator[bytes]:
 
 
 def torn_bytes(segment: Path) -> int:
-    """How many bytes follow the last complete frame: 0 unless the writer was killed or is still at work."""
+    """How many bytes follow the last complete frame: 0 unless the writer was killed or is still at work.
+
+    What `gatherer check --repair` has cut off counts as well: it is missing from the segment all the same.
+    """
     with _opened(segment) as fd:
         end = 0
         for frame in complete_frames(fd):
             end = frame.end
-        return os.fstat(fd).st_size - end
+        return os.fstat(fd).st_size - end + cut_bytes(segment)
+
+
+def cut_bytes(segment: Path) -> int:
+    """How many bytes a repair has cut off the end of a segment."""
+    cut = segment.with_name(segment.name + DAMAGED_SUFFIX)
+    return cut.stat().st_size if cut.exists() else 0
 
 
 def segments_of(path: Path) -> list[Path]:

@@ -30,10 +30,9 @@ class Frame:
         return self.offset + self.size
 
 
-def complete_frames(fd: int) -> Iterator[Frame]:
-    """The frames from the start of the file up to the first that is torn or is not a frame at all."""
+def complete_frames(fd: int, offset: int = 0) -> Iterator[Frame]:
+    """The frames from `offset`, where one begins, up to the first that is torn or is not a frame at all."""
     length = os.fstat(fd).st_size
-    offset = 0
     while offset < length:
         end = _frame_end(fd, offset)
         if end is None or end > length:

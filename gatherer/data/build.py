@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def _groups(markets: Any) -> Iterator[tuple[str, int, int]]:
 
     changes = numpy.flatnonzero(markets[1:] != markets[:-1]) + 1
     starts = [0, *changes.tolist(), len(markets)]
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         if end > start:
             yield str(markets[start]), start, end
 

@@ -19,19 +19,10 @@ class DataError(GathererError):
     """The data cannot be read or written; the text names file and cause."""
 
 
-class MissingLibrary(GathererError):
-    """A library of the extra `data` is not installed."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is not installed: pip install 'gatherer[data]'")
-
-
 def connect(scratch: Path | None = None, memory_mb: int = MEMORY_MB, threads: int | None = None) -> Any:
     """A connection of its own, in memory, with UTC as its time zone. `scratch` is where large data is put aside."""
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        raise MissingLibrary("duckdb") from None
+    import duckdb
+
     connection = duckdb.connect()
     connection.execute(f"SET memory_limit = '{memory_mb}MB'")
     connection.execute(f"SET threads = {threads or len(os.sched_getaffinity(0))}")

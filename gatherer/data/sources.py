@@ -1,11 +1,11 @@
 """Which captures there are, what they are called, and their finished segments."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatherer.capture_format.reading import torn_bytes
+from gatherer.capture_format.reading import cut_bytes, torn_bytes
 from gatherer.capture_format.segment_file import OPEN_SUFFIX, SUFFIX
 from gatherer.data.engine import DataError
 
@@ -46,8 +46,8 @@ def captures(paths: Sequence[Path | str], known: Mapping[str, str] | None = None
         names = chosen.setdefault(directory, set())
         if not path.is_dir():
             names.add(path.name)
-    names = _names(list(chosen), known or {})
-    found = [Capture(path, names[path], frozenset(some)) for path, some in chosen.items()]
+    called = _names(list(chosen), known or {})
+    found = [Capture(path, called[path], frozenset(some)) for path, some in chosen.items()]
     for capture in found:
         if not capture.finished() and not capture.open():
             raise DataError(f"{capture.path}: no segments (*{SUFFIX}) in this directory")
@@ -81,12 +81,7 @@ def file_stem(gatherer: str, segment: str) -> str:
 def damage(segment: Path) -> str:
     """Why a finished segment cannot be whole, as far as the headers of its frames tell; "" if they tell nothing."""
     try:
-        torn = torn_bytes(segment)
+        torn = torn_bytes(segment) - cut_bytes(segment)
         return f"the last {torn} bytes are not a whole frame" if torn else ""
     except OSError as error:
         return str(error.strerror)
-
-
-def span_of(paths: Iterable[Path]) -> int:
-    """Bytes of all the files."""
-    return sum(path.stat().st_size for path in paths)

@@ -132,7 +132,7 @@ class SpanTracker:
 
     def _boundary(self, scan: Scan) -> None:
         last = self._last
-        if last is not None and scan.run == last.run and scan.number == last.number + 1:
+        if last is not None and scan.run == last.run and scan.number == last.number + 1 and not last.cut:
             return
         self._line, self._place = 0, self._place + 1
         for conn_id, connection in self._connections.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gatherer.capture_format.reading import cut_bytes
 from gatherer.data.engine import DataError, one_line_errors, sql, write_parquet
 from gatherer.data.sources import damage
 
@@ -43,6 +44,8 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
     last: int
     """Unix ns of the last record."""
     lines: int
+    cut: bool
+    """Whether a repair has cut off its end."""
     events: list[Event]
     last_messages: dict[int, int]
     """When the last message of each connection was read."""
@@ -100,10 +103,11 @@ class Stage:
         if not events or events[0].marker != "segment_start" or events[0].line != 1:
             raise DataError(f"{path}: does not begin with a segment_start record: this is no segment of a capture")
         start = msgspec.json.decode(events[0].facts or "{}", type=_Start)
-        lines, = run("SELECT greatest((SELECT max(line) FROM parsed), (SELECT max(line) FROM other))").fetchone()
-        last, = run(
-            "SELECT received_ns FROM (SELECT line, received_ns FROM parsed UNION ALL SELECT line, received_ns FROM other) "
-            "WHERE line = $1", [lines]
+        (lines,) = run("SELECT greatest((SELECT max(line) FROM parsed), (SELECT max(line) FROM other))").fetchone()
+        (last,) = run(
+            "SELECT received_ns FROM parsed WHERE line = $1 UNION ALL SELECT received_ns FROM other WHERE line = $1",
+            [lines],
         ).fetchone()  # fmt: skip
         last_messages = dict(run(sql("last_messages")).fetchall())
-        return Scan(path.name, start.run, start.number, events[0].at, last, lines, events, last_messages)
+        cut = cut_bytes(path) > 0
+        return Scan(path.name, start.run, start.number, events[0].at, last, lines, cut, events, last_messages)

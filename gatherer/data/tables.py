@@ -1,13 +1,12 @@
 """`write_tables`: finished segments of one or several captures to tables of Parquet files, each message once.
 
-One round reads the new segments, in the order of time and a few at a time; then it chooses whose messages make each book;
-then it publishes, segment by segment. What a segment published depends only on the segments that are known, so a later
-round publishes again what it would now make otherwise: a loss told late, or a segment that came late.
+One round reads some new segments in the order of time. Then it chooses whose messages make each book. Then it publishes,
+segment by segment. What a segment publishes depends only on the segments that are known, so a later round publishes again
+what it would now make differently: a loss was reported late, or a segment came late.
 """
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from gatherer.data.output import Done, Output, opened, read_scan, write_scan
 from gatherer.data.pieces import Piece, Source, Windows, choose, fingerprint
 from gatherer.data.sources import Capture, captures, file_stem
 from gatherer.data.spans import SpanTracker
-from gatherer.data.stage import EARLIEST, JOINED, LATEST, Scan, Stage
+from gatherer.data.stage import EARLIEST, LATEST, Scan, Stage
 
 ROUND_SEGMENTS = 16
 """Segments read before anything of them is published: a killed run loses the work of these at most."""
@@ -178,9 +177,7 @@ class TableWriter:
         by_market: dict[str, list[Piece]] = {}
         for piece in pieces:
             by_market.setdefault(piece.market, []).append(piece)
-        kept = {
-            (span.market, span.conn_id) for span in gatherer.tracker.spans if span.place <= place < span.end_place
-        }
+        kept = {(span.market, span.conn_id) for span in gatherer.tracker.spans if span.place <= place < span.end_place}
         plan = Segment(
             name, segment, place, by_market, lambda piece: windows.place(piece.start) == place,
             lambda market, conn_id: (market, conn_id) in kept,
@@ -220,6 +217,3 @@ def write_tables(
             more = writer.run()
             written = Written(written.segments + more.segments, written.again + more.again, more.damaged)
     return written
-
-
-__all__ = ["JOINED", "TableWriter", "Written", "suppress", "write_tables"]

@@ -16,7 +16,6 @@ from gatherer.data.tables import Written, write_tables
 from gatherer.data.views import connect_tables
 from tests.data.support import TwoGatherers, sides
 
-
 TOPS = """
     SELECT market_ticker, received_ns, yes_bid, yes_bid_size, no_bid, no_bid_size FROM top_of_book
     ORDER BY market_ticker, received_ns, segment, line
@@ -140,7 +139,7 @@ class ProofTests(SynchronousTestCase):
             for ticker, true in books.items():
                 if world.complete_at(ticker, at):
                     found = book_from_tables(connection, ticker, at)
-                    self.assertIsNotNone(found, (ticker, at))
+                    assert found is not None, (ticker, at)
                     self.assertEqual(sides(found), true, (ticker, at))
                     checked += 1
         self.assertGreater(checked, 0)
