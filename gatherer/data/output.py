@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,11 @@ class Output:
     def files(self, table: str) -> list[Path]:
         """All files of a table."""
         return sorted((self.path / table).glob("date=*/*.parquet"))
+
+    def day_path(self, table: str, day: int) -> Path:
+        """The one file of a table that is made of all segments, for a day (counted from 1970)."""
+        date = datetime.fromtimestamp(day * 86_400, UTC).date()
+        return self.path / table / f"date={date}" / f"{table}.parquet"
 
     def _take_lock(self) -> None:
         self._lock = os.open(self._ours / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)

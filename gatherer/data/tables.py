@@ -7,7 +7,7 @@ what it would now make differently: a loss was reported late, or a segment came 
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gatherer.data.build import BOOK_TABLES, BookBuilder, Segment
@@ -18,6 +18,7 @@ from gatherer.data.pieces import Piece, Source, Windows, choose, fingerprint
 from gatherer.data.sources import Capture, captures, file_stem
 from gatherer.data.spans import SpanTracker
 from gatherer.data.stage import EARLIEST, LATEST, Scan, Stage
+from gatherer.data.summary import has_holes, write_coverage, write_markets
 
 ROUND_SEGMENTS = 16
 """Segments read before anything of them is published: a killed run loses the work of these at most."""
@@ -58,6 +59,8 @@ class Written:
     """Published again, because of what was learnt since."""
     damaged: tuple[str, ...]
     """Left out, each with its cause."""
+    has_holes: bool
+    """Whether the coverage of what is published has a hole."""
 
 
 class TableWriter:
@@ -81,6 +84,7 @@ class TableWriter:
     def run(self) -> Written:
         """Publish all finished segments that are not published yet."""
         written = again = 0
+        before = self._published()
         found = captures(self._paths, self._output.manifest.captures)
         self._output.manifest.captures |= {str(capture.path): capture.name for capture in found}
         new = self._new(found)
@@ -89,7 +93,16 @@ class TableWriter:
             total = written + len(chosen) + len(new)
             done, repeated = self._round(found, {path for _, path in chosen}, written, total)
             written, again = written + done, again + repeated
-        return Written(written, again, tuple(self._damaged.values()))
+        self._progress("judged", written, written)
+        write_markets(self._connection, self._output, self._published() - before)
+        if written or again or not self._output.files("coverage"):
+            write_coverage(self._connection, self._output, found, self._skip_damaged)
+        holes = has_holes(self._connection, self._output)
+        return Written(written, again, tuple(self._damaged.values()), holes)
+
+    def _published(self) -> set[tuple[str, str]]:
+        """Gatherer and name of each segment that is done."""
+        return {(name, segment) for name, done in self._output.manifest.done.items() for segment in done}
 
     def _new(self, found: Sequence[Capture]) -> list[tuple[str, Path]]:
         new = [
@@ -215,5 +228,5 @@ def write_tables(
         written = writer.run()
         while wait is not None and wait():
             more = writer.run()
-            written = Written(written.segments + more.segments, written.again + more.again, more.damaged)
+            written = replace(more, segments=written.segments + more.segments, again=written.again + more.again)
     return written

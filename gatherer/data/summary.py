@@ -1,0 +1,96 @@
+"""The two tables that are made of all segments at once: `markets` and `coverage`."""
+
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from gatherer.coverage import Coverage, coverage_of
+from gatherer.data.engine import one_line_errors, quoted, sql, write_parquet
+from gatherer.data.output import Output
+from gatherer.data.schema import column_list, empty
+from gatherer.data.sources import Capture
+
+DAY = 86_400_000_000_000
+_INTERVALS = {
+    "channel": "VARCHAR", "market_ticker": "VARCHAR", "state": "VARCHAR", "from": "BIGINT", "to": "BIGINT",
+    "why": "VARCHAR", "gatherer": "VARCHAR",
+}  # fmt: skip
+
+
+def write_markets(connection: Any, output: Output, new: Collection[tuple[str, str]]) -> None:
+    """Write anew the days whose markets segments (gatherer and name) have said something about.
+
+    A market stands under the day of its first message.
+    """
+    files = output.files("lifecycle")
+    if not files or not new:
+        return
+    with one_line_errors(str(output.path / "markets")):
+        listed = ", ".join(quoted(path) for path in files)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW lifecycle AS FROM read_parquet([{listed}])")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE markets AS {sql('markets')}")
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE new_segments AS SELECT unnest($1::VARCHAR[]) AS gatherer, unnest($2::VARCHAR[]) "
+            "AS segment", [[name for name, _ in new], [segment for _, segment in new]],
+        )  # fmt: skip
+        days = connection.execute(
+            f"SELECT DISTINCT first_ns // {DAY} FROM markets WHERE market_ticker IN (SELECT market_ticker FROM lifecycle "
+            "JOIN new_segments USING (gatherer, segment))"
+        ).fetchall()
+    for (day,) in days:
+        query = f"SELECT {column_list('markets')} FROM markets WHERE first_ns // {DAY} = {day}"
+        write_parquet(connection, query, output.day_path("markets", day))
+
+
+def write_coverage(connection: Any, output: Output, captures: Sequence[Capture], skip_damaged: bool) -> None:
+    """Judge the published segments, and write the intervals under the days they are of."""
+    manifest = output.manifest
+    bounds = (manifest.start or None, manifest.end if manifest.end < 2**63 - 1 else None)
+    links = output.work / "published"
+    directories = []
+    for capture in captures:
+        directory = links / capture.name
+        directory.mkdir(parents=True)
+        for name in output.done(capture.name):
+            (directory / name).symlink_to(capture.path / name)
+        if any(directory.iterdir()):
+            directories.append(directory)
+    try:
+        if directories:
+            coverage = coverage_of(directories, start=bounds[0], end=bounds[1], skip_damaged=skip_damaged)
+            _write_intervals(connection, output, coverage)
+    finally:
+        shutil.rmtree(links)
+
+
+def has_holes(connection: Any, output: Output) -> bool:
+    """Whether the table `coverage` has a hole."""
+    files = ", ".join(quoted(path) for path in output.files("coverage"))
+    source = f"FROM read_parquet([{files}])" if files else f"FROM ({empty('coverage')})"
+    (holes,) = connection.execute(f"SELECT count(*) {source} WHERE state = 'hole'").fetchone()
+    return bool(holes)
+
+
+def _write_intervals(connection: Any, output: Output, coverage: Coverage) -> None:
+    import numpy
+
+    rows = [
+        (feed.channel, feed.ticker, interval.state.value, interval.start, interval.end, interval.why, interval.gatherer)
+        for feed in coverage.feeds
+        for interval in feed.intervals
+    ]
+    columns: dict[str, Any] = {
+        name: numpy.array([row[place] for row in rows], object if kind == "VARCHAR" else numpy.int64)
+        for place, (name, kind) in enumerate(_INTERVALS.items())
+    }
+    connection.register("intervals", columns)
+    for day in range(coverage.start // DAY, (coverage.end - 1) // DAY + 1):
+        first, after = day * DAY, (day + 1) * DAY
+        clipped = f'* REPLACE (greatest("from", {first}) AS "from", least("to", {after}) AS "to")'
+        query = f'SELECT {clipped} FROM intervals WHERE "to" > {first} AND "from" < {after}'
+        order = 'ORDER BY channel, market_ticker, "from"'
+        write_parquet(
+            connection, f"SELECT {column_list('coverage')} FROM ({query}) {order}", output.day_path("coverage", day)
+        )
+    connection.unregister("intervals")
