@@ -13,11 +13,12 @@ from tests.support.layering import Module
 
 Rule = Callable[[Module], Iterable[str]]
 DIRECTION: layering.Table = {
-    "cli": ("capture", "coverage", "top", "text"),
+    "cli": ("capture", "data", "coverage", "top", "text"),
     "app": ("ops", "router", "pool", "registry", "exchange", "simulator", "config", "core", "log", "daemon", "text",
             "interfaces", "values"),
     "top": ("text",),
-    "capture": ("coverage", "capture_format"),
+    "capture": ("data", "coverage", "capture_format"),
+    "data": ("coverage", "capture_format", "text"),
     "ops": ("config", "core", "log", "text", "interfaces", "values"),
     "coverage": ("capture_format", "core", "text", "values"),
     "router": ("capture_format", "core", "log", "text", "interfaces", "values"),

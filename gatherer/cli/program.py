@@ -39,6 +39,10 @@ COMMANDS = {
     "coverage": Subcommand(
         "gatherer.cli.coverage", "show when each market and channel was captured without a hole", "data"
     ),
+    "tables": Subcommand("gatherer.cli.tables", "write what was captured as Parquet tables, each message once", "data"),
+    "book": Subcommand("gatherer.cli.book", "show an order book at a time, with its verdict", "data"),
+    "tail": Subcommand("gatherer.cli.tail", "follow the messages of a running capture"),
+    "check": Subcommand("gatherer.cli.check", "read every byte of a capture and name what is damaged"),
 }
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 from gatherer.coverage import Coverage, coverage_of
@@ -30,14 +29,8 @@ def write_markets(connection: Any, output: Output, new: Collection[tuple[str, st
         listed = ", ".join(quoted(path) for path in files)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW lifecycle AS FROM read_parquet([{listed}])")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE markets AS {sql('markets')}")
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE new_segments AS SELECT unnest($1::VARCHAR[]) AS gatherer, unnest($2::VARCHAR[]) "
-            "AS segment", [[name for name, _ in new], [segment for _, segment in new]],
-        )  # fmt: skip
-        days = connection.execute(
-            f"SELECT DISTINCT first_ns // {DAY} FROM markets WHERE market_ticker IN (SELECT market_ticker FROM lifecycle "
-            "JOIN new_segments USING (gatherer, segment))"
-        ).fetchall()
+        names = [[gatherer for gatherer, _ in new], [segment for _, segment in new]]
+        days = connection.execute(sql("changed_days"), {"gatherers": names[0], "segments": names[1]}).fetchall()
     for (day,) in days:
         query = f"SELECT {column_list('markets')} FROM markets WHERE first_ns // {DAY} = {day}"
         write_parquet(connection, query, output.day_path("markets", day))

@@ -1,8 +1,8 @@
 """`write_tables`: finished segments of one or several captures to tables of Parquet files, each message once.
 
-One round reads some new segments in the order of time. Then it chooses whose messages make each book. Then it publishes,
-segment by segment. What a segment publishes depends only on the segments that are known, so a later round publishes again
-what it would now make differently: a loss was reported late, or a segment came late.
+One round reads some new segments in the order of time. Then it chooses whose messages make each book. Then it
+publishes, segment by segment. What a segment publishes depends only on the segments that are known, so a later round
+publishes again what it would now make differently: a loss was reported late, or a segment came late.
 """
 
 import shutil

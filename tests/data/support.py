@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gatherer.capture_format.reading import read_capture
-from gatherer.coverage.timeline import Standing
-from gatherer.data.book import Book
+from gatherer.data.book import Levels
 from gatherer.simulator.exchange import Exchange
 from tests.support.capturing import CapturedPool
 from tests.support.pool import START, Pool
@@ -87,14 +86,6 @@ class TwoGatherers:
         self.exchange.cancel_delayed()
         self.pools[0].step(5)
 
-    def complete_at(self, ticker: str, at: int) -> bool:
-        """Whether the coverage of one of the captures says complete."""
-        return any(
-            interval.standing is Standing.COMPLETE and interval.start < at < interval.end
-            for pool in self.pools
-            for interval in pool.verdict(ticker).intervals
-        )
-
     def received(self, kind: str) -> list[list[dict[str, Any]]]:
         """The messages of a type, for each gatherer."""
         return [
@@ -108,7 +99,7 @@ class TwoGatherers:
         return pool
 
 
-def sides(book: Book) -> Sides:
+def sides(book: Levels) -> Sides:
     """A book of the tables as the exchange has it."""
     yes, no = ({int(price * 10_000): int(count * 100) for price, count in side} for side in (book.yes, book.no))
     return yes, no
