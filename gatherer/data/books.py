@@ -60,8 +60,10 @@ class Rows:
 class Results:
     """What one batch of markets gives."""
 
-    tops: list[tuple[int, Top]] = field(default_factory=list)
-    """Row number of the message, and the new top."""
+    top_rows: list[int] = field(default_factory=list)
+    """Row numbers of the messages that changed a top."""
+    tops: list[int] = field(default_factory=list)
+    """The new tops, four numbers each."""
     made: list[Made] = field(default_factory=list)
     made_tops: list[tuple[Made, Top]] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
@@ -104,6 +106,9 @@ class MarketBooks:
         """Rows `first` to `end` (excluded). `keeps` says which connections' books the next segment may need."""
         rows = self._rows
         index = self._restore(first, end)
+        if index < end and (piece := self._whole_piece(index, end)) is not None:
+            self._whole(piece, index, end)
+            index = end
         while index < end:
             after = index + 1
             line = rows.line[index]
@@ -173,7 +178,62 @@ class MarketBooks:
         if top != self._top or piece in self._fresh:
             self._top = top
             self._fresh.discard(piece)
-            self._results.tops.append((index, top))
+            self._results.top_rows.append(index)
+            self._results.tops.extend(top)
+
+    def _whole_piece(self, first: int, end: int) -> Piece | None:
+        """The one piece that wants all these rows, if there is one: so it is for nearly all markets."""
+        rows, conn_id = self._rows, self._rows.conn_id[first]
+        stream = self._streams.get(conn_id)
+        if stream is None or len(stream.pieces) != 1 or self._to_make:
+            return None
+        (piece,) = stream.pieces
+        if rows.conn_id[first:end].count(conn_id) < end - first or piece.end_place <= self._place:
+            return None
+        times = rows.at[first:end]
+        ends = self._piece(stream, min(times), rows.line[first]), self._piece(stream, max(times), rows.line[first])
+        return piece if ends == (piece, piece) else None
+
+    def _whole(self, piece: Piece, first: int, end: int) -> None:
+        """The same as `_message` for rows that all belong to one piece, at a fifth of the time: the best bids are kept
+        instead of looked for, and nothing is made for a message that does not touch them."""
+        rows, stream = self._rows, self._streams[piece.conn_id]
+        kinds, sides, prices, quantities, lines = rows.kind, rows.side, rows.price, rows.quantity, rows.line
+        book, bests = stream.book, [max(side, default=0) for side in stream.book]
+        top = None if piece in self._fresh else self._top
+        note_row, note_top = self._results.top_rows.append, self._results.tops.extend
+        for row in range(first, end):
+            price, number = prices[row], sides[row]
+            if kinds[row] == DELTA:
+                side = book[number]
+                count = side.get(price, 0) + quantities[row]
+                if count:
+                    side[price] = count
+                    if price < bests[number]:
+                        continue
+                    bests[number] = price
+                else:
+                    side.pop(price, None)
+                    if price != bests[number]:
+                        continue
+                    bests[number] = max(side, default=0)
+            else:
+                if row == first or lines[row - 1] != lines[row]:
+                    book = ({}, {})
+                if number <= NO and quantities[row]:
+                    book[number][price] = quantities[row]
+                if row + 1 < end and lines[row + 1] == lines[row]:
+                    continue
+                bests = [max(side, default=0) for side in book]
+            yes, no = bests
+            new = (yes, book[0].get(yes, 0), no, book[1].get(no, 0))
+            if new != top:
+                top = new
+                note_row(row)
+                note_top(new)
+        self._fresh.discard(piece)
+        self._top, stream.book, row = top, book, end - 1
+        stream.origin = Origin(self._segment, lines[row], rows.session[row], rows.sid[row], rows.seq[row])
 
     def _piece(self, stream: _Stream, at: int, line: int) -> Piece | None:
         """The piece that wants a message."""

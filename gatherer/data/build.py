@@ -90,11 +90,11 @@ class BookBuilder:
     def _keep_tops(self, segment: str, found: dict[str, Any], results: Results) -> None:
         import numpy
 
-        if not results.tops:
+        if not results.top_rows:
             return
-        index = numpy.fromiter((row for row, _ in results.tops), numpy.int64, len(results.tops))
+        index = numpy.array(results.top_rows, numpy.int64)
         columns = {name: found[name][index] for name in _WORK["tops"] if name in found}
-        tops = numpy.array([top for _, top in results.tops], numpy.int64)
+        tops = numpy.array(results.tops, numpy.int64).reshape(-1, len(_TOP))
         columns |= {name: tops[:, place] for place, name in enumerate(_TOP)}
         columns["segment"] = numpy.full(len(index), segment, object)
         self._insert("tops", columns)

@@ -20,9 +20,11 @@ class Joiner:
         """Remember the messages of a segment that was read."""
         names = {"gatherer": gatherer, "part": f"{gatherer}/{segment}"}
         for table in JOINED:
-            for bucket in self._candidates(work, table):
+            buckets = self._candidates(work, table)
+            for bucket in buckets:
                 path = self._output.keys_path(table, bucket, gatherer, segment)
-                write_parquet(self._connection, f"FROM ({sql('keys')}) WHERE bucket = {bucket}", path, names)
+                chosen = f"WHERE bucket = {bucket}" if len(buckets) > 1 else ""
+                write_parquet(self._connection, f"FROM ({sql('keys')}) {chosen}", path, names)
 
     def publish(self, work: Path, gatherer: str, segment: str) -> None:
         """Publish the messages of a segment that no published segment has brought."""
@@ -36,12 +38,14 @@ class Joiner:
             if files:
                 run(f"CREATE OR REPLACE TEMP VIEW keys AS FROM read_parquet([{files}])")
                 query = f"SELECT {column_list(table)} FROM ({sql('joined')})"
-                write_parquet(self._connection, query, made, {"gatherer": gatherer, "many": table != "trades"})
+                names = {"gatherer": gatherer, "segment": segment, "many": table != "trades"}
+                write_parquet(self._connection, query, made, names)
                 self._output.publish(self._connection, table, made, gatherer, segment)
 
     def _candidates(self, work: Path, table: str) -> list[int]:
         """Make the view `candidates` of a staged table; the hours its messages are of."""
         with one_line_errors(str(work)):
             run = self._connection.execute
-            run(f"CREATE OR REPLACE TEMP VIEW candidates AS FROM {quoted(work / f'{table}.parquet')}")
+            run(f"CREATE OR REPLACE TEMP VIEW candidates AS FROM {quoted(work / f'{table}.copies.parquet')}")
+            run(f"CREATE OR REPLACE TEMP VIEW typed AS FROM {quoted(work / f'{table}.typed.parquet')}")
             return [bucket for (bucket,) in run("SELECT DISTINCT bucket FROM candidates").fetchall()]

@@ -19,13 +19,13 @@ class _Body(msgspec.Struct):
     side: str = ""
     price_dollars: Decimal = Decimal(0)
     delta_fp: Decimal = Decimal(0)
-    yes_dollars_fp: list[tuple[Decimal, Decimal]] = []
-    no_dollars_fp: list[tuple[Decimal, Decimal]] = []
+    yes_dollars_fp: list[tuple[Decimal, Decimal]] = msgspec.field(default_factory=list)
+    no_dollars_fp: list[tuple[Decimal, Decimal]] = msgspec.field(default_factory=list)
 
 
 class _Message(msgspec.Struct):
     type: str = ""
-    msg: _Body = _Body()
+    msg: _Body = msgspec.field(default_factory=_Body)
 
 
 class _Line(msgspec.Struct):

@@ -49,7 +49,7 @@ class Facts(msgspec.Struct, gc=False):
     ping_timeout: float = 30.0
     stopped: bool = False
     moved: bool = False
-    tickers: list[str] = []
+    tickers: list[str] = msgspec.field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -1,11 +1,11 @@
 """One segment, read once: its rows in Parquet files of a work directory, and the events that decide about books.
 
-Nothing is joined here. Which rows are published is decided when all segments are known (`publish`).
+Nothing is joined here. Which rows are published is decided when all segments are known.
 """
 
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from gatherer.data.sources import damage
 JOINED = ("trades", "tickers", "lifecycle")
 """Tables whose messages several connections bring."""
 EARLIEST, LATEST = 0, 2**63 - 1
+_SCRATCH = ("parsed", "other", "sessions", "earlier_sessions", "snapshots", "copies", "typed")
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -32,6 +33,15 @@ class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
     asked: bool
 
 
+class Sessions(msgspec.Struct, frozen=True):
+    """When the session of each connection opened, after a segment."""
+
+    run: str = ""
+    number: int = 0
+    """Of the segment, within the run."""
+    opened: dict[int, int] = {}
+
+
 class Scan(msgspec.Struct, frozen=True, gc=False):
     """What is known of a segment once it is read."""
 
@@ -43,12 +53,26 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
     """Unix ns of the first record."""
     last: int
     """Unix ns of the last record."""
-    lines: int
     cut: bool
     """Whether a repair has cut off its end."""
     events: list[Event]
     last_messages: dict[int, int]
     """When the last message of each connection was read."""
+    sessions: Sessions
+
+
+class Job(NamedTuple):
+    """A segment to read."""
+
+    path: Path
+    gatherer: str
+    before: "Future[Sessions]"
+    """Of the segment before it."""
+    after: "Future[Sessions]"
+    """Answered on the way, so that the next segment need not wait for all of this one."""
+    work: Path
+    joined: bool = True
+    """Whether the tables that are joined are wanted too."""
 
 
 class _Start(msgspec.Struct):
@@ -56,58 +80,81 @@ class _Start(msgspec.Struct):
     number: int = 0
 
 
-@dataclass(slots=True)
 class Stage:
     """Reads segments with one connection to DuckDB."""
 
-    connection: Any
-    start: int = EARLIEST
-    end: int = LATEST
+    def __init__(self, connection: Any, start: int = EARLIEST, end: int = LATEST) -> None:
+        self._connection = connection
+        self._bounds = {"start": start, "end": end}
 
-    def read(self, path: Path, gatherer: str, sessions: dict[int, int], work: Path, joined: bool = True) -> Scan:
-        """Read a finished segment. `sessions` says when the session of each connection opened before it.
+    def read(self, job: Job) -> Scan:
+        """Leave `deltas`, `snapshots`, and the copies of what is joined in the work directory.
 
-        Leaves `deltas`, `snapshots`, `trades`, `tickers` and `lifecycle` in `work`. Raises `DataError` that names the
-        segment if it is damaged.
+        Raises `DataError` that names the segment if it is damaged.
         """
-        if torn := damage(path):
-            raise DataError(f"{path}: damaged: {torn}")
-        with one_line_errors(f"{path}: damaged"):
-            return self._read(path, gatherer, sessions, work, joined)
+        try:
+            if torn := damage(job.path):
+                raise DataError(f"{job.path}: damaged: {torn}")
+            with one_line_errors(f"{job.path}: damaged"):
+                return self._read(job)
+        finally:
+            if not job.after.done():
+                job.after.set_result(Sessions())
 
-    def _read(self, path: Path, gatherer: str, sessions: dict[int, int], work: Path, joined: bool) -> Scan:
-        run = self.connection.execute
-        run(sql("deltas"), {"path": str(path)})
-        run(sql("other"), {"path": str(path)})
-        run("CREATE OR REPLACE TEMP TABLE earlier_sessions (conn_id INTEGER, session BIGINT)")
-        if sessions:
-            run("INSERT INTO earlier_sessions SELECT unnest($1::INTEGER[]), unnest($2::BIGINT[])",
-                [list(sessions), list(sessions.values())])  # fmt: skip
-        run(sql("sessions"))
-        names = {"gatherer": gatherer, "segment": path.name}
+    def _read(self, job: Job) -> Scan:
+        run = self._connection.execute
+        run(sql("other"), {"path": str(job.path)})
+        start = self._start(job.path)
+        sessions = self._sessions(job, start)
+        run(sql("deltas"), {"path": str(job.path)})
+        run(sql("lookalikes"))
+        names = {"gatherer": job.gatherer, "segment": job.path.name}
         run("CREATE OR REPLACE TEMP TABLE snapshots AS " + sql("staged_snapshots"), names)
-        scan = self._scan(path)
-        write_parquet(self.connection, "FROM snapshots", work / "snapshots.parquet")
-        write_parquet(self.connection, sql("staged_deltas"), work / "deltas.parquet", names)
-        if joined:
-            for table in JOINED:
-                query, bounds = sql(f"staged_{table}"), {"start": self.start, "end": self.end}
-                write_parquet(self.connection, query, work / f"{table}.parquet", names | bounds)
-        for table in ("parsed", "other", "sessions", "earlier_sessions", "snapshots"):
-            run(f"DROP TABLE {table}")
+        scan = self._scan(job.path, start, sessions)
+        write_parquet(self._connection, "FROM snapshots", job.work / "snapshots.parquet")
+        write_parquet(self._connection, sql("staged_deltas"), job.work / "deltas.parquet", names)
+        for table in JOINED if job.joined else ():
+            run(f"CREATE OR REPLACE TEMP TABLE copies AS {sql(f'copies_{table}')}", self._bounds)
+            run(f"CREATE OR REPLACE TEMP TABLE typed AS {sql(f'typed_{table}')}")
+            write_parquet(self._connection, "FROM typed", job.work / f"{table}.typed.parquet")
+            write_parquet(self._connection, sql("staged_copies"), job.work / f"{table}.copies.parquet")
+        for table in _SCRATCH:
+            run(f"DROP TABLE IF EXISTS {table}")
         return scan
 
-    def _scan(self, path: Path) -> Scan:
-        run = self.connection.execute
-        events = [Event(*row) for row in run(sql("events")).fetchall()]
-        if not events or events[0].marker != "segment_start" or events[0].line != 1:
+    def _start(self, path: Path) -> _Start:
+        row = self._connection.execute(
+            "SELECT marker, json_extract(json, '$.facts')::VARCHAR FROM other WHERE line = 1"
+        ).fetchone()
+        if row is None or row[0] != "segment_start":
             raise DataError(f"{path}: does not begin with a segment_start record: this is no segment of a capture")
-        start = msgspec.json.decode(events[0].facts or "{}", type=_Start)
-        (lines,) = run("SELECT greatest((SELECT max(line) FROM parsed), (SELECT max(line) FROM other))").fetchone()
+        return msgspec.json.decode(row[1] or "{}", type=_Start)
+
+    def _sessions(self, job: Job, start: _Start) -> Sessions:
+        """Make the table `sessions`; what holds after the segment."""
+        run = self._connection.execute
+        opened = dict(
+            run(
+                "SELECT conn_id, arg_max(received_ns, line) FROM other WHERE marker = 'session_up' GROUP BY conn_id"
+            ).fetchall()
+        )
+        before = job.before.result()
+        known = before.opened if (before.run, before.number + 1) == (start.run, start.number) else {}
+        after = Sessions(start.run, start.number, known | opened)
+        job.after.set_result(after)
+        run("CREATE OR REPLACE TEMP TABLE earlier_sessions AS SELECT unnest($1::INTEGER[]) AS conn_id, "
+            "unnest($2::BIGINT[]) AS session", [list(known), list(known.values())])  # fmt: skip
+        run(sql("sessions"))
+        return after
+
+    def _scan(self, path: Path, start: _Start, sessions: Sessions) -> Scan:
+        run = self._connection.execute
+        events = [Event(*row) for row in run(sql("events")).fetchall()]
         (last,) = run(
-            "SELECT received_ns FROM parsed WHERE line = $1 UNION ALL SELECT received_ns FROM other WHERE line = $1",
-            [lines],
-        ).fetchone()  # fmt: skip
+            "SELECT arg_max(received_ns, line) FROM (SELECT line, received_ns FROM other UNION ALL "
+            "SELECT max(line), arg_max(received_ns, line) FROM parsed)"
+        ).fetchone()
         last_messages = dict(run(sql("last_messages")).fetchall())
-        cut = cut_bytes(path) > 0
-        return Scan(path.name, start.run, start.number, events[0].at, last, lines, cut, events, last_messages)
+        return Scan(
+            path.name, start.run, start.number, events[0].at, last, cut_bytes(path) > 0, events, last_messages, sessions
+        )

@@ -6,9 +6,10 @@ from typing import Any
 
 from gatherer.coverage import Coverage, coverage_of
 from gatherer.data.engine import one_line_errors, quoted, sql, write_parquet
-from gatherer.data.output import Output
+from gatherer.data.output import Output, read_scan
 from gatherer.data.schema import column_list, empty
 from gatherer.data.sources import Capture
+from gatherer.data.stage import LATEST
 
 DAY = 86_400_000_000_000
 _INTERVALS = {
@@ -37,22 +38,28 @@ def write_markets(connection: Any, output: Output, new: Collection[tuple[str, st
 
 
 def write_coverage(connection: Any, output: Output, captures: Sequence[Capture], skip_damaged: bool) -> None:
-    """Judge the published segments, and write the intervals under the days they are of."""
+    """Judge the published segments, and write the intervals under the days they are of.
+
+    What was said of the time before the oldest segment that is still kept stays.
+    """
     manifest = output.manifest
-    bounds = (manifest.start or None, manifest.end if manifest.end < 2**63 - 1 else None)
+    start, end = manifest.start, manifest.end if manifest.end < LATEST else None
     links = output.work / "published"
     directories = []
     for capture in captures:
         directory = links / capture.name
         directory.mkdir(parents=True)
-        for name in output.done(capture.name):
+        kept = [name for name in output.done(capture.name) if (capture.path / name).exists()]
+        for name in kept:
             (directory / name).symlink_to(capture.path / name)
-        if any(directory.iterdir()):
+        if kept:
             directories.append(directory)
+            if len(kept) < len(output.done(capture.name)):
+                start = max(start, read_scan(output.scan_path(capture.name, min(kept))).first)
     try:
         if directories:
-            coverage = coverage_of(directories, start=bounds[0], end=bounds[1], skip_damaged=skip_damaged)
-            _write_intervals(connection, output, coverage)
+            coverage = coverage_of(directories, start=start or None, end=end, skip_damaged=skip_damaged)
+            _write_intervals(connection, output, coverage, start > manifest.start)
     finally:
         shutil.rmtree(links)
 
@@ -65,7 +72,8 @@ def has_holes(connection: Any, output: Output) -> bool:
     return bool(holes)
 
 
-def _write_intervals(connection: Any, output: Output, coverage: Coverage) -> None:
+def _write_intervals(connection: Any, output: Output, coverage: Coverage, is_rest: bool) -> None:
+    """`is_rest`: what was said of the time before stays."""
     import numpy
 
     rows = [
@@ -79,11 +87,17 @@ def _write_intervals(connection: Any, output: Output, coverage: Coverage) -> Non
     }
     connection.register("intervals", columns)
     for day in range(coverage.start // DAY, (coverage.end - 1) // DAY + 1):
-        first, after = day * DAY, (day + 1) * DAY
-        clipped = f'* REPLACE (greatest("from", {first}) AS "from", least("to", {after}) AS "to")'
-        query = f'SELECT {clipped} FROM intervals WHERE "to" > {first} AND "from" < {after}'
+        path, first, after = output.day_path("coverage", day), day * DAY, (day + 1) * DAY
+        query = _between("intervals", first, after)
+        if path.exists() and first < coverage.start and is_rest:
+            earlier = f"read_parquet({quoted(path)}, hive_partitioning = false)"
+            query += f" UNION ALL {_between(earlier, first, coverage.start)}"
         order = 'ORDER BY channel, market_ticker, "from"'
-        write_parquet(
-            connection, f"SELECT {column_list('coverage')} FROM ({query}) {order}", output.day_path("coverage", day)
-        )
+        write_parquet(connection, f"SELECT {column_list('coverage')} FROM ({query}) {order}", path)
     connection.unregister("intervals")
+
+
+def _between(source: str, start: int, end: int) -> str:
+    """A query for the intervals of a source, as far as they lie between two times."""
+    clipped = f'* REPLACE (greatest("from", {start}) AS "from", least("to", {end}) AS "to")'
+    return f'SELECT {clipped} FROM {source} WHERE "to" > {start} AND "from" < {end}'

@@ -8,6 +8,7 @@ publishes again what it would now make differently: a loss was reported late, or
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from gatherer.data.build import BOOK_TABLES, BookBuilder, Segment
@@ -15,13 +16,14 @@ from gatherer.data.engine import MEMORY_MB, DataError, connect
 from gatherer.data.join import Joiner
 from gatherer.data.output import Done, Output, opened, read_scan, write_scan
 from gatherer.data.pieces import Piece, Source, Windows, choose, fingerprint
-from gatherer.data.sources import Capture, captures, file_stem
+from gatherer.data.reader import Reader, Staged
+from gatherer.data.sources import Capture, captures, damage, file_stem
 from gatherer.data.spans import SpanTracker
-from gatherer.data.stage import EARLIEST, LATEST, Scan, Stage
+from gatherer.data.stage import EARLIEST, LATEST, Scan, Sessions
 from gatherer.data.summary import has_holes, write_coverage, write_markets
 
-ROUND_SEGMENTS = 16
-"""Segments read before anything of them is published: a killed run loses the work of these at most."""
+ROUND_SEGMENTS = 4
+"""Segments taken before anything of them is published."""
 Progress = Callable[[str, int, int], None]
 """What is being done, how many segments are done, how many there are."""
 
@@ -33,20 +35,19 @@ class _Gatherer:
     capture: Capture
     tracker: SpanTracker = field(default_factory=SpanTracker)
     scans: list[Scan] = field(default_factory=list)
-    sessions: list[dict[int, int]] = field(default_factory=list)
-    """Before each of the scans."""
     touched: int = LATEST
-    inserted: int = 2**31
-    """The lowest place of a segment that came now."""
+    """The earliest time about which this round changed what was known."""
+    inserted: int = LATEST
+    """The lowest place of a segment that came in this round."""
 
     @property
     def name(self) -> str:
         return self.capture.name
 
     def take(self, scan: Scan) -> None:
-        self.sessions.append(self.tracker.sessions)
         self.scans.append(scan)
         self.tracker.take(scan)
+        self.touched = min(self.touched, self.tracker.touched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +75,34 @@ class TableWriter:
         self._output = output
         self._skip_damaged = skip_damaged
         self._progress = progress or (lambda doing, done, total: None)
-        self._connection = connect(output.work, memory_mb)
-        self._stage = Stage(self._connection, output.manifest.start, output.manifest.end)
+        self._memory_mb = memory_mb
+        self._connection = connect(output.work, memory_mb // 2)
         self._builder = BookBuilder(self._connection)
         self._joiner = Joiner(self._connection, output)
+        self._gatherers: dict[str, _Gatherer] = {}
         self._damaged: dict[Path, str] = {}
-        self._again = 0
 
     def run(self) -> Written:
         """Publish all finished segments that are not published yet."""
         written = again = 0
         before = self._published()
         found = captures(self._paths, self._output.manifest.captures)
-        self._output.manifest.captures |= {str(capture.path): capture.name for capture in found}
+        known = self._output.manifest.captures
+        known |= {str(capture.path): capture.name for capture in found}
+        # Those of earlier runs keep their rank and what they said, whether they are named again or not.
+        everyone = [Capture(Path(path), name) for path, name in known.items()]
         new = self._new(found)
-        while new:
-            chosen, new = new[:ROUND_SEGMENTS], new[ROUND_SEGMENTS:]
-            total = written + len(chosen) + len(new)
-            done, repeated = self._round(found, {path for _, path in chosen}, written, total)
-            written, again = written + done, again + repeated
-        self._progress("judged", written, written)
+        with Reader(self._output, self._memory_mb // 2, self._sessions_before) as reader:
+            staged = reader.staged(new)
+            while chosen := list(islice(staged, ROUND_SEGMENTS)):
+                gatherers = [self._take(capture, chosen) for capture in everyone]
+                for is_new in self._publish_all(gatherers, reader):
+                    written, again = written + is_new, again + (not is_new)
+                    self._progress("writing", written, len(new))
+        self._progress("judging", written, len(new))
         write_markets(self._connection, self._output, self._published() - before)
         if written or again or not self._output.files("coverage"):
-            write_coverage(self._connection, self._output, found, self._skip_damaged)
+            write_coverage(self._connection, self._output, everyone, self._skip_damaged)
         holes = has_holes(self._connection, self._output)
         return Written(written, again, tuple(self._damaged.values()), holes)
 
@@ -105,53 +111,71 @@ class TableWriter:
         return {(name, segment) for name, done in self._output.manifest.done.items() for segment in done}
 
     def _new(self, found: Sequence[Capture]) -> list[tuple[str, Path]]:
+        """Gatherer and path of what is not published, in the order of time."""
         new = [
-            (path.name, path)
+            (capture.name, path)
             for capture in found
             for path in capture.finished()
             if path.name not in self._output.done(capture.name) and path not in self._damaged
         ]
-        return sorted(new)
+        for _, path in new:
+            if torn := damage(path):
+                self._leave_out(path, f"{path}: damaged: {torn}")
+        return sorted((pair for pair in new if pair[1] not in self._damaged), key=lambda pair: (pair[1].name, pair[0]))
 
-    def _round(self, found: Sequence[Capture], chosen: set[Path], before: int, total: int) -> tuple[int, int]:
-        gatherers = [_Gatherer(capture) for capture in found]
-        for gatherer in gatherers:
-            self._read(gatherer, chosen, before, total)
+    def _leave_out(self, path: Path, text: str) -> None:
+        if not self._skip_damaged:
+            raise DataError(text)
+        self._damaged[path] = text
+
+    def _sessions_before(self, gatherer: str, segment: str) -> tuple[str, Sessions]:
+        name = max((name for name in self._output.done(gatherer) if name < segment), default="")
+        return name, read_scan(self._output.scan_path(gatherer, name)).sessions if name else Sessions()
+
+    def _take(self, capture: Capture, chosen: Sequence[Staged]) -> _Gatherer:
+        """What the published and the chosen segments of a capture say."""
+        new = {staged.path.name: scan for staged in chosen if staged.gatherer == capture.name
+               for scan in self._scans(staged)}  # fmt: skip
+        known = self._gatherers.get(capture.name)
+        if known is None or (known.scans and new and min(new) < known.scans[-1].segment):
+            known = _Gatherer(capture)  # something came late: all is taken again, in order
+            for segment in sorted({*self._output.done(capture.name)} - {*new}):
+                new[segment] = read_scan(self._output.scan_path(capture.name, segment))
+        known.capture, known.touched, known.inserted = capture, LATEST, LATEST
+        done = self._output.done(capture.name)
+        for segment in sorted(new):
+            before = known.touched
+            if segment not in done:
+                known.inserted = min(known.inserted, len(known.scans))
+            known.take(new[segment])
+            if segment in done:
+                known.touched = before
+        self._gatherers[capture.name] = known
+        return known
+
+    def _scans(self, staged: Staged) -> Iterator[Scan]:
+        """The scan of a staged segment; none for a damaged one that is left out."""
+        try:
+            scan = staged.scan.result()
+        except DataError as error:
+            self._leave_out(staged.path, str(error))
+            return
+        write_scan(self._output.scan_path(staged.gatherer, staged.path.name), scan)
+        self._joiner.note(staged.work, staged.gatherer, staged.path.name)
+        yield scan
+
+    def _publish_all(self, gatherers: Sequence[_Gatherer], reader: Reader) -> Iterator[bool]:
         manifest = self._output.manifest
         sources = [Source(g.name, g.tracker.spans, g.tracker.sure_until) for g in gatherers]
         pieces = choose(sources, manifest.start, manifest.end)
         touched = min((gatherer.touched for gatherer in gatherers), default=LATEST)
-        written = again = 0
         for gatherer in gatherers:
             own = [piece for some in pieces.values() for piece in some if piece.gatherer == gatherer.name]
-            for is_new in self._publish(gatherer, own, touched):
-                written, again = written + is_new, again + (not is_new)
-                self._progress("written", before + written, total)
-        return written, again
+            yield from self._publish(gatherer, own, touched, reader)
 
-    def _read(self, gatherer: _Gatherer, chosen: set[Path], before: int, total: int) -> None:
-        """Take all segments that are done or chosen, in order."""
-        name, done = gatherer.name, self._output.done(gatherer.name)
-        here = {path.name: path for path in gatherer.capture.finished() if path in chosen}
-        for segment in sorted({*done, *here}):
-            if segment in done:
-                gatherer.take(read_scan(self._output.scan_path(name, segment)))
-                continue
-            try:
-                scan = self._stage.read(here[segment], name, gatherer.tracker.sessions, self._work(name, segment))
-            except DataError as error:
-                if not self._skip_damaged:
-                    raise
-                self._damaged[here[segment]] = str(error)
-                continue
-            write_scan(self._output.scan_path(name, segment), scan)
-            self._joiner.note(self._work(name, segment), name, segment)
-            gatherer.inserted = min(gatherer.inserted, len(gatherer.scans))
-            gatherer.take(scan)
-            gatherer.touched = min(gatherer.touched, gatherer.tracker.touched)
-            self._progress("read", before, total)
-
-    def _publish(self, gatherer: _Gatherer, pieces: list[Piece], touched: int) -> Iterator[bool]:
+    def _publish(
+        self, gatherer: _Gatherer, pieces: list[Piece], touched: int, reader: Reader
+    ) -> Iterator[bool]:  # fmt: skip
         """Publish what is new or would be made otherwise now. Yields whether it is new, for each."""
         done = self._output.done(gatherer.name)
         windows = Windows([(scan.first, scan.last) for scan in gatherer.scans])
@@ -165,24 +189,19 @@ class TableWriter:
             mark = fingerprint(own, scan.last)
             if not is_new and not moved and done[scan.segment].pieces == mark:
                 continue
-            if not is_new and not self._read_again(gatherer, place):
-                continue
+            path = gatherer.capture.path / scan.segment
+            if not is_new:
+                if not path.exists():
+                    continue  # it is no longer kept: what was published of it stays
+                reader.again(gatherer.name, path)
+            work = self._work(gatherer.name, scan.segment)
             moved = self._segment(gatherer, place, own, windows) or place >= gatherer.inserted
             if is_new:
-                self._joiner.publish(self._work(gatherer.name, scan.segment), gatherer.name, scan.segment)
+                self._joiner.publish(work, gatherer.name, scan.segment)
             done[scan.segment] = Done(mark)
             self._output.save()
-            shutil.rmtree(self._work(gatherer.name, scan.segment))
+            shutil.rmtree(work)
             yield is_new
-
-    def _read_again(self, gatherer: _Gatherer, place: int) -> bool:
-        """Stage the books of a segment that is published already; whether it is still there."""
-        path = gatherer.capture.path / gatherer.scans[place].segment
-        if not path.exists():
-            return False
-        work = self._work(gatherer.name, path.name)
-        self._stage.read(path, gatherer.name, gatherer.sessions[place], work, joined=False)
-        return True
 
     def _segment(self, gatherer: _Gatherer, place: int, pieces: list[Piece], windows: Windows) -> bool:
         """Make and publish the book tables of a segment; whether the next segment begins otherwise than before."""
@@ -207,9 +226,7 @@ class TableWriter:
         return changed
 
     def _work(self, gatherer: str, segment: str) -> Path:
-        path = self._output.work / file_stem(gatherer, segment)
-        path.mkdir(exist_ok=True)
-        return path
+        return self._output.work / file_stem(gatherer, segment)
 
 
 def write_tables(

@@ -18,6 +18,12 @@ WITH legs AS (
     WHERE c.n + coalesce(e.n, 0) > coalesce(w.n, 0) AND ($many OR c.n + coalesce(e.n, 0) = 1)
     GROUP BY c.key, c.n + coalesce(e.n, 0)
 )
-SELECT candidates.*, coalesce(copies.copies, 1) AS copies
-FROM candidates JOIN new ON candidates.line = new.line LEFT JOIN copies ON candidates.key = copies.key
-ORDER BY market_ticker, received_ns, candidates.line
+SELECT
+    t.* EXCLUDE (key, bucket), coalesce(copies.copies, 1) AS copies, make_timestamptz(c.received_ns // 1000) AS received_at,
+    c.received_ns AS received_ns, $gatherer AS gatherer, c.conn_id AS conn_id, c.session AS session, c.sid AS sid,
+    c.seq AS seq, $segment AS segment, c.line AS line
+FROM candidates AS c
+JOIN new ON c.line = new.line
+JOIN typed AS t ON c.key = t.key
+LEFT JOIN copies ON c.key = copies.key
+ORDER BY market_ticker, received_ns, line

@@ -9,9 +9,5 @@ FROM (
     FROM (
         SELECT row_number() OVER () AS line, json FROM read_ndjson_objects($path, maximum_object_size = 33554432)
     )
-    WHERE NOT contains(json, '"orderbook_delta"')
-    UNION ALL
-    SELECT line, text, from_json(text, '{"received_at": "BIGINT", "conn_id": "INTEGER", "marker": "VARCHAR",
-        "data": {"type": "VARCHAR", "id": "BIGINT", "sid": "BIGINT", "seq": "BIGINT"}}')
-    FROM parsed WHERE text IS NOT NULL
+    WHERE NOT contains(json, '"orderbook_delta"') OR contains(json, ',"marker":"')
 )
