@@ -10,20 +10,19 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "gatherer" / "__init__.py
 if VERSION is None:
     raise SystemExit("gatherer/__init__.py does not say __version__")
 
+# What the commands that read captures need beyond the service.
+DATA_REQUIRES = ["duckdb>=1.4", "numpy>=2", "matplotlib>=3.9", "tqdm>=4.66"]
 TEST_REQUIRES = [
+    *DATA_REQUIRES,
     "hypothesis>=6.100",
     "pytest>=8",
     "pytest-twisted>=1.14",
-    "duckdb>=1",
-    "matplotlib>=3.9",
     "pykalshi>=1",
     "selenium>=4.20",
     "pyte>=0.8",
 ]
 # What the message path is compared with; nothing of it is needed to run.
 BENCH_REQUIRES = ["picows>=2.3", "websockets>=15", "aiohttp>=3.14", "uvloop>=0.21"]
-# What the commands that read captures need beyond the service.
-DATA_REQUIRES = ["duckdb>=1", "matplotlib>=3.9"]
 
 setup(
     name="gatherer",
@@ -34,7 +33,7 @@ setup(
     python_requires=">=3.11",
     # "twisted.plugins" has no __init__.py and must never get one: Twisted merges such folders into its own package.
     packages=[*find_packages(include=["gatherer", "gatherer.*"]), "twisted.plugins"],
-    package_data={"gatherer": ["py.typed"], "gatherer.ops.web": ["static/*"]},
+    package_data={"gatherer": ["py.typed"], "gatherer.data": ["sql/*.sql"], "gatherer.ops.web": ["static/*"]},
     data_files=[
         ("share/gatherer", ["conf/gatherer.toml", "conf/demo-exchange.toml"]),
         ("share/gatherer/systemd", ["conf/systemd/gatherer.service"]),
@@ -58,7 +57,7 @@ setup(
         "tzdata>=2024.1",
     ],
     entry_points={"console_scripts": ["gatherer = gatherer.cli:main"]},
-    extras_require={"test": TEST_REQUIRES, "bench": BENCH_REQUIRES, "data": DATA_REQUIRES},
+    extras_require={"data": DATA_REQUIRES, "test": TEST_REQUIRES, "bench": BENCH_REQUIRES},
     classifiers=[
         "Framework :: Twisted",
         "Programming Language :: Python :: 3.11",
