@@ -11,7 +11,8 @@ POLL_SECONDS = 0.2
 DESCRIPTION = """\
 Follow a running capture: print each message from now on as one line of JSON,
 the record as it stands in the capture. It goes on from segment to segment.
-Ctrl-C ends it."""
+Ctrl-C ends it.
+Exit status: 0 ended, 2 bad input."""
 EXAMPLE = """\
   gatherer tail capture --channel trade
   gatherer tail capture --ticker KXBTC-26NOV2317-B90000 --markers | jq -c .data.msg"""
