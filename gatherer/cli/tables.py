@@ -55,7 +55,7 @@ def run(options: Namespace, out: TextIO) -> int:
                 raise
             return DONE
     out.write(describe(written, options.out))
-    return HOLES if written.has_holes else DONE
+    return HOLES if written.has_holes or written.damaged else DONE
 
 
 def describe(written: Written, out: Path) -> str:

@@ -175,12 +175,17 @@ def read_manifest(path: Path) -> Manifest:
 @contextmanager
 def opened(path: Path, start: int, end: int) -> Iterator[Output]:
     """An output, closed afterwards."""
+    is_new = not path.exists()
     output = Output(path)
     output.open(start, end)
     try:
         yield output
     finally:
         output.close()
+        if not is_output(path):  # nothing was published: leave no trace
+            shutil.rmtree(path / OURS)
+            if is_new:
+                path.rmdir()
 
 
 def write_scan(path: Path, scan: Scan) -> None:

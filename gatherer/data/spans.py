@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gatherer.coverage import BOOKS
 from gatherer.data.stage import Event, Scan
 
 SECOND = 1_000_000_000
@@ -25,7 +26,7 @@ class Span:
     conn_id: int
     start: int
     place: int
-    """Number of the segment that holds the snapshot, among those of its gatherer."""
+    """Number of the segment that holds the snapshot, among those of its gatherer; -1 if no snapshot begins it."""
     line: int
     """Of the snapshot."""
     sid: int
@@ -45,7 +46,12 @@ class Facts(msgspec.Struct, gc=False):
 
     sid: int = 0
     since: int = 0
+    until: int = 0
     first_at: int = 0
+    ended: int = 0
+    conn_ids: list[int] = msgspec.field(default_factory=list)
+    channel: str = ""
+    role: str = ""
     ping_timeout: float = 30.0
     stopped: bool = False
     moved: bool = False
@@ -136,7 +142,8 @@ class SpanTracker:
             return
         self._line, self._place = 0, self._place + 1
         for conn_id, connection in self._connections.items():
-            self._break_all(connection, self.sure_until(conn_id))
+            if connection.up is not False:  # otherwise its last moment is known already
+                self._break_all(connection, self.sure_until(conn_id))
         self._place -= 1
         self._connections = {}
 
@@ -172,14 +179,13 @@ class SpanTracker:
     def _removed(self, connection: _Connection, event: Event, facts: Facts) -> None:
         for ticker in facts.tickers:
             market = connection.market(ticker)
-            self._break(market, facts.since or event.at)
+            self._break(market, min(facts.since or event.at, event.at))
             market.removed = True
+        if facts.ended:
+            self._break_sid(connection, facts.ended, min(facts.since or event.at, event.at))
 
     def _gap(self, connection: _Connection, event: Event, facts: Facts) -> None:
-        since = min(facts.since or event.at, event.at)
-        for market in connection.markets.values():
-            if market.concerns(facts.sid):
-                self._break(market, since)
+        self._break_sid(connection, facts.sid, min(facts.since or event.at, event.at))
 
     def _terminal(self, connection: _Connection, event: Event, facts: Facts) -> None:
         for market in connection.markets.values():
@@ -193,7 +199,27 @@ class SpanTracker:
     def _unreadable(self, connection: _Connection, event: Event, facts: Facts) -> None:
         self._break_all(connection, event.at)
 
+    def _frozen(self, connection: _Connection, event: Event, facts: Facts) -> None:
+        """What came before and after is whole; in between the exchange may have sent what did not arrive."""
+        named = {*facts.conn_ids, event.conn_id} - {0}
+        if not named and BOOKS not in (facts.channel, facts.role):
+            return
+        since = min(facts.since or event.at, event.at)
+        until = max(facts.until or event.at, since + 1)
+        for conn_id in named or list(self._connections):
+            for ticker, market in self._connections.setdefault(conn_id, _Connection()).markets.items():
+                if market.spans and market.spans[-1].is_open and market.spans[-1].start < until:
+                    self._break(market, since)
+                    span = Span(ticker, conn_id, until, -1, 0, market.sid)
+                    market.spans.append(span)
+                    self.spans.append(span)
+
     # -- helpers -----------------------------------------------------------------------------
+
+    def _break_sid(self, connection: _Connection, sid: int, since: int) -> None:
+        for market in connection.markets.values():
+            if market.concerns(sid):
+                self._break(market, since)
 
     def _change_sid(self, market: _Market, sid: int) -> None:
         """A subscription that nothing ended has another sid now: it ended before, and nothing tells since when."""
@@ -226,4 +252,5 @@ _TELL: dict[str, Callable[[SpanTracker, _Connection, Event, Facts], None]] = {
     "terminal_error": SpanTracker._terminal,
     "local_drop": SpanTracker._dropped,
     "undecodable": SpanTracker._unreadable,
+    "feed_frozen": SpanTracker._frozen,
 }

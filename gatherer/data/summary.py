@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from gatherer.capture_format.directory import LOCK_NAME
 from gatherer.coverage import Coverage, coverage_of
 from gatherer.data.engine import one_line_errors, quoted, sql, write_parquet
 from gatherer.data.output import Output, read_scan
@@ -52,6 +53,8 @@ def write_coverage(connection: Any, output: Output, captures: Sequence[Capture],
         kept = [name for name in output.done(capture.name) if (capture.path / name).exists()]
         for name in kept:
             (directory / name).symlink_to(capture.path / name)
+        if (lock := capture.path / LOCK_NAME).exists():
+            (directory / LOCK_NAME).symlink_to(lock)  # says whether the gatherer still runs
         if kept:
             directories.append(directory)
             if len(kept) < len(output.done(capture.name)):

@@ -166,6 +166,7 @@ class TableWriter:
 
     def _publish_all(self, gatherers: Sequence[_Gatherer], reader: Reader) -> Iterator[bool]:
         manifest = self._output.manifest
+        self._output.save()  # from now on the directory is ours, whatever happens
         sources = [Source(g.name, g.tracker.spans, g.tracker.sure_until) for g in gatherers]
         pieces = choose(sources, manifest.start, manifest.end)
         touched = min((gatherer.touched for gatherer in gatherers), default=LATEST)

@@ -4,8 +4,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from gatherer.capture_format.reading import read_capture
 from gatherer.data.book import Levels
+from gatherer.data.schema import NAMES
+from gatherer.data.views import connect_tables
 from gatherer.simulator.exchange import Exchange
 from tests.support.capturing import CapturedPool
 from tests.support.pool import START, Pool
@@ -103,3 +107,32 @@ def sides(book: Levels) -> Sides:
     """A book of the tables as the exchange has it."""
     yes, no = ({int(price * 10_000): int(count * 100) for price, count in side} for side in (book.yes, book.no))
     return yes, no
+
+
+class Story:
+    """Captures with a known story, made for a test case."""
+
+    def __init__(self, case: SynchronousTestCase) -> None:
+        self.folder = Path(case.mktemp())
+        self.folder.mkdir()
+        self.world = TwoGatherers(self.folder)
+
+    @property
+    def directories(self) -> list[Path]:
+        """The captures."""
+        return self.world.directories
+
+    def short(self) -> "Story":
+        """Some traffic; `a` loses a socket for a moment."""
+        self.world.flow(2)
+        session = self.world.pools[0].clients[7].session
+        self.world.exchange.faults.cut(session=session.id)
+        self.world.flow(5)
+        self.world.stop()
+        return self
+
+
+def contents(out: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of all tables, sorted."""
+    connection = connect_tables(out)
+    return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in NAMES}
