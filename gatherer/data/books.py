@@ -87,20 +87,21 @@ class MarketBooks:
     """Works through the rows of one market in one segment."""
 
     def __init__(
-        self, market: str, place: int, segment: str, pieces: Sequence[Piece], made_here: Callable[[Piece], bool],
-        rows: Rows, results: Results,
+        self, market: str, segment: str, pieces: Sequence[Piece], begins: Callable[[Piece], int], rows: Rows,
+        results: Results,
     ) -> None:  # fmt: skip
-        """`made_here` says whether the snapshot of a piece has to be made in this segment."""
-        self._market, self._place, self._segment = market, place, segment
+        """`begins` says whether a piece begins before this segment (-1), in it (0), or later (1)."""
+        self._market, self._segment = market, segment
         self._rows, self._results = rows, results
         self._streams: dict[int, _Stream] = {}
         self._to_make: list[Piece] = []
         self._top: Top | None = None
         self._fresh = {piece for piece in pieces if piece.fresh}
         for piece in pieces:
-            self._stream(piece.conn_id).pieces.append(piece)
-            if piece.is_made and made_here(piece):
-                self._to_make.append(piece)
+            if (place := begins(piece)) <= 0:
+                self._stream(piece.conn_id).pieces.append(piece)
+                if place == 0:
+                    self._to_make.append(piece)
 
     def run(self, first: int, end: int, keeps: Callable[[str, int], bool]) -> None:
         """Rows `first` to `end` (excluded). `keeps` says which connections' books the next segment may need."""
@@ -115,10 +116,10 @@ class MarketBooks:
             while after < end and rows.line[after] == line:
                 after += 1
             if self._to_make:
-                self._make(rows.conn_id[index], rows.at[index])
+                self._begin(rows.conn_id[index], rows.at[index], rows.kind[index] == SNAPSHOT)
             self._message(index, after)
             index = after
-        self._make(None, 0)
+        self._begin(None, 0, False)
         for conn_id, stream in self._streams.items():
             if stream.origin is not None and keeps(self._market, conn_id):
                 self._save(conn_id, stream)
@@ -170,7 +171,7 @@ class MarketBooks:
                 side.pop(price, None)
         line = rows.line[index]
         stream.origin = Origin(self._segment, line, rows.session[index], rows.sid[index], rows.seq[index])
-        piece = self._piece(stream, rows.at[index], line) if stream.pieces else None
+        piece = self._piece(stream, rows.at[index])
         if piece is None:
             self._results.dropped.append(line)
             return
@@ -185,14 +186,21 @@ class MarketBooks:
         """The one piece that wants all these rows, if there is one: so it is for nearly all markets."""
         rows, conn_id = self._rows, self._rows.conn_id[first]
         stream = self._streams.get(conn_id)
-        if stream is None or len(stream.pieces) != 1 or self._to_make:
+        if stream is None or len(stream.pieces) != 1:
             return None
+        if self._to_make:  # it begins here: with the first row, or what comes before that is not part of it
+            if (
+                self._to_make != stream.pieces
+                or rows.kind[first] != SNAPSHOT
+                or rows.at[first] != stream.pieces[0].start
+            ):
+                return None
+            self._to_make.clear()
         (piece,) = stream.pieces
-        if rows.conn_id[first:end].count(conn_id) < end - first or piece.end_place <= self._place:
+        if rows.conn_id[first:end].count(conn_id) < end - first:
             return None
         times = rows.at[first:end]
-        ends = self._piece(stream, min(times), rows.line[first]), self._piece(stream, max(times), rows.line[first])
-        return piece if ends == (piece, piece) else None
+        return piece if piece.start <= min(times) and max(times) < piece.end else None
 
     def _whole(self, piece: Piece, first: int, end: int) -> None:
         """The same as `_message` for rows that all belong to one piece, at a fifth of the time: the best bids are kept
@@ -235,33 +243,40 @@ class MarketBooks:
         self._top, stream.book, row = top, book, end - 1
         stream.origin = Origin(self._segment, lines[row], rows.session[row], rows.sid[row], rows.seq[row])
 
-    def _piece(self, stream: _Stream, at: int, line: int) -> Piece | None:
+    def _piece(self, stream: _Stream, at: int) -> Piece | None:
         """The piece that wants a message."""
         for piece in stream.pieces:
-            if not piece.start <= at <= piece.end:
-                continue
-            begun = at > piece.start if piece.is_made else (piece.place, piece.line) <= (self._place, line)
-            if begun and (self._place, line) < (piece.end_place, piece.end_line):
-                return piece
+            if piece.start <= at < piece.end:
+                return None if piece in self._to_make else piece
         return None
 
-    def _make(self, conn_id: int | None, at: int) -> None:
-        """Make the snapshots that are due before a message of a connection; all that are left if there is none."""
+    def _begin(self, conn_id: int | None, at: int, is_snapshot: bool) -> None:
+        """Begin the pieces that are due before a message of a connection; all that are left if there is none.
+
+        One begins with the message itself if that is a snapshot of its time. Otherwise its snapshot is made of what the
+        connection has sent until then.
+        """
         for piece in list(self._to_make):
-            if conn_id is not None and (piece.conn_id != conn_id or at <= piece.start):
+            if conn_id is not None and (piece.conn_id != conn_id or at < piece.start):
                 continue
+            if conn_id is not None and at == piece.start:
+                if is_snapshot:
+                    self._to_make.remove(piece)
+                continue  # a message of that very time is part of what the snapshot is made of
             self._to_make.remove(piece)
             stream = self._streams[piece.conn_id]
-            if stream.origin is None:
-                continue  # the messages of the book are not here: nothing can be made of them
-            yes, no = stream.book
-            made = Made(self._market, piece.start, piece.conn_id, stream.origin, (dict(yes), dict(no)))
-            self._results.made.append(made)
-            top = best(stream.book)
-            if top != self._top or piece in self._fresh:
-                self._top = top
-                self._fresh.discard(piece)
-                self._results.made_tops.append((made, top))
+            if stream.origin is not None:  # otherwise the messages of the book are not here
+                self._make(piece, stream, stream.origin)
+
+    def _make(self, piece: Piece, stream: _Stream, origin: Origin) -> None:
+        yes, no = stream.book
+        made = Made(self._market, piece.start, piece.conn_id, origin, (dict(yes), dict(no)))
+        self._results.made.append(made)
+        top = best(stream.book)
+        if top != self._top or piece in self._fresh:
+            self._top = top
+            self._fresh.discard(piece)
+            self._results.made_tops.append((made, top))
 
     def _save(self, conn_id: int, stream: _Stream) -> None:
         states = self._results.states

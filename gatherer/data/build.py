@@ -34,10 +34,10 @@ class Segment:
 
     gatherer: str
     name: str
-    place: int
     pieces: Mapping[str, Sequence[Piece]]
     """The pieces of this gatherer that concern the segment, by market."""
-    made_here: Callable[[Piece], bool]
+    begins: Callable[[Piece], int]
+    """Whether a piece begins before this segment (-1), in it (0), or later (1)."""
     keeps: Callable[[str, int], bool]
     """Whether later segments may need the book of a market on a connection."""
 
@@ -77,7 +77,7 @@ class BookBuilder:
         rows, results = Rows(*(found[name].tolist() for name in _ROWS)), Results()
         for market, start, end in _groups(found["market_ticker"]):
             pieces = segment.pieces.get(market, ())
-            books = MarketBooks(market, segment.place, segment.name, pieces, segment.made_here, rows, results)
+            books = MarketBooks(market, segment.name, pieces, segment.begins, rows, results)
             books.run(start, end, segment.keeps)
         self._keep_tops(segment.name, found, results)
         self._insert_rows("tops", [

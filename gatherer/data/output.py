@@ -41,6 +41,8 @@ class Manifest(msgspec.Struct):
     """Path to name."""
     done: dict[str, dict[str, Done]] = {}
     """By gatherer and segment."""
+    unsummarised: list[tuple[str, str]] = []
+    """Gatherer and name of segments that the tables made of all segments do not know yet."""
 
 
 class Output:

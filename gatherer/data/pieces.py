@@ -10,31 +10,25 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
 
-from gatherer.data.spans import FOREVER, Span
+from gatherer.data.judged import FOREVER, Span
+
+SLACK = 2_000_000_000
+"""A record can be this much older than the first record of its segment: markers and messages have different clocks."""
 
 
 class Piece(NamedTuple):
-    """The messages of one connection about one market that were read between `start` and `end`, both included."""
+    """The messages of one connection about one market that were read from `start` until before `end`.
+
+    It begins with the exchange's snapshot if there is one at `start`, otherwise with one made of earlier messages.
+    """
 
     market: str
     gatherer: str
     conn_id: int
     start: int
     end: int
-    place: int
-    """Number of the segment whose snapshot begins it; -1 if it begins with a snapshot made of earlier messages."""
-    line: int
-    """Of that snapshot."""
-    end_place: int
-    end_line: int
-    """No message behind this place belongs to it."""
     fresh: bool
     """Another gatherer had the book before, or none."""
-
-    @property
-    def is_made(self) -> bool:
-        """Whether its first snapshot has to be made of earlier messages."""
-        return self.place < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,7 @@ class Source:
     gatherer: str
     spans: Iterable[Span]
     sure_until: Callable[[int], int]
-    """Until when an open span of a connection surely lacks nothing."""
+    """Until when (excluded) an open span of a connection surely lacks nothing."""
 
 
 def choose(sources: Sequence[Source], start: int, end: int) -> dict[str, list[Piece]]:
@@ -53,7 +47,7 @@ def choose(sources: Sequence[Source], start: int, end: int) -> dict[str, list[Pi
     for source in sources:
         by_market: dict[str, list[Span]] = {}
         for span in source.spans:
-            if span.end >= span.start and span.end >= start and span.start < end:
+            if span.end > start and span.start < end:
                 by_market.setdefault(span.market, []).append(span)
         for market, spans in by_market.items():
             earlier = found.setdefault(market, [])
@@ -66,14 +60,11 @@ def choose(sources: Sequence[Source], start: int, end: int) -> dict[str, list[Pi
 
 def _one_gatherer(gatherer: str, spans: list[Span]) -> list[Piece]:
     pieces = []
-    until = -1
-    for span in sorted(spans, key=lambda span: (span.start, span.place, span.line)):
-        place, line, start = span.place, span.line, span.start
-        if start <= until:
-            place, line, start = -1, 0, until + 1
-        if span.end >= start:
-            ends = (span.end_place, span.end_line)
-            pieces.append(Piece(span.market, gatherer, span.conn_id, start, span.end, place, line, *ends, True))
+    until = 0
+    for span in sorted(spans, key=lambda span: span.start):
+        start = max(span.start, until)
+        if span.end > start:
+            pieces.append(Piece(span.market, gatherer, span.conn_id, start, span.end, True))
             until = span.end
     return pieces
 
@@ -81,43 +72,35 @@ def _one_gatherer(gatherer: str, spans: list[Span]) -> list[Piece]:
 def _claims(pieces: list[Piece], sources: Sequence[Source]) -> list[tuple[int, int]]:
     """The times that others need not fill, in order."""
     sure = {source.gatherer: source.sure_until for source in sources}
-    claims = [
-        (piece.start, min(piece.end, sure[piece.gatherer](piece.conn_id)) if piece.end_place == FOREVER else piece.end)
-        for piece in pieces
-    ]
-    return sorted(claims)
+    return sorted(
+        (piece.start, sure[piece.gatherer](piece.conn_id) if piece.end == FOREVER else piece.end) for piece in pieces
+    )
 
 
 def _without(piece: Piece, claims: list[tuple[int, int]]) -> list[Piece]:
-    parts = []
-    rest: Piece | None = piece
-    for start, end in claims:
-        if rest is None or start > rest.end:
-            break
-        if end < rest.start:
-            continue
-        if start > rest.start:
-            parts.append(rest._replace(end=start - 1, end_place=FOREVER, end_line=FOREVER))
-        rest = rest._replace(start=end + 1, place=-1, line=0) if end < rest.end else None
-    return parts if rest is None else [*parts, rest]
+    """The parts of a piece that are outside of the claims."""
+    parts, start = [], piece.start
+    for first, after in claims:
+        if first > start:
+            parts.append(piece._replace(start=start, end=min(first, piece.end)))
+        start = max(start, after)
+        if start >= piece.end:
+            return parts
+    return [*parts, piece._replace(start=start)]
 
 
 def _finished(pieces: list[Piece], start: int, end: int) -> list[Piece]:
     done: list[Piece] = []
     for piece in sorted(pieces, key=lambda piece: piece.start):
-        if piece.end < start or piece.start >= end:
-            continue
-        if piece.start < start:
-            piece = piece._replace(start=start, place=-1, line=0)
-        if piece.end >= end:
-            piece = piece._replace(end=end - 1)
-        fresh = not done or done[-1].gatherer != piece.gatherer
-        done.append(piece._replace(fresh=fresh))
+        first, after = max(piece.start, start), piece.end if end >= FOREVER else min(piece.end, end)
+        if first < after:
+            fresh = not done or done[-1].gatherer != piece.gatherer
+            done.append(piece._replace(start=first, end=after, fresh=fresh))
     return done
 
 
 class Windows:
-    """Which segment of a gatherer makes the snapshot of a piece that begins at a time."""
+    """The times of the segments of a gatherer: each time belongs to one segment."""
 
     def __init__(self, bounds: Sequence[tuple[int, int]]) -> None:
         """`bounds` are the first and last times of the segments, in order."""
@@ -128,24 +111,17 @@ class Windows:
 
     def place(self, at: int) -> int:
         """The number of the segment; -1 if none holds that time yet."""
-        return -1 if at > self._last else bisect_right(self._firsts, at) - 1
+        return -1 if at > self._last else max(0, bisect_right(self._firsts, at) - 1)
 
     def concerns(self, piece: Piece, place: int) -> bool:
         """Whether the rows of a segment can belong to the piece."""
-        if not piece.is_made and piece.place > place:
-            return False
         after = self._firsts[place + 1] if place + 1 < len(self._firsts) else FOREVER
-        return piece.start <= after and piece.end >= self._firsts[place] - SLACK
-
-
-SLACK = 2_000_000_000
-"""A record can be this much older than the first record of its segment: markers and messages have different clocks."""
+        return piece.start <= after and piece.end > self._firsts[place] - SLACK
 
 
 def fingerprint(pieces: Iterable[Piece], last: int) -> str:
     """What decides about the rows of a segment whose last record is of `last`: changes when they would change."""
     digest = blake2b(digest_size=12)
     for piece in pieces:
-        end = piece.end if piece.end < last else FOREVER
-        digest.update(repr((*piece[:4], end, *piece[5:7], piece.fresh)).encode())
+        digest.update(repr((*piece[:4], piece.end if piece.end <= last else FOREVER, piece.fresh)).encode())
     return digest.hexdigest()

@@ -1,16 +1,14 @@
 """The two tables that are made of all segments at once: `markets` and `coverage`."""
 
-import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from gatherer.capture_format.directory import LOCK_NAME
-from gatherer.coverage import Coverage, coverage_of
+from gatherer.coverage import Interval
+from gatherer.coverage.joining import join
 from gatherer.data.engine import one_line_errors, quoted, sql, write_parquet
-from gatherer.data.output import Output, read_scan
+from gatherer.data.judged import JudgedCapture
+from gatherer.data.output import Output
 from gatherer.data.schema import column_list, empty
-from gatherer.data.sources import Capture
-from gatherer.data.stage import LATEST
 
 DAY = 86_400_000_000_000
 _INTERVALS = {
@@ -38,33 +36,42 @@ def write_markets(connection: Any, output: Output, new: Collection[tuple[str, st
         write_parquet(connection, query, output.day_path("markets", day))
 
 
-def write_coverage(connection: Any, output: Output, captures: Sequence[Capture], skip_damaged: bool) -> None:
-    """Judge the published segments, and write the intervals under the days they are of.
+def write_coverage(connection: Any, output: Output, judged: Mapping[str, JudgedCapture]) -> None:
+    """Write what the published segments say of every feed, under the days that the intervals are of."""
+    import numpy
 
-    What was said of the time before the oldest segment that is still kept stays.
-    """
-    manifest = output.manifest
-    start, end = manifest.start, manifest.end if manifest.end < LATEST else None
-    links = output.work / "published"
-    directories = []
-    for capture in captures:
-        directory = links / capture.name
-        directory.mkdir(parents=True)
-        kept = [name for name in output.done(capture.name) if (capture.path / name).exists()]
-        for name in kept:
-            (directory / name).symlink_to(capture.path / name)
-        if (lock := capture.path / LOCK_NAME).exists():
-            (directory / LOCK_NAME).symlink_to(lock)  # says whether the gatherer still runs
-        if kept:
-            directories.append(directory)
-            if len(kept) < len(output.done(capture.name)):
-                start = max(start, read_scan(output.scan_path(capture.name, min(kept))).first)
-    try:
-        if directories:
-            coverage = coverage_of(directories, start=start or None, end=end, skip_damaged=skip_damaged)
-            _write_intervals(connection, output, coverage, start > manifest.start)
-    finally:
-        shutil.rmtree(links)
+    rows = [
+        (channel, ticker, interval.state.value, interval.start, interval.end, interval.why, interval.gatherer)
+        for channel, ticker in sorted({feed for one in judged.values() for feed in one.feeds()}, key=str)
+        for interval in _intervals(output, judged, channel, ticker)
+    ]
+    if not rows:
+        return
+    columns: dict[str, Any] = {
+        name: numpy.array([row[place] for row in rows], object if kind == "VARCHAR" else numpy.int64)
+        for place, (name, kind) in enumerate(_INTERVALS.items())
+    }
+    connection.register("intervals", columns)
+    for day in range(int(columns["from"].min()) // DAY, int(columns["to"].max() - 1) // DAY + 1):
+        first, after = day * DAY, (day + 1) * DAY
+        clipped = f'* REPLACE (greatest("from", {first}) AS "from", least("to", {after}) AS "to")'
+        query = f'SELECT {clipped} FROM intervals WHERE "to" > {first} AND "from" < {after}'
+        order = 'ORDER BY channel, market_ticker, "from"'
+        write_parquet(
+            connection, f"SELECT {column_list('coverage')} FROM ({query}) {order}", output.day_path("coverage", day)
+        )
+    connection.unregister("intervals")
+
+
+def _intervals(
+    output: Output, judged: Mapping[str, JudgedCapture], channel: str, ticker: str | None
+) -> Sequence[Interval]:
+    """The answer about one feed, from the beginning of the captures to the time until which one of them is sure."""
+    said = (one.voices(name, channel, ticker) for name, one in judged.items())
+    voices = [voice for voice in said if voice is not None]
+    start = max(output.manifest.start, min((one.first for one in judged.values()), default=0))
+    end = min(output.manifest.end, max((voice.end for voice in voices), default=0))
+    return join(voices, start, end) if start < end else ()
 
 
 def has_holes(connection: Any, output: Output) -> bool:
@@ -73,34 +80,3 @@ def has_holes(connection: Any, output: Output) -> bool:
     source = f"FROM read_parquet([{files}])" if files else f"FROM ({empty('coverage')})"
     (holes,) = connection.execute(f"SELECT count(*) {source} WHERE state = 'hole'").fetchone()
     return bool(holes)
-
-
-def _write_intervals(connection: Any, output: Output, coverage: Coverage, is_rest: bool) -> None:
-    """`is_rest`: what was said of the time before stays."""
-    import numpy
-
-    rows = [
-        (feed.channel, feed.ticker, interval.state.value, interval.start, interval.end, interval.why, interval.gatherer)
-        for feed in coverage.feeds
-        for interval in feed.intervals
-    ]
-    columns: dict[str, Any] = {
-        name: numpy.array([row[place] for row in rows], object if kind == "VARCHAR" else numpy.int64)
-        for place, (name, kind) in enumerate(_INTERVALS.items())
-    }
-    connection.register("intervals", columns)
-    for day in range(coverage.start // DAY, (coverage.end - 1) // DAY + 1):
-        path, first, after = output.day_path("coverage", day), day * DAY, (day + 1) * DAY
-        query = _between("intervals", first, after)
-        if path.exists() and first < coverage.start and is_rest:
-            earlier = f"read_parquet({quoted(path)}, hive_partitioning = false)"
-            query += f" UNION ALL {_between(earlier, first, coverage.start)}"
-        order = 'ORDER BY channel, market_ticker, "from"'
-        write_parquet(connection, f"SELECT {column_list('coverage')} FROM ({query}) {order}", path)
-    connection.unregister("intervals")
-
-
-def _between(source: str, start: int, end: int) -> str:
-    """A query for the intervals of a source, as far as they lie between two times."""
-    clipped = f'* REPLACE (greatest("from", {start}) AS "from", least("to", {end}) AS "to")'
-    return f'SELECT {clipped} FROM {source} WHERE "to" > {start} AND "from" < {end}'

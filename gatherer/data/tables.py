@@ -14,11 +14,11 @@ from pathlib import Path
 from gatherer.data.build import BOOK_TABLES, BookBuilder, Segment
 from gatherer.data.engine import MEMORY_MB, DataError, connect
 from gatherer.data.join import Joiner
+from gatherer.data.judged import JudgedCapture
 from gatherer.data.output import Done, Output, opened, read_scan, write_scan
 from gatherer.data.pieces import Piece, Source, Windows, choose, fingerprint
 from gatherer.data.reader import Reader, Staged
 from gatherer.data.sources import Capture, captures, damage, file_stem
-from gatherer.data.spans import SpanTracker
 from gatherer.data.stage import EARLIEST, LATEST, Scan, Sessions
 from gatherer.data.summary import has_holes, write_coverage, write_markets
 
@@ -33,7 +33,7 @@ class _Gatherer:
     """One capture, and what its segments said."""
 
     capture: Capture
-    tracker: SpanTracker = field(default_factory=SpanTracker)
+    judged: JudgedCapture = field(default_factory=JudgedCapture)
     scans: list[Scan] = field(default_factory=list)
     touched: int = LATEST
     """The earliest time about which this round changed what was known."""
@@ -46,8 +46,8 @@ class _Gatherer:
 
     def take(self, scan: Scan) -> None:
         self.scans.append(scan)
-        self.tracker.take(scan)
-        self.touched = min(self.touched, self.tracker.touched)
+        self.judged.take(scan)
+        self.touched = min(self.touched, self.judged.touched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,6 @@ class TableWriter:
     def run(self) -> Written:
         """Publish all finished segments that are not published yet."""
         written = again = 0
-        before = self._published()
         found = captures(self._paths, self._output.manifest.captures)
         known = self._output.manifest.captures
         known |= {str(capture.path): capture.name for capture in found}
@@ -100,15 +99,20 @@ class TableWriter:
                     written, again = written + is_new, again + (not is_new)
                     self._progress("writing", written, len(new))
         self._progress("judging", written, len(new))
-        write_markets(self._connection, self._output, self._published() - before)
-        if written or again or not self._output.files("coverage"):
-            write_coverage(self._connection, self._output, everyone, self._skip_damaged)
+        self._summarise(everyone)
         holes = has_holes(self._connection, self._output)
         return Written(written, again, tuple(self._damaged.values()), holes)
 
-    def _published(self) -> set[tuple[str, str]]:
-        """Gatherer and name of each segment that is done."""
-        return {(name, segment) for name, done in self._output.manifest.done.items() for segment in done}
+    def _summarise(self, everyone: Sequence[Capture]) -> None:
+        """Write the tables that are made of all segments, if segments were published since."""
+        manifest = self._output.manifest
+        if not manifest.unsummarised:
+            return
+        gatherers = [self._take(capture, ()) for capture in everyone]
+        write_markets(self._connection, self._output, manifest.unsummarised)
+        write_coverage(self._connection, self._output, {gatherer.name: gatherer.judged for gatherer in gatherers})
+        manifest.unsummarised = []
+        self._output.save()
 
     def _new(self, found: Sequence[Capture]) -> list[tuple[str, Path]]:
         """Gatherer and path of what is not published, in the order of time."""
@@ -167,7 +171,7 @@ class TableWriter:
     def _publish_all(self, gatherers: Sequence[_Gatherer], reader: Reader) -> Iterator[bool]:
         manifest = self._output.manifest
         self._output.save()  # from now on the directory is ours, whatever happens
-        sources = [Source(g.name, g.tracker.spans, g.tracker.sure_until) for g in gatherers]
+        sources = [Source(g.name, g.judged.spans(), g.judged.sure_until) for g in gatherers]
         pieces = choose(sources, manifest.start, manifest.end)
         touched = min((gatherer.touched for gatherer in gatherers), default=LATEST)
         for gatherer in gatherers:
@@ -200,6 +204,7 @@ class TableWriter:
             if is_new:
                 self._joiner.publish(work, gatherer.name, scan.segment)
             done[scan.segment] = Done(mark)
+            self._output.manifest.unsummarised.append((gatherer.name, scan.segment))
             self._output.save()
             shutil.rmtree(work)
             yield is_new
@@ -210,9 +215,10 @@ class TableWriter:
         by_market: dict[str, list[Piece]] = {}
         for piece in pieces:
             by_market.setdefault(piece.market, []).append(piece)
-        kept = {(span.market, span.conn_id) for span in gatherer.tracker.spans if span.place <= place < span.end_place}
+        after = gatherer.scans[place].last
+        kept = {(span.market, span.conn_id) for span in gatherer.judged.spans() if span.start <= after < span.end}
         plan = Segment(
-            name, segment, place, by_market, lambda piece: windows.place(piece.start) == place,
+            name, segment, by_market, lambda piece: _compare(windows.place(piece.start), place),
             lambda market, conn_id: (market, conn_id) in kept,
         )  # fmt: skip
         work, before = self._work(name, segment), None
@@ -228,6 +234,13 @@ class TableWriter:
 
     def _work(self, gatherer: str, segment: str) -> Path:
         return self._output.work / file_stem(gatherer, segment)
+
+
+def _compare(place: int, here: int) -> int:
+    """Whether a place is before another (-1), the same (0) or behind it (1). No place is behind all."""
+    if place < 0:
+        return 1
+    return (place > here) - (place < here)
 
 
 def write_tables(

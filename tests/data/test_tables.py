@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.coverage import coverage_of
 from gatherer.data.book import levels_from_tables
 from gatherer.data.tables import Written, write_tables
 from gatherer.data.views import connect_tables
@@ -91,6 +92,19 @@ class ProofTests(SynchronousTestCase):
         self.check_tickers(world, connection)
         self.check_books(world, connection)
         self.check_tops(connection)
+        self.check_coverage(world, connection)
+
+    def check_coverage(self, world: TwoGatherers, connection: Any) -> None:
+        """The table says what the command says of the captures."""
+        whole = coverage_of(world.directories)
+        rows = connection.execute('SELECT channel, market_ticker, state, "from", "to" FROM coverage').fetchall()
+        for at, _ in world.truth[:: max(1, len(world.truth) // 10)]:
+            said = {(channel, ticker): state for channel, ticker, state, first, end in rows if first <= at < end}
+            for feed in whole.feeds:
+                interval = feed.at(at)
+                assert interval is not None
+                found = said.get((feed.channel, feed.ticker))
+                self.assertEqual(found, interval.state.value, (feed.channel, feed.ticker, at))
 
     def check_tops(self, connection: Any) -> None:
         """After each message that changed it, and at no other: found by replaying the tables."""
