@@ -162,7 +162,7 @@ class OrderbookSettings:
         "seconds",
         0.1,
         300,
-        "time without a reply after which the result of a command counts as unknown",
+        "shortest time without a reply after which a command's result counts as unknown; slow replies make it longer",
         "replies take well under 1 s",
         reload=Reload.NEXT,
     )

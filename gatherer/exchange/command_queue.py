@@ -11,26 +11,22 @@ from gatherer.core.histograms import Histogram
 from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.core.subscriptions.commands import TERMINAL, Action, Command, Reaction, reaction_to
-from gatherer.core.subscriptions.correlation import PendingCommands
 from gatherer.core.wire.codec import ControlBody, Envelope, decode_body, encode
-from gatherer.errors import CommandRejected, CommandTimeout, GathererError, SessionLost
+from gatherer.errors import CommandRejected, GathererError, SessionLost
 from gatherer.exchange.context import CommandSettings
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner
-from gatherer.interfaces import ICommandCorrelator
+from gatherer.exchange.outstanding import Outstanding
+from gatherer.exchange.reports import Planner, ProgressReports
 from gatherer.values import Facts
-
-MAX_TIMEOUTS = 3
-"""Commands in a row without a reply, after which the socket is cut: the exchange does not hear us any more."""
-
-Planner = BookPlanner | ChannelPlanner
 
 
 class QueueState(Enum):
-    """Whether commands are sent. A closed queue stays closed."""
+    """Whether commands are sent. A stopped queue only closes, and a closed one stays closed."""
 
     RUNNING = "running"
     PAUSED = "paused"
+    STOPPED = "stopped"
     CLOSED = "closed"
 
 
@@ -44,6 +40,7 @@ class CommandQueue:
         mark: Callable[..., None], clock: IReactorTime, wall: Callable[[], int], settings: CommandSettings,
         latency: Histogram,
     ) -> None:  # fmt: skip
+        """`wall` gives Unix time in nanoseconds. It only stamps markers."""
         self._name = name
         self.planner = planner
         self._send_bytes = send
@@ -53,21 +50,19 @@ class CommandQueue:
         self._clock = clock
         self._wall = wall
         self._settings = settings
-        self._latency = latency
-        self._pending = ICommandCorrelator(PendingCommands())
+        self._outstanding = Outstanding(clock, settings.command_timeout, counters, latency)
+        self._reports = ProgressReports(name, planner, self._owner, counters, mark)
         self._call: IDelayedCall | None = None
         self._command_id = self._snapshot_id = 0
-        self._sent_at, self._sent_at_ns = 0.0, 0
-        self._timeouts = 0
+        self._sent_at_ns = 0
         self._state = QueueState.RUNNING
-        self._settled_reported = False
         self._ended: set[int] = set()
         """Sids that ended before the command in flight was answered: a late answer does not revive them."""
 
     @property
     def pending(self) -> int:
         """Commands that wait for a reply."""
-        return int(self._pending.pending)
+        return self._outstanding.pending
 
     def in_flight(self) -> Facts | None:
         """The command that waits for its reply: `id`, `action`, `sid`, `markets`, `first`, `age` in seconds."""
@@ -77,7 +72,7 @@ class CommandQueue:
         return {
             "id": self._command_id, "action": command.action.value, "sid": command.sid, "markets": len(command.tickers),
             "first": command.tickers[0] if command.tickers else None,
-            "age": self._clock.seconds() - self._sent_at,
+            "age": self._outstanding.age(self._command_id),
         }  # fmt: skip
 
     def pause(self, paused: bool) -> None:
@@ -89,19 +84,23 @@ class CommandQueue:
         """There may be work. The queue looks once, at the end of this reactor turn, whatever happens in the turn."""
         self._arm(0.0)
 
+    def stop(self) -> None:
+        """Send no more commands on this socket: it closes."""
+        self._enter(QueueState.STOPPED)
+
     def close(self, error: GathererError) -> None:
         """The socket is gone."""
         self._enter(QueueState.CLOSED)
         if self._call is not None:
             self._call.cancel()
             self._call = None
-        self._pending.fail_all(error)
+        self._outstanding.close(error)
 
     def answered(self, command_id: int) -> None:
         """A snapshot carries the id of the `get_snapshot` in flight. It has no other acknowledgement."""
         if command_id == self._snapshot_id:
             self._snapshot_id = 0
-            self._pending.resolve(command_id, 0)
+            self._resolve(command_id, 0)
 
     def control(self, envelope: Envelope, data: bytes) -> int:
         """Handle a reply, or an end that the exchange began. Returns the sid that is over now, else 0.
@@ -130,7 +129,9 @@ class CommandQueue:
             over = self._ended_sid(sid)
             self._subscription_over(over, body.code, body.msg)
         error = CommandRejected(body.code, body.msg, sid)
-        if not (envelope.id and self._pending.fail(envelope.id, error)):
+        waits = bool(envelope.id) and self._outstanding.fail(envelope.id, error)
+        self._outstanding.take(envelope.id)
+        if not waits:
             self._counters.strays += bool(envelope.id)
             if not over:  # an end has its line already
                 self._log.warn("{name}: error without a waiting command: {error}", name=self._name, error=error)
@@ -145,9 +146,15 @@ class CommandQueue:
         return sid
 
     def _resolve(self, command_id: int, sid: int) -> bool:
-        known = bool(self._pending.resolve(command_id, sid))
-        self._counters.strays += not known
-        return known
+        """False for the reply to an unknown command."""
+        waits = self._outstanding.resolve(command_id, sid)
+        command = self._outstanding.take(command_id)
+        if not waits:
+            self._counters.strays += 1
+            if command is None or command.action is Action.UNSUBSCRIBE:
+                return False
+            self._acknowledged_late(sid, command, command_id)
+        return True
 
     def _ended_sid(self, sid: int) -> int:
         """The sid a terminal error is about. Without a sid it can only be the one subscription there is."""
@@ -157,6 +164,7 @@ class CommandQueue:
 
     def _subscription_over(self, sid: int, code: int, text: str) -> None:
         self._ended.add(sid)
+        self._outstanding.forget_late()
         self._counters.gap_log.over("subscription over", sid)
         lost = self.planner.sid_over(sid, self._clock.seconds())
         self._log.warn(
@@ -165,7 +173,7 @@ class CommandQueue:
         )  # fmt: skip
         self._mark("terminal_error", sid=sid, code=code, text=text)
         self.mark_removed(self.planner.unwanted(lost))
-        self._settled_reported = False
+        self._reports.unsettled()
         self._owner.changed()
         self.wake()
 
@@ -176,8 +184,7 @@ class CommandQueue:
         now = self._clock.seconds()
         if self._state is QueueState.RUNNING:
             self._send_next(now)
-        self._report_recoveries(now)
-        self._report_settled()
+        self._reports.look(now)
 
     def _send_next(self, now: float) -> None:
         silent = self.planner.overdue(now)
@@ -192,35 +199,39 @@ class CommandQueue:
 
     def _ask(self, command: Command) -> None:
         self._ended.clear()
-        command_id, reply = self._pending.issue()
+        command_id, reply = self._outstanding.issue(command)
         self._command_id = command_id
         self._snapshot_id = command_id if command.action is Action.SNAPSHOT else 0
-        self._sent_at, self._sent_at_ns = self._clock.seconds(), self._wall()
-        seconds = self._settings.command_timeout
-        reply.addTimeout(seconds, self._clock, lambda _value, _seconds: Failure(CommandTimeout(command_id, seconds)))
+        self._sent_at_ns = self._wall()
         self._send_bytes(encode(command, command_id, self._settings.use_yes_price))
         reply.addCallbacks(self._acknowledged, self._failed, callbackArgs=(command, command_id), errbackArgs=(command,))
         reply.addErrback(
             lambda failure: self._log.failure("{name}: bug while handling a reply", failure, name=self._name)
         )
 
-    def _answered_in_time(self) -> None:
-        self._timeouts = 0
-        self._counters.replies += 1
-        seconds = self._clock.seconds() - self._sent_at
-        self._counters.reply_seconds += seconds
-        self._latency.observe(seconds)
-
     def _acknowledged(self, sid: int, command: Command, command_id: int) -> None:
-        self._answered_in_time()
         if command.action in (Action.SUBSCRIBE, Action.ADD) and (sid or command.sid) in self._ended:
+            self.planner.unknown(self._clock.seconds())
+            return self.wake()
+        if command.action is Action.SUBSCRIBE and not sid:
+            self._log.warn("{name}: a subscribe was acknowledged without a sid: it is repeated", name=self._name)
             self.planner.unknown(self._clock.seconds())
             return self.wake()
         self.planner.acknowledged(sid, self._clock.seconds(), command_id)
         if command.action in (Action.SUBSCRIBE, Action.ADD):
             self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(command.tickers))
         elif command.action is not Action.SNAPSHOT:
+            # It took effect between the command and this reply, which may be slow. Nothing was sent after that.
             self.mark_removed(list(command.tickers), command.sid, since=self._sent_at_ns, ended=command.ended_sid)
+        self.wake()
+
+    def _acknowledged_late(self, sid: int, command: Command, command_id: int) -> None:
+        """The deadline had passed, so the result counted as unknown."""
+        if command.action is Action.SUBSCRIBE and not sid:
+            return
+        tickers = self.planner.acknowledged_late(command, sid, self._clock.seconds(), command_id)
+        if command.action is not Action.DELETE and bool(tickers) == bool(command.tickers):
+            self._mark("markets_added", sid=sid or command.sid, channel=command.channel, tickers=list(tickers))
         self.wake()
 
     def _failed(self, failure: Failure, command: Command) -> None:
@@ -232,7 +243,6 @@ class CommandQueue:
         error = failure.value
         if not isinstance(error, CommandRejected):
             return self._timed_out(failure, command)
-        self._answered_in_time()
         self._log.warn(
             "{name}: {action} of {n} markets rejected: {error}",
             name=self._name, action=command.action.value, n=len(command.tickers), error=error,
@@ -261,29 +271,12 @@ class CommandQueue:
         if command.action is Action.SNAPSHOT and isinstance(self.planner, BookPlanner):
             self.planner.unanswered()
             return self.wake()
-        self._timeouts += 1
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
         self.planner.unknown(self._clock.seconds())
-        if self._timeouts >= MAX_TIMEOUTS:
-            self._owner.restart(f"{self._timeouts} commands in a row without a reply")
+        if self._outstanding.is_silent:
+            self._owner.restart("no reply to any command for a minute")
         else:
             self.wake()
-
-    def _report_settled(self) -> None:
-        settled = self.planner.is_settled
-        if settled and not self._settled_reported:
-            self._owner.changed()
-        self._settled_reported = settled
-
-    def _report_recoveries(self, now: float) -> None:
-        for sid, seconds in self.planner.recoveries.take_done(now):
-            self._counters.recoveries += 1
-            self._counters.gap_log.recovered(sid, now)
-            self._counters.last_recovery = seconds
-            self._mark("recovered", sid=sid, seconds=seconds)
-            self._log.info(
-                "{name}: sid {sid} recovered after {seconds:.3f} s", name=self._name, sid=sid, seconds=seconds
-            )
 
     def _arm(self, delay: float) -> None:
         if self._state is QueueState.CLOSED:
@@ -296,5 +289,5 @@ class CommandQueue:
 
     def _enter(self, state: QueueState) -> None:
         """Change the state; nothing else does."""
-        if self._state is not QueueState.CLOSED:
+        if state is QueueState.CLOSED or self._state in (QueueState.RUNNING, QueueState.PAUSED):
             self._state = state

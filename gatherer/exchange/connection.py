@@ -4,7 +4,6 @@ from collections.abc import Callable, Set
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -14,11 +13,12 @@ from gatherer.core.layout import Slot
 from gatherer.core.subscriptions.book_planner import BookPlanner
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.errors import AdminError, CutByOperator, RemoteProtocolError, SessionLost, UpgradeRefused
-from gatherer.exchange.command_queue import Planner
 from gatherer.exchange.context import ConnectionSettings, SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner, IWebSocketClient, IWebSocketListener
+from gatherer.exchange.reports import Planner
 from gatherer.exchange.session import Session
+from gatherer.exchange.socket_timers import SocketTimers
 from gatherer.interfaces import ConnectionStatus, IConnection, IConnectionOwner
 from gatherer.values import Facts, Marker, Role
 
@@ -38,8 +38,8 @@ class Connection(Service):
         self._owner = IConnectionOwner(owner)
         self._make_backoff = make_backoff
         self._context = context
+        self._error_log = context.error_log
         self._settings = settings
-        self._clock: IReactorTime = context.clock
         self._wanted: dict[str, None] = {}
         self.wanted: Set[str] = self._wanted.keys()
         """A view of a dict, which takes 28 bytes a market and keeps the order of arrival. A set of 7,500 takes 70."""
@@ -47,8 +47,7 @@ class Connection(Service):
         self._session: Session | None = None
         self._next: tuple[SessionContext, ConnectionSettings] = (context, settings)
         self._planner: Planner = self._new_planner()
-        self._watchdog: IDelayedCall | None = None
-        self._probation: IDelayedCall | None = None
+        self._timers: SocketTimers | None = None
         self._dials_failed = 0
         self._paused = False
         self.last_error: str | None = None
@@ -131,12 +130,19 @@ class Connection(Service):
     def startService(self) -> None:
         """See `IConnection`."""
         super().startService()
+        self._error_log.hold()
         self._client.start()
 
     def stopService(self) -> Deferred[None]:
         """See `IConnection`."""
+        was_running = bool(self.running)
         super().stopService()
-        return self._client.stop()
+        if self._session is not None:
+            self._session.commands.stop()  # nothing can be sent on a socket that closes
+        stopped = self._client.stop()
+        if was_running:
+            stopped.addCallback(lambda _: self._error_log.release())
+        return stopped
 
     def describe(self, ticker: str) -> Facts:
         """What this connection knows of one of its markets, JSON-ready."""
@@ -169,7 +175,8 @@ class Connection(Service):
         up = session is not None
         return ConnectionStatus(
             conn_id=self.conn_id, role=self._slot.role, state=self.state, wanted=len(self.wanted),
-            held=len(planner.held) if up else 0, owed=len(planner.owed) if up else 0, divergence=self._divergence(),
+            held=len(planner.held) if up else 0, owed=len(planner.owed) if up else 0,
+            without_book=planner.owed.late if up else 0, divergence=self._divergence(),
             subscriptions=self._subscriptions(), rejected=len(planner.rejected) if up else 0,
             pending=session.commands.pending if session is not None else 0,
             received=counters.received, forwarded=counters.forwarded, snapshots=counters.snapshots,
@@ -189,8 +196,8 @@ class Connection(Service):
         self._dials_failed = 0
         self._context, self._settings = self._next
         self._planner = self._new_planner()
-        self._watchdog = self._clock.callLater(self._settings.ping_timeout, self._no_ping)
-        self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
+        planner = self._planner
+        self._timers = SocketTimers(self._context.clock, self._client, self._settings, lambda: planner.is_settled)
         self._session = Session(self._slot, self._planner, self._client.send, self, self.counters, self._context)
         self.received = self._session.received
         self._session.commands.pause(self._paused)
@@ -206,14 +213,13 @@ class Connection(Service):
     def pinged(self) -> None:
         """See `IWebSocketListener`."""
         self.counters.pinged(self._context.wall())
-        if self._watchdog is not None:
-            self._watchdog.reset(self._settings.ping_timeout)
+        if self._timers is not None:
+            self._timers.pinged()
 
     def closed(self, reason: Failure) -> None:
         """See `IWebSocketListener`."""
-        for call in (self._watchdog, self._probation):
-            if call is not None and call.active():
-                call.cancel()
+        if self._timers is not None:
+            self._timers.stop()
         session, self._session = self._session, None
         self.received = _ignore
         self.last_error = _why(reason)
@@ -227,7 +233,7 @@ class Connection(Service):
             self._owner.upgrade_refused(reason.value)
         wait = self._client.next_dial_in()
         if wait is not None:
-            self._context.error_log.lost(self._slot.name, self.last_error, wait, self._dials_failed)
+            self._error_log.lost(self._slot.name, self.last_error, wait, self._dials_failed)
         self.changed()
 
     # -- ISessionOwner ------------------------------------------------------------------------
@@ -264,15 +270,6 @@ class Connection(Service):
             return ChannelPlanner(self._slot.role.channel, self._make_backoff())
         settings = self._settings
         return BookPlanner(self.wanted, settings.batch_size, settings.snapshot_deadline, self._make_backoff())
-
-    def _no_ping(self) -> None:
-        self._client.abort(RemoteProtocolError(f"no ping for {self._settings.ping_timeout} s"))
-
-    def _looks_healthy(self) -> None:
-        if self._planner.is_settled:
-            self._client.healthy()
-        else:
-            self._probation = self._clock.callLater(self._settings.healthy_after, self._looks_healthy)
 
     def _no_socket(self) -> str:
         wait = self._client.next_dial_in()

@@ -36,7 +36,8 @@ class IWebSocketClient(Interface):
         """Ask the pacer for the first dial. Later calls do nothing."""
 
     def send(payload: bytes) -> None:
-        """Send one text message. Raises `LocalProtocolError` when not open."""
+        """Send one text message. Raises `LocalProtocolError` when not open. During a closing handshake, which either
+        side may begin, it does nothing: `closed` follows."""
 
     def abort(error: GathererError) -> None:
         """Cut the socket at once and redial with backoff. There is no close handshake: the other end is presumed dead.

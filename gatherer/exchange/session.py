@@ -25,11 +25,12 @@ from gatherer.core.wire.codec import (
     is_json,
 )
 from gatherer.errors import GathererError, RemoteProtocolError
-from gatherer.exchange.command_queue import CommandQueue, Planner
+from gatherer.exchange.command_queue import CommandQueue
 from gatherer.exchange.context import SessionContext
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.inspection import MarketInspector
 from gatherer.exchange.interfaces import ISessionOwner
+from gatherer.exchange.reports import Planner
 from gatherer.exchange.resync import ResyncTimer
 from gatherer.interfaces import IMessageRouter
 from gatherer.values import Facts, Marker, RawMessage, Role
@@ -68,7 +69,7 @@ class Session:
         self._earlier_signs = counters.signs_of_life()
         self._last_read: dict[int, int] = {}
         """By sid, when its latest message was read, Unix ns. Its books are surely complete until then."""
-        self._inspector = MarketInspector(context.wall)
+        self._inspector = MarketInspector(context.clock, context.wall)
         self._resync = ResyncTimer(context.clock, slot.conn_id, self._ask_for_books)
         self.commands = CommandQueue(
             slot.name, planner, send, owner, counters, self._mark, context.clock, context.wall,
@@ -123,7 +124,8 @@ class Session:
                 gap = self._sequence.observe(envelope.sid, envelope.seq)
                 if gap:
                     self._gap(envelope, gap)
-                if envelope.sid != heard_sid:  # once per read: a store per message would cost more than the rest
+                # Once per read: a store per message would cost more than the rest. A repeat shows nothing.
+                if envelope.sid != heard_sid and envelope.seq == self._sequence.last(envelope.sid):
                     heard_sid = envelope.sid
                     self._last_read[heard_sid] = received_at
             if kind in CONTROL_TYPES:
@@ -172,13 +174,13 @@ class Session:
         self.commands.close(reason)
         self._inspector.books.fail_all(reason)
         self._counters.gap_log.over("session lost")
-        self.commands.mark_removed(self._planner.unwanted(self._planner.held))
+        self.commands.mark_removed(sorted(self._planner.unwanted(self._planner.perhaps_held())))
         self._mark("session_down", reason=str(reason), since=self._last_sign_of_life(), stopped=stopped)
         self._resync.close()
 
     def describe(self, ticker: str) -> Facts:
         """What this session knows of a market, JSON-ready. Times are Unix seconds, None for what has not happened. From
-        the first call on the deltas of the market are watched."""
+        the first call on the deltas of the market are watched, until a minute after the last."""
         planner = self._planner
         held, standing = planner.held.get(ticker) or Holding(0), planner.standing(ticker)
         return {
@@ -215,13 +217,13 @@ class Session:
         counters.skipped += size
         self._mark("gap", sid=sid, size=size, seq=envelope.seq, since=self._last_read.get(sid, self._up_at))
         detail = f"sid {sid} skipped {size} numbers before {envelope.seq}"
-        self._context.error_log.report("gap", self._slot.name, detail)
+        self._context.error_log.report("gap", self._slot.name, detail, size, "numbers skipped")
         now, outcome = self._context.clock.seconds(), "not repaired"
         if self._context.recover_gaps:
             self._planner.gap(sid, now)
             self.commands.wake()
             outcome = WAITING if self._planner.recoveries.waits(sid) else outcome
-        counters.gap_log.opened(self._context.wall() / 1e9, sid, size, outcome)
+        counters.gap_log.opened(self._context.wall() / 1e9, now, sid, size, outcome)
         self._owner.gap(size)
 
     def _snapshot(self, envelope: Envelope, data: bytes, received_at: int) -> None:
@@ -245,7 +247,7 @@ class Session:
 
     def _mark_undecodable(self, payload: bytes, kind: str, detail: str, received_at: int) -> None:
         self._flush()
-        self._count_error(kind, detail)
+        self._count_error(kind, f"{detail}, {len(payload)} bytes", len(payload), "bytes")
         facts = {"reason": kind, "base64": b64encode(payload).decode()}
         self._router.mark(Marker("undecodable", self._slot.conn_id, received_at, facts))
         self._resync.lost()
@@ -254,9 +256,9 @@ class Session:
         self._counters.unknown(kind)
         self._context.error_log.report("unknown type", self._slot.name, repr(kind[:100]))
 
-    def _count_error(self, kind: str, detail: str) -> None:
+    def _count_error(self, kind: str, detail: str, amount: int = 0, unit: str = "") -> None:
         self._counters.ws_errors[kind] += 1
-        self._context.error_log.report(kind, self._slot.name, detail)
+        self._context.error_log.report(kind, self._slot.name, detail, amount, unit)
 
     def _flush(self) -> None:
         if self._batch:
@@ -275,7 +277,7 @@ class Session:
     def _ask_for_books(self) -> None:
         if self._context.recover_gaps:
             for sid in self._planner.held.sids() or [0]:  # no market is held yet, but books may have come early
-                self._planner.gap(sid, self._context.clock.seconds())
+                self._planner.gap(sid, self._context.clock.seconds(), 0)
             self.commands.wake()
 
     def _last_sign_of_life(self) -> int:

@@ -36,6 +36,7 @@ class MarketsHealth(ComponentHealth, frozen=True, kw_only=True):
     held: int
     wanted: int
     divergence: int
+    without_book: int
     paused_since: float | None
     draining: list[int]
     unplaced: int

@@ -21,6 +21,8 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     owed: int
     """Markets that are held and wait for a book."""
+    without_book: int
+    """Those of them whose book is late: its deadline has passed. It is asked for again and again."""
     divergence: int
     """Markets that are wanted and not held, or held and not wanted."""
     subscriptions: int
@@ -76,6 +78,7 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int
     held: int
     owed: int
+    without_book: int
     pending: int
     rejected: int
     paused_since: float | None

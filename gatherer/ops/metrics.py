@@ -180,6 +180,8 @@ def _books(pool: PoolStatus) -> Iterator[Metric]:
     yield gauge(
         "conn_manager_markets_owed", "Markets held whose first book is due", {}, sum(each.owed for each in connections)
     )
+    text = "Markets held whose book is late: it was asked for and did not come in time"
+    yield gauge("gatherer_markets_without_book", text, {}, pool.without_book)
     text = "Markets wanted and not held, or held and not wanted; 0 at rest"
     yield gauge("conn_manager_divergence", text, {}, pool.divergence)
     text = "Markets that no connection has room for"

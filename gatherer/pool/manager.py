@@ -111,6 +111,7 @@ class ConnectionManager(MultiService):
             wanted=wanted,
             held=sum(c.held for c in connections),
             owed=sum(c.owed for c in connections),
+            without_book=sum(c.without_book for c in connections),
             pending=sum(c.pending for c in connections),
             rejected=sum(c.rejected for c in connections),
             paused_since=self.admin.paused_since,
@@ -181,7 +182,10 @@ class ConnectionManager(MultiService):
 
     def silent(self, tickers: list[str]) -> None:
         """See `IConnectionOwner`."""
-        self._log.warn("{n} markets sent no book although asked twice, first {first}", n=len(tickers), first=tickers[0])
+        self._log.warn(
+            "{n} markets sent no book although asked twice, first {first}: they are asked for again and again",
+            n=len(tickers), first=tickers[0],
+        )  # fmt: skip
         for ticker in tickers:
             self._registry.market_missed(ticker)
 

@@ -1,6 +1,7 @@
 """Tests for the states of `gatherer.exchange.command_queue`: running, paused, closed, and any inputs in any order."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -13,15 +14,20 @@ from zope.interface.verify import verifyObject
 from gatherer.core.backoff import Backoff
 from gatherer.core.histograms import Measurements
 from gatherer.core.subscriptions.book_planner import BookPlanner
+from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.core.wire.codec import decode_envelope
 from gatherer.errors import SessionLost
 from gatherer.exchange.command_queue import CommandQueue
 from gatherer.exchange.context import CommandSettings
 from gatherer.exchange.counters import Counters
 from gatherer.exchange.interfaces import ISessionOwner
+from gatherer.exchange.reports import Planner
 from tests.support.wall import wall_of
 
-INPUTS = ("want", "unwant", "reply", "reject", "end", "wait", "wait long", "wake", "pause", "resume", "close")
+INPUTS = (
+    "want", "unwant", "reply", "reply late", "reply without sid", "reject", "book", "end", "gap", "wait", "wait long",
+    "wake", "pause", "resume", "stop", "close",
+)  # fmt: skip
 
 
 @implementer(ISessionOwner)
@@ -53,14 +59,15 @@ class RecordingOwner:
 class Desk:
     """A queue with a planner for order books; the test plays the exchange and the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, planner: Planner | None = None) -> None:
         self.clock = Clock()
         self.clock.advance(1_800_000_000.0)
         self.owner = RecordingOwner()
         self.wanted: dict[str, None] = {}
         self.sent: list[dict[str, Any]] = []
         self.marks: list[str] = []
-        self.planner = BookPlanner(self.wanted.keys(), 2, 30.0, Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5))
+        backoff = Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)
+        self.planner = planner or BookPlanner(self.wanted.keys(), 2, 30.0, backoff)
         self.queue = CommandQueue(
             "orderbook_delta-1", self.planner, lambda data: self.sent.append(json.loads(data)), self.owner, Counters(),
             lambda kind, **facts: self.marks.append(kind), self.clock, wall_of(self.clock), CommandSettings(5.0),
@@ -84,6 +91,14 @@ class Desk:
                 self.queue.wake()
             case "pause" | "resume":
                 self.queue.pause(event == "pause")
+            case "stop":
+                self.queue.stop()
+            case "gap":
+                self.planner.gap(1, self.clock.seconds())
+                self.queue.wake()
+            case "book":
+                self.planner.snapshot(ticker, 1, int(self.clock.seconds()))
+                self.queue.wake()
             case "close":
                 self.queue.close(SessionLost("gone"))
             case _:
@@ -92,8 +107,12 @@ class Desk:
     def _control(self, event: str) -> None:
         """A message of the exchange: an answer to the last command, whether it still waits or not, or an end."""
         command_id = self.sent[-1]["id"] if self.sent else 1
+        if event == "reply late":
+            command_id = max(1, command_id - 1)
         text = {
             "reply": b'{"type":"ok","id":%d,"sid":1}' % command_id,
+            "reply late": b'{"type":"ok","id":%d,"sid":1}' % command_id,
+            "reply without sid": b'{"type":"subscribed","id":%d,"msg":{}}' % command_id,
             "reject": b'{"type":"error","id":%d,"msg":{"code":8,"msg":"no"}}' % command_id,
             "end": b'{"type":"unsubscribed","sid":1}',
         }[event]
@@ -114,24 +133,75 @@ class QueueStateTests(SynchronousTestCase):
         for event, ticker in inputs:
             before = len(desk.sent)
             desk.happen(event, ticker)
-            if event in ("pause", "resume", "close") and state != "close":
+            if event == "close" or (event in ("pause", "resume", "stop") and state not in ("stop", "close")):
                 state = event
             if state != "resume":
                 self.assertEqual(len(desk.sent), before)
             if state == "close":
                 self.assertEqual((desk.queue.pending, desk.clock.getDelayedCalls()), (0, []))
-        if state != "close":
+        if state in ("pause", "resume"):
             self.finish(desk)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def finish(self, desk: Desk) -> None:
         """Once it may send and every command is acknowledged, it comes to rest with everything held."""
         desk.happen("resume")
-        for _ in range(40):
+        for _ in range(200):
             desk.happen("wait long")
             desk.happen("reply")
+            for ticker in list(desk.wanted):
+                desk.happen("book", ticker)
+        desk.happen("wait")
+        self.assertEqual(len(desk.planner.owed), 0)
         self.assertTrue(desk.planner.is_settled)
         self.assertEqual(set(desk.planner.held), set(desk.wanted))
+        desk.happen("close")
+        self.assertEqual(desk.clock.getDelayedCalls(), [])
+
+    def test_an_acknowledgement_without_a_sid_is_not_one(self) -> None:
+        """A subscribe makes a sid. Without it nothing is held, and the subscribe is repeated after growing pauses.
+        Without a pause both sides would be busy with nothing else."""
+        for wanted in (["A"], []):
+            desk = Desk() if wanted else Desk(ChannelPlanner("trade", Backoff(1.0, 60.0, 2.0, 0.0, lambda: 0.5)))
+            for ticker in wanted:
+                desk.happen("want", ticker)
+            desk.queue.wake()
+            times = []
+            for _ in range(5):
+                before = len(desk.sent)
+                while len(desk.sent) == before:
+                    desk.clock.advance(0.25)
+                times.append(desk.clock.seconds())
+                desk.happen("reply without sid")
+            self.assertEqual([after - before for before, after in pairwise(times)], [1, 2, 4, 8])
+            self.assertEqual(desk.marks, [])
+            desk.happen("close")
+
+    def test_a_late_acknowledgement_is_marked(self) -> None:
+        """The capture says that the markets were added, when the acknowledgement came."""
+        desk = Desk()
+        desk.happen("want", "A")
+        desk.happen("wait")
+        desk.clock.advance(5.0)
+        self.assertEqual((desk.marks, desk.queue.pending), ([], 0))
+        desk.clock.advance(0.5)
+        desk.happen("reply")
+        self.assertEqual((desk.marks, set(desk.planner.held)), (["markets_added"], {"A"}))
+        desk.clock.advance(5.0)
+        self.assertEqual(len(desk.sent), 1)
+        desk.happen("reply")
+        self.assertEqual(desk.marks, ["markets_added"])
+        desk.happen("close")
+
+    def test_a_stopped_queue_only_closes(self) -> None:
+        """Nothing is sent after it, neither for a reply nor after a resume."""
+        desk = Desk()
+        desk.happen("want", "A")
+        desk.happen("wait")
+        desk.happen("stop")
+        for event in ("want", "reply", "resume", "wait long", "gap", "wait long"):
+            desk.happen(event, "B")
+        self.assertEqual(len(desk.sent), 1)
         desk.happen("close")
         self.assertEqual(desk.clock.getDelayedCalls(), [])
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.core.wire.codec import Envelope, count_levels
 from gatherer.errors import SessionLost
-from gatherer.exchange.inspection import MAX_WATCHED, MarketInspector
+from gatherer.exchange.inspection import MAX_WATCHED, WATCH_SECONDS, MarketInspector
 from gatherer.values import RawMessage
 from tests.support.wall import wall_of
 
@@ -23,7 +23,7 @@ class WatchingTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        self.inspector = MarketInspector(wall_of(self.clock))
+        self.inspector = MarketInspector(self.clock, wall_of(self.clock))
 
     def test_only_deltas_of_the_market_count(self) -> None:
         """Only deltas of the market count: not its books, and not a market with a similar name."""
@@ -46,6 +46,16 @@ class WatchingTests(SynchronousTestCase):
         self.assertEqual(len(self.inspector.deltas), MAX_WATCHED)
         self.assertEqual(self.inspector.look("KX-0")["watched_since"], 0.0)
         self.assertEqual(self.inspector.look("KX-1")["watched_since"], 1.0)
+
+    def test_it_ends_by_itself(self) -> None:
+        """A minute after the last question the market is not watched any more, and reading costs nothing again."""
+        self.inspector.look("KX-A")
+        self.clock.advance(WATCH_SECONDS - 1)
+        self.inspector.read([message("orderbook_delta", "KX-A")])
+        self.assertEqual(self.inspector.look("KX-A")["deltas"], 1)
+        self.clock.advance(WATCH_SECONDS)
+        self.inspector.read([message("orderbook_delta", "KX-A")])
+        self.assertEqual(self.inspector.deltas, {})
 
     def test_books(self) -> None:
         """All callers that wait for a book get it. A cancelled one is forgotten. The end of the session is an error."""

@@ -174,6 +174,20 @@ class DrainTests(SteeringTestCase):
         self.assertEqual(pool.manager.connections()[4].wanted, set())
         self.assertIsNone(pool.manager.explain(others[0])["still_on"])
 
+    def test_a_move_ends_although_the_book_never_comes(self) -> None:
+        """After a minute the old connection lets go: it must get empty. The new one goes on asking."""
+        pool = self.full()
+        pool.exchange.faults.lose_books(10_000)
+        pool.manager.admin.drain(5, BY)
+        pool.step(55)
+        self.assertEqual(len(pool.manager.connections()[4].wanted), 10)
+        pool.step(20)
+        self.assertEqual(len(pool.manager.connections()[4].wanted), 0)
+        self.assertEqual(pool.manager.status().without_book, 10)
+        pool.exchange.faults.clear()
+        pool.step(700)
+        self.assert_converged(pool, pool.tickers)
+
     def test_a_socket_that_is_lost_while_drained(self) -> None:
         """It has nothing to keep then, and comes back empty."""
         pool = self.full()

@@ -373,13 +373,91 @@ class TroubleTests(PoolTestCase):
         self.assertEqual(pool.sums()["strays"], 1)
 
     def test_an_exchange_that_answers_nothing_is_left(self) -> None:
-        """Three commands in a row without a reply: a new session."""
+        """A minute without a reply to any command: a new session."""
         pool = self.pool(books=1)
-        pool.exchange.faults.lose_replies(3)
+        pool.exchange.faults.lose_replies(50)
         pool.add(pool.tickers)
-        pool.step(40)
+        pool.step(59)
+        self.assertEqual(pool.markers("session_down"), [])
+        pool.step(6)
         self.assertEqual(len(pool.markers("session_down")), 1)
+        pool.exchange.faults.clear()
+        pool.step(70)
         self.assert_converged(pool, pool.tickers)
+
+    def test_slow_is_not_dead(self) -> None:
+        """Every reply takes longer than `command_timeout`. No socket is lost, and every market is held with its book.
+        The deadline follows what is measured, so at last every reply is in time."""
+        for delay in (5.1, 6.0, 12.0, 40.0):
+            pool = Pool(books=2, batch_size=4)
+            pool.exchange.faults.reply_delay(delay)
+            pool.start()
+            pool.add(pool.tickers)
+            pool.step(delay * 30)
+            self.assertEqual(pool.markers("session_down"), [])
+            self.assert_converged(pool, pool.tickers)
+            strays = pool.sums()["strays"]
+            pool.remove(pool.tickers[:4])
+            pool.add(pool.tickers[:4])
+            pool.step(delay * 6)
+            self.assertEqual(pool.sums()["strays"], strays)
+            pool.stop()
+
+    def test_a_slow_delete_says_since_when(self) -> None:
+        """The exchange stopped sending before its answer came. The marker has the moment of the command."""
+        pool = self.full(books=1)
+        pool.exchange.faults.reply_delay(4.0)
+        at = int(pool.clock.seconds() * 1e9)
+        pool.remove(pool.tickers[:2])
+        pool.step(5)
+        (marker,) = pool.markers("markets_removed")
+        self.assertEqual((marker.facts["since"], marker.at - at), (at, 4_000_000_000))
+
+    def test_a_market_that_may_be_held_is_marked_at_the_end(self) -> None:
+        """Its add was never answered, and it is not wanted any more. When the socket goes, the capture says that it is
+        not carried: its book may have come."""
+        pool = self.full(books=1)
+        over = pool.tickers[0]
+        pool.remove([over])
+        pool.step(1)
+        pool.exchange.faults.lose_replies(50)
+        pool.add([over])
+        pool.step(6)
+        pool.remove([over])
+        pool.router.records.clear()
+        pool.exchange.faults.cut(session=pool.session_of(4).id)
+        pool.step(0)
+        self.assertEqual([m.facts["tickers"] for m in pool.markers("markets_removed")], [[over]])
+
+    def test_books_that_never_come(self) -> None:
+        """The markets are held without their book: a figure, a marker that names them, no `recovered`. When the books
+        come at last, all of it ends."""
+        pool = self.full(books=1)
+        pool.exchange.faults.lose_books(10_000)
+        pool.exchange.faults.skip_seq()
+        pool.exchange.emit(20)
+        pool.step(29)
+        self.assertEqual((pool.manager.status().without_book, pool.markers("without_book")), (0, []))
+        pool.step(2)
+        marker = pool.markers("without_book")[0]
+        self.assertEqual((marker.facts["count"], set(marker.facts["tickers"])), (30, set(pool.tickers)))
+        pool.step(7200)
+        self.assertEqual(pool.manager.status().without_book, 30)
+        self.assertEqual((pool.markers("recovered"), pool.markers("session_down")), ([], []))
+        self.assertEqual([gap["outcome"] for gap in pool.manager.connections()[3].gaps(0)], ["waiting"])
+        pool.exchange.faults.clear()
+        pool.step(700)
+        self.assertEqual((pool.manager.status().without_book, len(pool.markers("recovered"))), (0, 1))
+        self.assertEqual((pool.markers("without_book")[-1].facts), {"sid": 0, "count": 0, "tickers": []})
+        self.assert_converged(pool, pool.tickers)
+
+    def test_numbers_that_start_again(self) -> None:
+        """The sid goes on counting from 1 without a word. That is a gap, with its marker and fresh books."""
+        pool = self.full(books=1)
+        pool.exchange.faults.restart_seq()
+        pool.exchange.emit(40)
+        pool.step(5)
+        self.assertEqual((pool.gaps(), len(pool.markers("gap")), len(pool.markers("recovered"))), ([1], 1, 1))
 
     def test_every_error_code_ends_well(self) -> None:
         """Applied or not, known or retired or unknown: once errors stop, every market is there."""

@@ -41,12 +41,16 @@ class Account:
     """
 
     last: dict[int, int] = field(default_factory=dict)
+    lower: dict[int, list[int]] = field(default_factory=dict)
+    """The number of the latest message of a sid, and the highest before it, if it was not higher."""
     owing: Counter[int] = field(default_factory=Counter)
     """Missing numbers that a control message revealed, by sid."""
     due: deque[tuple[bytes, int]] = field(default_factory=deque)
     """What must reach the router next: payload and missing numbers; -1 for bytes that are not a message."""
-    books: set[str] = field(default_factory=set)
-    """Markets whose book came."""
+    books: dict[str, int] = field(default_factory=dict)
+    """Markets whose book came, each with the sid of the latest."""
+    suspect: set[str] = field(default_factory=set)
+    """Those whose book came before the latest gap, and not again after it."""
     missing: int = 0
     marked: int = 0
     """Missing numbers in gap markers."""
@@ -62,20 +66,29 @@ class Account:
         if message.type not in CONTROL:
             self.due.append((payload, missing + self.owing.pop(message.sid, 0)))
             if message.type == "orderbook_snapshot":
-                self.books.add(message.msg.market_ticker)
+                self.books[message.msg.market_ticker] = message.sid
+                self.suspect.discard(message.msg.market_ticker)
             return
         self.owing[message.sid] += missing
         if message.type == "unsubscribed" or (message.type == "error" and message.msg.code in (10, 25)):
             self.last.pop(message.sid, None)
+            self.lower.pop(message.sid, None)
             self.owing.pop(message.sid, None)
 
     def _number(self, message: _Message) -> int:
         if not message.seq:
             return 0
-        last = self.last.get(message.sid, 0)
-        self.last[message.sid] = max(last, message.seq)
-        missing = max(0, message.seq - last - 1)
+        sid, seq, last = message.sid, message.seq, self.last.get(message.sid, 0)
+        before = self.lower.pop(sid, None)
+        self.last[sid] = max(last, seq)
+        missing = max(0, seq - last - 1)
+        if seq <= last and before == [seq - 1, last]:  # the sid counts anew: what it lost before that is unknown
+            self.last[sid], missing = seq, max(1, seq - 2)
+        elif seq <= last:
+            self.lower[sid] = [seq, last]
         self.missing += missing
+        if missing:
+            self.suspect |= {ticker for ticker, on in self.books.items() if on == sid}
         return missing
 
 

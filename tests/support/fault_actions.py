@@ -44,6 +44,9 @@ class FaultActions(RuleBasedStateMachine):
         """End all faults. Soon everything must be right."""
         self._exchange.state.trading_active = True
         self.service.rest.latency = self.service.size.rest_latency
+        admin = self.service.manager.admin
+        for conn_id in admin.draining:
+            admin.undrain(conn_id, "a test")
         left = self.service.settle()
         assert not left, left
         self.hits["settled"] += 1

@@ -19,12 +19,13 @@ from tests.support.pool import HEARTBEAT, START, Pool
 from tests.support.recording import LoggedBugs, RecordedRegistry
 
 PERIODIC = {
-    "Connection._no_ping": "the watchdog of each open socket",
+    "SocketTimers._no_ping": "the watchdog of each open socket",
     "PoolBalancer._look": "the rates of the connections",
     "PeriodicTask._run": "the walks and the status of the exchange",
     "MarketRegistry._tick": "the next opening or closing time",
     "Heart._beat": "the exchange's pings",
     "Flusher._segment_aged": "the end of a segment",
+    "ErrorLog._summarize": "the next line about a kind of error",
 }
 """Timers that may stay on the clock while nothing happens."""
 
@@ -180,13 +181,15 @@ class MemoryService(Pool):
         return found + list(self._misplaced()) + list(self._without_deadline())
 
     def _misplaced(self) -> Iterator[str]:
-        """At most one connection wants a market, the allocator agrees, and no connection has too many."""
-        places = Counter[str]()
+        """At most one connection wants a market, the allocator agrees, and no connection has too many. A market that
+        leaves a connection gently is wanted there too, for a while."""
+        places, leaving = Counter[str](), self.manager._placement._leaving
         for connection in self.manager.connections():
-            places.update(connection.wanted)
-            if len(connection.wanted) > self.size.capacity:
-                yield f"{connection.conn_id} wants {len(connection.wanted)} markets, {self.size.capacity} fit"
-            for ticker in connection.wanted:
+            wanted = [ticker for ticker in connection.wanted if leaving.source(ticker) != connection.conn_id]
+            places.update(wanted)
+            if len(wanted) > self.size.capacity:
+                yield f"{connection.conn_id} wants {len(wanted)} markets, {self.size.capacity} fit"
+            for ticker in wanted:
                 if self.allocator.where(ticker) != connection.conn_id:
                     yield f"{ticker} on {connection.conn_id}, allocated to {self.allocator.where(ticker)}"
         yield from (f"{ticker} wanted {count} times" for ticker, count in places.items() if count > 1)
@@ -228,6 +231,8 @@ class MemoryService(Pool):
         for key in ("owed", "pending", "rejected"):
             if count := getattr(status, key):
                 yield f"{key} is {count}"
+        if self.manager._placement.twice:
+            yield f"{self.manager._placement.twice} markets leave their connection and do not get away"
         if status.divergence != status.unplaced:
             yield f"divergence is {status.divergence}"
         if status.unplaced and (room := self._room()):
@@ -268,10 +273,13 @@ class MemoryService(Pool):
         connections: list[Any] = self.manager.connections()
         for connection in connections:
             if connection.wanted and connection.is_live:
-                missing = connection.wanted - self.router.account(connection.conn_id).books
+                missing = connection.wanted - self.router.account(connection.conn_id).books.keys()
                 if missing:
                     yield f"no book of {missing} on {connection.conn_id}"
-                if connection._planner.recoveries._waiting:
+                stale = connection.wanted & self.router.account(connection.conn_id).suspect
+                if stale and self.size.on_gap == "snapshot":
+                    yield f"no fresh book of {stale} on {connection.conn_id} after a gap"
+                if connection._planner.recoveries._recoveries:
                     yield f"gaps without their books on {connection.conn_id}"
 
     def _timers(self) -> Iterator[str]:

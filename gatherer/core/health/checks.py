@@ -27,6 +27,8 @@ MAX_STARTING = 900.0
 """Seconds after the start in which missing parts are not a problem: a million markets take 5 minutes."""
 DIVERGING = 600.0
 """Seconds in which wanted and held should agree once, the longest pause between two tries included."""
+WITHOUT_BOOK = 300.0
+"""Seconds for which the books of some markets may be late: the registry has looked the markets up in that time."""
 STALE_WALKS = 3
 """Intervals without a complete walk over REST after which the list of markets is stale."""
 BACKLOG_SHARE = 0.8
@@ -182,6 +184,9 @@ def _markets(pool: PoolStatus, registry: RegistryStatus, observed: Observations,
         found.append(f"{books.held} of {books.wanted} markets have their book, for {low:.0f} s")
     if diverging >= DIVERGING and pool.divergence:
         found.append(f"{pool.divergence} markets differ from what is wanted, never 0 for {diverging:.0f} s")
+    lacking = lasting.get("without book", 0.0)
+    if lacking >= WITHOUT_BOOK and pool.without_book:
+        found.append(f"{pool.without_book} markets are held without their book, never 0 for {lacking:.0f} s")
     if pool.paused_since is not None:
         found.append("an operator paused the commands: what is to be subscribed waits for resume() in the manhole")
     if pool.unplaced:
@@ -192,7 +197,8 @@ def _markets(pool: PoolStatus, registry: RegistryStatus, observed: Observations,
     status, problems, warnings = _judge([], found, starting)
     return MarketsHealth(
         status=status, problems=problems, warnings=warnings,
-        held=books.held, wanted=books.wanted, divergence=pool.divergence, paused_since=pool.paused_since,
+        held=books.held, wanted=books.wanted, divergence=pool.divergence, without_book=pool.without_book,
+        paused_since=pool.paused_since,
         draining=pool.draining, unplaced=pool.unplaced, walk_age_seconds=age,
     )  # fmt: skip
 

@@ -102,6 +102,7 @@ class HealthMonitor:
         for role in dict.fromkeys(each.role for each in pool.connections):
             note(f"no {role.value}", role not in live, now)
         note("diverging", pool.divergence > 0, now)
+        note("without book", pool.without_book > 0, now)
         note("low coverage", not book_share(pool).ok, now)
 
 

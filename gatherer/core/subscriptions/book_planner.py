@@ -6,13 +6,12 @@
 from collections.abc import Iterable, Set
 
 from gatherer.core.backoff import Backoff
+from gatherer.core.subscriptions.book_requests import ORDERBOOK, BookRequests
 from gatherer.core.subscriptions.commands import Action, Command
 from gatherer.core.subscriptions.held import HeldMarkets
 from gatherer.core.subscriptions.retries import RejectedMarkets, RetryGroups
-from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
 from gatherer.values import Facts
 
-ORDERBOOK = "orderbook_delta"
 ADDS = (Action.SUBSCRIBE, Action.ADD)
 DELETES = (Action.UNSUBSCRIBE, Action.DELETE)
 
@@ -26,15 +25,15 @@ class BookPlanner:
         self._backoff = backoff
         self.batch = batch_size
         self.held = HeldMarkets()
-        self.owed = OwedSnapshots(snapshot_deadline)
-        self.recoveries = GapRecoveries()
+        self._books = BookRequests(self.held, wanted, snapshot_deadline)
+        self.owed = self._books.owed
+        self.recoveries = self._books.recoveries
         self.rejected = RejectedMarkets()
         self._in_flight: Command | None = None
         self._in_flight_markets: frozenset[str] = frozenset()
         self._not_before = 0.0
         self._to_add: dict[str, None] = dict.fromkeys(wanted)
         self._to_delete: dict[str, None] = {}
-        self._to_refresh: dict[str, None] = {}
         self._retries = RetryGroups()
         self._early_books: dict[str, int] = {}
         """Books that came before the acknowledgement of their add, and when."""
@@ -43,24 +42,26 @@ class BookPlanner:
 
     def want(self, ticker: str) -> None:
         """The market is in `wanted` now."""
+        was_leaving = ticker in self._to_delete
         self._to_delete.pop(ticker, None)
         self.rejected.pop(ticker, None)
         known = ticker in self.held and ticker not in self._retries.unsure
+        if known and was_leaving:
+            self._books.refresh((ticker,))  # `unwant` has forgotten what it is owed
         if not (known or self._is_adding(ticker) or ticker in self._retries):
             self._to_add[ticker] = None
 
     def unwant(self, ticker: str) -> None:
         """The market is not in `wanted` any more."""
         self._to_add.pop(ticker, None)
-        self._to_refresh.pop(ticker, None)
         self.rejected.pop(ticker, None)
-        self._settle(ticker)
+        self._books.unwanted(ticker)
         if ticker in self.held and not self._is_leaving(ticker):
             self._to_delete[ticker] = None
 
     def refresh(self, tickers: Iterable[str]) -> None:
         """Ask for fresh snapshots of the markets, if they are held and wanted."""
-        self._to_refresh.update((t, None) for t in tickers if t in self.held and t in self._wanted)
+        self._books.refresh(tickers)
 
     def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
         """A snapshot arrived, `at` Unix seconds. It names its market's sid, and may overtake the acknowledgement."""
@@ -68,18 +69,21 @@ class BookPlanner:
             self.held.book(ticker, sid, at)
         if self._is_adding(ticker) or (ticker in self._retries.unsure and ticker not in self.held):
             self._early_books[ticker] = at
-        self._settle(ticker)
-        self._to_refresh.pop(ticker, None)
+        self._books.came(ticker, sid)
 
-    def gap(self, sid: int, now: float) -> None:
-        """Numbers of the sid were skipped: every book on it needs a fresh snapshot."""
-        self.refresh(self.held.on(sid))
+    def gap(self, sid: int, now: float, gaps: int = 1) -> None:
+        """Messages of the sid are missing: every book on it needs a fresh snapshot. `gaps` is 0 if the exchange's
+        numbers have no gap, because messages were lost on our side."""
         self._early_books.clear()  # such a book may be wrong too: it is owed again
-        self.recoveries.begin(sid, (t for t in self.held.on(sid) if t in self._wanted), now)
+        self._books.lost(sid, gaps, now)
 
     def unwanted(self, tickers: Iterable[str]) -> list[str]:
         """The markets of these that are not wanted."""
         return [ticker for ticker in tickers if ticker not in self._wanted]
+
+    def perhaps_held(self) -> set[str]:
+        """The markets that the exchange may send: held, unsure, or in the command in flight."""
+        return {*self.held, *self._retries.unsure, *self._in_flight_markets}
 
     # -- the outcome of the command in flight -------------------------------------------------
 
@@ -92,6 +96,19 @@ class BookPlanner:
             self._drop(command.tickers)
         self.batch = min(self._max_batch, self.batch + max(1, self._max_batch // 20))
         self._backoff.reset()
+
+    def acknowledged_late(self, command: Command, sid: int, now: float, command_id: int = 0) -> tuple[str, ...]:
+        """A command took effect whose result counted as unknown. Another command may be in flight. Returns the markets
+        that are settled by it: those that are still unsure. A later command has settled the others."""
+        tickers = tuple(ticker for ticker in command.tickers if ticker in self._retries.unsure)
+        if command.action in ADDS:
+            self._retries.forget(tickers)
+            self._added(tickers, sid or command.sid, now, command_id)
+        elif command.action is Action.DELETE:
+            self._drop(ticker for ticker in tickers if self.held.sid_of(ticker) == command.sid)
+        self._backoff.reset()
+        self._not_before = now
+        return tickers
 
     def unknown(self, now: float) -> None:
         """No reply, or an error: the command may or may not have taken effect. When a rejection was believed, unwanted
@@ -130,6 +147,7 @@ class BookPlanner:
         """The exchange ended a subscription (10, 25, an `unsubscribed` without a command). Returns the markets lost."""
         lost = self.held.on(sid)
         self.recoveries.forget(sid)
+        self._early_books.clear()  # they belong to the old subscription
         self._drop(lost)
         self._slow_down(now)
         return lost
@@ -140,19 +158,20 @@ class BookPlanner:
         """The command to send now, which is in flight from now on. None when there is none to send."""
         if self._in_flight is not None or now < self._not_before:
             return None
-        self._in_flight = command = self._delete() or self._refresh(now) or self._add()
+        self._in_flight = command = (
+            self._delete()
+            or self._books.next_refresh(self.batch, now)
+            or self._add()
+            or self._books.next_repeat(self.batch, now)
+        )
         self._in_flight_markets = frozenset(command.tickers) if command else frozenset()
         return command
 
     def overdue(self, now: float) -> list[str]:
         """Try late snapshots and rejected markets again. Returns the markets that sent no book the second time."""
-        late, silent = self.owed.overdue(now)
-        self.refresh(late)
         for ticker in self.rejected.take_due(now):
             self._retries.push((ticker,))
-        for ticker in silent:
-            self.recoveries.settle(ticker)
-        return silent
+        return self._books.overdue(now)
 
     def wake_at(self) -> float | None:
         """When the next command is due if nothing happens until then. None for never."""
@@ -205,17 +224,8 @@ class BookPlanner:
             return Command(Action.UNSUBSCRIBE, ORDERBOOK, tickers, sid)
         return Command(Action.DELETE, ORDERBOOK, tickers, sid)
 
-    def _refresh(self, now: float) -> Command | None:
-        if not self._to_refresh or self._owes_too_much():
-            return None
-        sid = self.held.sid_of(next(iter(self._to_refresh)))
-        tickers = self.held.pick(self._to_refresh, self.batch, sid)
-        for ticker in tickers:
-            self.owed.expect(ticker, now)
-        return Command(Action.SNAPSHOT, ORDERBOOK, tickers, sid)
-
     def _add(self) -> Command | None:
-        if self._owes_too_much():
+        if self._books.is_full(self.batch):
             return None
         tickers = self._retries.pop(self._wanted) or self.held.pick(self._to_add, self.batch)
         sid = self.held.some_sid()
@@ -223,6 +233,8 @@ class BookPlanner:
 
     def _added(self, tickers: tuple[str, ...], sid: int, now: float, command_id: int) -> None:
         for ticker in tickers:
+            if ticker in self.held and ticker not in self._retries.unsure:
+                continue  # a late acknowledgement of an earlier add came first: this add changed nothing
             book_at = self._early_books.pop(ticker, None)
             self.held.put(ticker, sid, command_id, int(now), book_at or 0)
             if ticker not in self._wanted:
@@ -235,15 +247,10 @@ class BookPlanner:
         for ticker in tickers:
             self.held.drop(ticker)
             self._retries.unsure.discard(ticker)
-            self._settle(ticker)
+            self._books.settle(ticker)
             self._to_delete.pop(ticker, None)
-            self._to_refresh.pop(ticker, None)
             if ticker in self._wanted:
                 self._to_add[ticker] = None
-
-    def _settle(self, ticker: str) -> None:
-        self.owed.settle(ticker)
-        self.recoveries.settle(ticker)
 
     def _take_in_flight(self) -> Command:
         command, self._in_flight, self._in_flight_markets = self._in_flight, None, frozenset()
@@ -261,7 +268,7 @@ class BookPlanner:
         if command.action in ADDS:
             self._retries.push(command.tickers)
         elif command.action is Action.SNAPSHOT:
-            self.refresh(t for t in command.tickers if t in self.owed)
+            self._books.undo(command)
         else:
             for ticker in command.tickers:
                 if ticker in self._wanted:
@@ -283,10 +290,6 @@ class BookPlanner:
         return ticker in self._in_flight_markets and self._in_flight_is(DELETES)
 
     def _has_work(self) -> bool:
-        if self._to_delete:
+        if self._to_delete or self._books.has_work(self.batch):
             return True
-        return bool(self._to_add or self._to_refresh or len(self._retries)) and not self._owes_too_much()
-
-    def _owes_too_much(self) -> bool:
-        """Every add returns a full book. Too many at once lead to code 25 (protocol section 3, "Limits")."""
-        return len(self.owed) >= 2 * self.batch
+        return bool(self._to_add or len(self._retries)) and not self._books.is_full(self.batch)

@@ -53,10 +53,14 @@ class ChannelPlanner:
         """Always empty: a channel does not hold single markets."""
         return []
 
+    def perhaps_held(self) -> set[str]:
+        """Always empty, too."""
+        return set()
+
     def snapshot(self, ticker: str, sid: int, at: int = 0) -> None:
         """Nothing to do: a channel has no snapshots."""
 
-    def gap(self, sid: int, now: float) -> None:
+    def gap(self, sid: int, now: float, gaps: int = 1) -> None:
         """Nothing to do: skipped messages are lost, and the capture has a marker."""
 
     def acknowledged(self, sid: int, now: float, command_id: int = 0) -> None:
@@ -64,6 +68,13 @@ class ChannelPlanner:
         self._in_flight = None
         self.sid = sid
         self._backoff.reset()
+
+    def acknowledged_late(self, command: Command, sid: int, now: float, command_id: int = 0) -> tuple[str, ...]:
+        """The channel is live: a subscribe took effect whose result counted as unknown. Another may be in flight, which
+        merges with it."""
+        self.sid = sid
+        self._backoff.reset()
+        return ()
 
     def unknown(self, now: float) -> None:
         """Refused or not answered. Subscribing twice merges, so it is asked again later."""

@@ -32,10 +32,14 @@ class RetryGroups:
         self._groups.extend(group for group in (tickers[:half], tickers[half:]) if group)
         self._members.update(tickers)
 
+    def forget(self, tickers: tuple[str, ...]) -> None:
+        """Do not repeat these."""
+        self._members.difference_update(tickers)
+
     def pop(self, wanted: Set[str]) -> tuple[str, ...]:
         """The next group, without markets that are neither wanted nor unsure. () when there is none."""
         while self._groups:
-            group = self._groups.popleft()
+            group = [ticker for ticker in self._groups.popleft() if ticker in self._members]
             self._members.difference_update(group)
             tickers = tuple(t for t in group if t in wanted or t in self.unsure)
             if tickers:

@@ -62,6 +62,8 @@ class SecureTransport(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """One socket read makes at most one call of the protocol above, with the plaintext of all its records."""
         tls = self._tls
+        if self._state is TlsState.CLOSED:
+            return  # TCP may still have bytes after a cut; they mean nothing any more
         if self._state is not TlsState.OPEN:
             tls.feed(data)
             if not self._shake_hands():

@@ -128,7 +128,8 @@ class WebSocketClient(WebSocketClientFactory, ReconnectingClientFactory):  # typ
         """See `IWebSocketClient`."""
         if not self.is_open or self._socket is None:
             raise LocalProtocolError("send on a socket that is not open")
-        self._socket.sendMessage(payload, isBinary=False)
+        if self._socket.state == self._socket.STATE_OPEN:
+            self._socket.sendMessage(payload, isBinary=False)
 
     def abort(self, error: GathererError) -> None:
         """See `IWebSocketClient`."""

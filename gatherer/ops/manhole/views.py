@@ -84,6 +84,7 @@ def _pool(pool: PoolStatus) -> str:
 def _markets(pool: PoolStatus) -> str:
     text = f"{pool.markets:,} wanted, {pool.books:,} held with their book, {pool.owed:,} without"
     for count, what in (
+        (pool.without_book, "whose book is late"),
         (pool.divergence, "to add or delete"),
         (pool.unplaced, "unplaced"),
         (pool.rejected, "rejected"),
@@ -159,7 +160,8 @@ def _remarks(each: ConnectionStatus) -> Iterator[str]:
     if each.divergence:
         yield f"{each.divergence:,} to add or delete" if each.is_live else f"{counted(each.wanted, 'market')} wait"
     if each.owed:
-        yield f"{each.owed:,} without a book"
+        late = f", {each.without_book:,} of them late" if each.without_book else ""
+        yield f"{each.owed:,} without a book{late}"
     if each.rejected:
         yield f"{each.rejected:,} rejected"
     if each.gaps:

@@ -20,6 +20,7 @@ POOL = (
     "wanted",
     "held",
     "owed",
+    "without_book",
     "pending",
     "rejected",
     "unplaced",

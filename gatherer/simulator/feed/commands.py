@@ -220,6 +220,8 @@ def _get_snapshot(context: CommandContext, sub: Subscription, options: Json) -> 
         market = sub.markets.get(ticker)
         if market is not None and market.status not in OVER:
             context.publisher.hold(sub, market)
+            if context.publisher.faults.next_book_is_lost():
+                continue
             context.reply(lambda market=market: context.publisher.snapshot(sub, market, context.id))  # type: ignore[misc]
 
 

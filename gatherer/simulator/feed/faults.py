@@ -14,6 +14,8 @@ from gatherer.simulator.feed.wire import BOOKS, TERMINAL
 
 HUGE_BYTES = 20 * 1024 * 1024
 """Size of a huge frame: more than the 16 MiB that a careful client accepts."""
+_RESTART = -(10**18)
+"""A step of the numbers that starts them again."""
 GARBAGE = ("json", "binary", "unknown_type", "huge")
 
 
@@ -94,6 +96,7 @@ class Faults:
         self._reply_delay = 0.0
         self._errors: deque[ScriptedError] = deque()
         self._seq_steps: deque[int] = deque()
+        self._lost_books = 0
         self._garbage: deque[tuple[bytes, bool]] = deque()
         self._rest_statuses: deque[int] = deque()
         self._rest_short = 0
@@ -136,6 +139,10 @@ class Faults:
         """From now on, carry out each command at once and answer some seconds later; 0 ends it. Needs a clock."""
         self._reply_delay = seconds
 
+    def lose_books(self, times: int = 1) -> None:
+        """Do not send the next order book snapshots, nor their numbers. The deltas of the market are sent."""
+        self._lost_books += times
+
     def error(self, code: int, times: int = 1, applied: bool = False) -> None:
         """Answer the next subscribe or update commands with an error."""
         self._errors.extend([ScriptedError(code, applied)] * times)
@@ -163,6 +170,11 @@ class Faults:
         """Let the next numbered messages each repeat the previous number. The first message of a sid cannot."""
         self._add_seq_steps([-1] * times)
 
+    def restart_seq(self, times: int = 1) -> None:
+        """Let the next numbered messages each start the numbers of their sid again from 1, without a word. The first
+        message of a sid cannot."""
+        self._add_seq_steps([_RESTART] * times)
+
     def _add_seq_steps(self, steps: list[int]) -> None:
         self._seq_steps.extend(steps)
         self.has_seq_steps = bool(self._seq_steps)
@@ -189,7 +201,7 @@ class Faults:
         for waiting in (self._upgrades, self._reply_faults, self._errors, self._rest_statuses, self._seq_steps):
             waiting.clear()
         self._garbage.clear()
-        self._rest_short = 0
+        self._rest_short = self._lost_books = 0
         self._reply_delay = 0.0
         self.has_seq_steps = self.has_garbage = False
 
@@ -208,6 +220,11 @@ class Faults:
     def next_error(self) -> ScriptedError | None:
         """The error that answers the next command, or None."""
         return self._errors.popleft() if self._errors else None
+
+    def next_book_is_lost(self) -> bool:
+        """Whether the next order book snapshot is not sent."""
+        self._lost_books, lost = max(0, self._lost_books - 1), self._lost_books > 0
+        return lost
 
     def next_rest_status(self) -> int | None:
         """The HTTP error that answers the next REST request, or None."""
@@ -230,7 +247,7 @@ class Faults:
             return 0
         step = self._seq_steps.popleft()
         self.has_seq_steps = bool(self._seq_steps)
-        return step
+        return -last if step == _RESTART else step
 
     def _choose(self, count: int, session: int | None, channel: str | None = None) -> list[FaultySession]:
         if session is not None:

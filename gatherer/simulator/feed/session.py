@@ -173,7 +173,8 @@ class ClientSession:
             sub, market = self._owed.popleft()
             if sub.live and market.ticker in sub.markets and sub not in market.holders:
                 self._publisher.hold(sub, market)
-                self.transmit(self._publisher.snapshot(sub, market))
+                if not self._publisher.faults.next_book_is_lost():
+                    self.transmit(self._publisher.snapshot(sub, market))
         if self._owed:
             self._is_draining = True
             self._publisher.later(DRAIN_SECONDS if self._crowded() else 0.0, self._drain)

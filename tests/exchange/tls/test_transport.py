@@ -100,6 +100,16 @@ class StreamTests(Ends):
         self.assertLessEqual(len(pair.above.reads), len(reads))
         self.assertFalse(pair.tcp.disconnecting)
 
+    def test_bytes_after_a_cut_are_dropped(self) -> None:
+        """TCP may still have some. OpenSSL does not get them: a closed connection must not come to life or fail."""
+        for pair in self.all_open():
+            pair.server.send(b"late")
+            late = pair.server.take()
+            pair.secure.abortConnection()
+            self.patch(pair.secure, "_tls", None)
+            pair.to_client(late)
+            self.assertEqual(pair.above.reads, [])
+
     @settings(max_examples=30, deadline=None)
     @given(st.sampled_from(KINDS), st.lists(st.integers(0, 10_000), max_size=12))
     def test_nothing_is_sent_before_the_handshake(self, kind: int, cuts: list[int]) -> None:

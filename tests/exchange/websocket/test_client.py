@@ -183,6 +183,24 @@ class WebSocketClientTests(SynchronousTestCase):
         """It is our bug, and the error says so."""
         self.assertRaises(LocalProtocolError, self.client.send, b"{}")
 
+    def test_a_closing_socket_takes_no_commands(self) -> None:
+        """A command that comes during the closing handshake is dropped without an error, whichever side began it."""
+        self.rig.open()
+        done = self.client.stop()
+        sent = self.rig.connector.transport.value()
+        self.client.send(b"{}")
+        self.assertEqual(self.rig.connector.transport.value(), sent)
+        self.rig.clock.pump([0, 3, 0])
+        self.successResultOf(done)
+        rig = Rig()
+        protocol = rig.open()
+        protocol.dataReceived(b"\x88\x02\x03\xe9")  # a close frame with code 1001
+        rig.client.send(b"{}")
+        self.assertFalse(rig.listener.calls[-1][0] == "closed")
+        rig.clock.pump([0, 3, 0])
+        self.assertEqual(rig.listener.calls[-1][0], "closed")
+        rig.client.stop()
+
     def test_stopping_an_open_socket_says_goodbye(self) -> None:
         """The close code is 1000. An exchange that does not answer is cut after a while."""
         self.rig.open()

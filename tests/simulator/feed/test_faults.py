@@ -181,6 +181,20 @@ class SocketFaultTests(SynchronousTestCase):
         self.assertEqual([one["seq"] for one in self.client.books(self.a, self.b)[1:]], [1, 1])
         self.assertEqual(self.client.update("add_markets", self.a)[0]["seq"], 2)
 
+    def test_numbers_that_start_again(self) -> None:
+        """The next message of a sid has the number 1 again, and the count goes on from there."""
+        self.client.books(self.a)
+        self.faults.restart_seq()
+        seqs = [self.client.update("add_markets", self.a)[0]["seq"] for _ in range(2)]
+        self.assertEqual(seqs, [1, 2])
+
+    def test_lost_books(self) -> None:
+        """The book is not sent after the subscribe, nor after a `get_snapshot`. Then it is. No number is missing."""
+        self.faults.lose_books(2)
+        self.assertEqual([one["type"] for one in self.client.books(self.a)], ["subscribed"])
+        self.assertEqual(self.client.update("get_snapshot", self.a), [])
+        self.assertEqual([one["seq"] for one in self.client.update("get_snapshot", self.a)], [1])
+
     def test_garbage_comes_before_the_next_messages(self) -> None:
         """Invalid JSON, an unknown type, something huge, binary: each once, then the message itself, nothing lost."""
         binary: list[bytes] = []

@@ -84,6 +84,7 @@ export function registry(facts, pool, now) {
     ["Waiting for a place", count(pool.unplaced), level(pool.unplaced)],
     ["On the move", count(pool.moving)],
     ["Markets moved", kinds(pool.moves)],
+    ["Held without their book", count(pool.without_book), level(pool.without_book)],
     ["Divergence", count(pool.divergence), level(pool.divergence)],
     ["Commands without a reply", count(pool.pending)],
     ["Exchange runs", yes(facts.exchange_active), level(facts.exchange_active === false)],
