@@ -191,6 +191,13 @@ class Day(MemoryService):
         """Each connection gets its next reply twice."""
         self.wire.duplicate[:] = list(self.clients)
 
+    def drain(self, conn_id: int, seconds: float) -> None:
+        """An operator drains a connection and gives it back later."""
+        admin = self.manager.admin
+        if conn_id not in admin.draining:
+            admin.drain(conn_id, "the schedule")
+            self.later(seconds, lambda: admin.undrain(conn_id, "the schedule"))
+
     def lose_events(self) -> None:
         """Cut the lifecycle connections, and change markets."""
         for client in self._legs():

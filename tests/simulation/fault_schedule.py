@@ -53,8 +53,8 @@ class FaultSchedule:
         kinds = (
             self._cut, self._cut, self._cut_many, self._half_open, self._refuse, self._terminate, self._terminate,
             self._unsubscribed, self._errors, self._errors, self._applied, self._lose, self._late, self._double,
-            self._skip, self._repeat, self._garbage, self._rest_failures, self._rest_down, self._rest_stale,
-            self._rest_slow, self._lose_lifecycle, self._pause, self._change_markets, self._list_markets,
+            self._slow, self._lose_books, self._storm, self._count_anew, self._drain, self._skip, self._repeat,
+            self._garbage, self._rest_failures, self._rest_down, self._rest_stale, self._rest_slow, self._lose_lifecycle, self._pause, self._change_markets, self._list_markets,
             self._disk,
         )  # fmt: skip
         moments = sorted(self._random.uniform(begin, end) for _ in range(number))
@@ -114,6 +114,42 @@ class FaultSchedule:
         number, seconds = self._number(10), self._random.choice((0.5, 4.9, 6.0, 40.0))
         act = self._faults.late_replies
         return f"{number} replies {seconds} s late", lambda: self._with_commands(act, number, seconds)
+
+    def _slow(self) -> tuple[str, Callable[[], object]]:
+        seconds, minutes = self._random.choice((5.1, 6.0, 12.0, 40.0)), self._number(20)
+
+        def act() -> None:
+            self._with_commands(self._faults.reply_delay, seconds)
+            self._day.later(60.0 * minutes, lambda: self._faults.reply_delay(0.0))
+
+        return f"every reply {seconds} s late for {minutes} minutes", act
+
+    def _lose_books(self) -> tuple[str, Callable[[], object]]:
+        number = self._number(300)
+        return f"lose {number} books", lambda: self._with_commands(self._faults.lose_books, number)
+
+    def _storm(self) -> tuple[str, Callable[[], object]]:
+        number = self._number(200)
+
+        def act() -> None:
+            self._faults.skip_seq(number, 2)
+            for second in range(10):
+                self._day.later(float(second), lambda: self._day.traffic(number))
+
+        return f"{number} gaps within ten seconds", act
+
+    def _count_anew(self) -> tuple[str, Callable[[], object]]:
+        number = self._number(10)
+
+        def act() -> None:
+            self._faults.restart_seq(number)
+            self._day.traffic(50)
+
+        return f"{number} sids count from 1 again", act
+
+    def _drain(self) -> tuple[str, Callable[[], object]]:
+        conn_id, minutes = self._random.randrange(7, 151), self._number(120)
+        return f"drain {conn_id} for {minutes} minutes", lambda: self._day.drain(conn_id, 60.0 * minutes)
 
     def _double(self) -> tuple[str, Callable[[], object]]:
         return "the next reply on each socket twice", lambda: self._with_commands(self._day.double_replies)
