@@ -54,8 +54,8 @@ class FaultSchedule:
             self._cut, self._cut, self._cut_many, self._half_open, self._refuse, self._terminate, self._terminate,
             self._unsubscribed, self._errors, self._errors, self._applied, self._lose, self._late, self._double,
             self._slow, self._lose_books, self._storm, self._count_anew, self._drain, self._skip, self._repeat,
-            self._garbage, self._rest_failures, self._rest_down, self._rest_stale, self._rest_slow, self._lose_lifecycle, self._pause, self._change_markets, self._list_markets,
-            self._disk,
+            self._garbage, self._rest_failures, self._rest_down, self._rest_stale, self._rest_slow,
+            self._lose_lifecycle, self._pause, self._change_markets, self._list_markets, self._disk,
         )  # fmt: skip
         moments = sorted(self._random.uniform(begin, end) for _ in range(number))
         return [Event(moment, *self._random.choice(kinds)()) for moment in moments]
