@@ -27,7 +27,7 @@ class CommandTimeout(GathererError):
     """No reply came in time. The command may or may not have taken effect."""
 
     def __init__(self, command_id: int, seconds: float) -> None:
-        super().__init__(f"no reply to command {command_id} within {seconds} s")
+        super().__init__(f"no reply to command {command_id} within {seconds:.1f} s")
         self.command_id = command_id
         self.seconds = seconds
 

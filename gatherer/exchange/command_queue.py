@@ -274,7 +274,7 @@ class CommandQueue:
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
         self.planner.unknown(self._clock.seconds())
         if self._outstanding.is_silent:
-            self._owner.restart("no reply to any command for a minute")
+            self._owner.restart(f"no reply to any command for {self._outstanding.unanswered_seconds:.0f} s")
         else:
             self.wake()
 

@@ -48,6 +48,11 @@ class Outstanding:
         """Whether commands go out and no reply has come for so long that the exchange does not hear us any more."""
         return self._deadline.is_silent(self._clock.seconds())
 
+    @property
+    def unanswered_seconds(self) -> float:
+        """How long ago the first command was sent that had no reply, nor any after it."""
+        return self._deadline.silence(self._clock.seconds())
+
     def issue(self, command: Command) -> tuple[int, Deferred[Any]]:
         """The command's id, and a Deferred that fires with the sid of its acknowledgement. It fails with the error of
         `fail` or `close`, or with `CommandTimeout`."""

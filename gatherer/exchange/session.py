@@ -187,6 +187,7 @@ class Session:
             "session_since": self._up_at / 1e9, "held": bool(held.sid), "sid": held.sid,
             "command_id": held.command_id or None, "acknowledged_at": self._unix(held.acknowledged_at or None),
             "book_at": held.book_at or None, "owed": ticker in planner.owed,
+            "asked_in_vain": planner.owed.tries(ticker),
             "last_seq": self._sequence.last(held.sid), "heard_at": self._last_read.get(held.sid, 0) / 1e9 or None,
             "pending": self.commands.in_flight(), **standing, "retry_at": self._unix(standing["retry_at"]),
             **self._inspector.look(ticker),

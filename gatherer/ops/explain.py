@@ -112,11 +112,11 @@ def _asking(explained: Facts, connection: Facts, now: float) -> str | None:
 def _book(explained: Facts, connection: Facts, now: float) -> str | None:
     """Whether its book came."""
     held = _held(connection, now)
-    if connection.get("owed"):
-        again = "a fresh book was asked for and" if connection.get("book_at") else "its first book"
-        return f"{held}, {again} has not come yet"
-    if not connection.get("book_at"):
-        return f"{held}, but no book ever came although it was asked for twice: the registry looks it up"
+    if connection.get("owed") or not connection.get("book_at"):
+        book = "a fresh book was asked for and" if connection.get("book_at") else "its first book"
+        tries = connection.get("asked_in_vain", 0)
+        late = f", although it was asked for {counted(tries, 'time')}: gatherer goes on asking" if tries else ""
+        return f"{held}, {book} has not come yet{late}"
     waiting = [gap for gap in connection.get("gaps", ()) if gap.get("outcome") == "waiting"]
     if waiting and waiting[-1]["at"] >= connection["book_at"]:
         gap = waiting[-1]

@@ -99,15 +99,15 @@ class VerdictTests(SynchronousTestCase):
         )  # fmt: skip
 
     def test_a_book_that_did_not_come(self) -> None:
-        """First book, fresh book, a book given up and a gap have their own words."""
+        """First book, fresh book, a book that is late and a gap have their own words."""
         held = "held on sid 1 since 20:30:10"
         gap = {"at": NOW - 2, "sid": 1, "size": 3, "outcome": "waiting", "seconds": None}
         for facts, text in (
             ({"owed": True, "book_at": None}, f"{held}, its first book has not come yet"),
             ({"owed": True}, f"{held}, a fresh book was asked for and has not come yet"),
             (
-                {"book_at": None},
-                f"{held}, but no book ever came although it was asked for twice: the registry looks it up",
+                {"book_at": None, "owed": True, "asked_in_vain": 2},
+                f"{held}, its first book has not come yet, although it was asked for 2 times: gatherer goes on asking",
             ),
             ({"gaps": [gap]}, f"{held}; 3 numbers skipped 20:39:58 (2.0 s ago): a fresh book is awaited"),
         ):

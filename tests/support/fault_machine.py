@@ -99,7 +99,7 @@ class FaultMachine(FaultActions):
 
     @rule(seconds=st.sampled_from((4.9, 5.1, 6.0, 12.0, 40.0)), number=st.integers(5, 40), adds=st.booleans())
     def slow_down(self, seconds: float, number: int, adds: bool) -> None:
-        """Every reply is late for a while. Slow is not dead: no socket is lost for it, and everything is held."""
+        """Every reply is late for a while. Slow is not dead."""
         self._exchange.faults.late_replies(number, seconds)
         self._meet("slow replies", "_reply_faults", adds)
         self.service.run(seconds)

@@ -14,9 +14,9 @@ not, so nothing is ever rolled back. Adding a market twice and deleting it twice
 (protocol section 3). So a command with an unknown result is repeated until it is acknowledged. The outcomes are:
 
 * *Acknowledged*: an add moves its markets to held, and each is owed its book. A delete removes them. The batch grows.
-* *No reply, or an error that does not say what happened*: the markets are *unsure*. The command may have taken effect
-  unseen, so it is repeated even for a market that is not wanted any more: once held, the market can be deleted. Adds
-  are repeated in halves (`RetryGroups`), and the batch shrinks.
+* *No reply in time, or an error that does not say what happened*: the markets are *unsure*. The command may have taken
+  effect unseen, so it is repeated even for a market that is not wanted any more: once held, the market can be deleted.
+  Adds are repeated in halves (`RetryGroups`), and the batch shrinks.
 * *Bad market* (11, 14, 16): the command is halved until the bad market is alone. It is set aside and tried again after
   ten minutes (`RejectedMarkets`). If it is unsure, the session is given up: only a new socket is sure to be empty.
 * *Over the limit* (26): the exchange takes no more markets here. The markets that do not fit go to other connections.
@@ -27,12 +27,18 @@ not, so nothing is ever rolled back. Adding a market twice and deleting it twice
 `reaction_to` has the table of codes. Before it repeats a command the planner waits, longer each time (`core.backoff`);
 only the halves of a command with a bad market follow at once.
 
-**Books.** An add and a `get_snapshot` owe one book for each market. A book that is late is asked for once more. A
-market that stays silent after that is reported: it may be closed. A book may overtake the acknowledgement of its add;
-then it is not owed.
+**Late replies.** `ReplyDeadline` waits as long as the exchange takes at the moment. A reply after that still counts: it
+settles the markets that are unsure. The reply to a later command overtakes it. Only a minute without any reply ends the
+session.
 
-**Gaps.** `SequenceTracker` counts the numbers of each sid. A skipped number is a gap. A gap does not say which market
-lost data, so every market of the sid needs a fresh book; `GapRecoveries` waits for them.
+**Books.** An add and a `get_snapshot` owe one book for each market. A book that does not come in time is *late*. It is
+asked for again until it comes, after ever longer pauses; the market is held without its book. After two vain tries it
+is reported: it may be closed. Late books do not stop the adds. A book may overtake the acknowledgement of its add; then
+it is not owed. `BookRequests` is the half of the planner that does this.
+
+**Gaps.** `SequenceTracker` counts the numbers of each sid. A skipped number is a gap, and so is a lasting step back. A
+gap does not say which market lost data, so every market of the sid needs a fresh book; `GapRecoveries` waits for all of
+them, late ones too. Gaps that come in the meantime cost one more round of books together.
 
 **Forgetting.** A session forgets everything when its socket closes: sids, numbers, held, owed, unsure and rejected
 markets, and the command in flight. Sids and numbers start from 1 on the next socket, so none of it may survive. The
@@ -45,16 +51,18 @@ JSON and imports from here. Only `correlation` knows Deferreds.
 """
 
 from gatherer.core.subscriptions.book_planner import BookPlanner
+from gatherer.core.subscriptions.book_requests import BookRequests
 from gatherer.core.subscriptions.channel_planner import ChannelPlanner
 from gatherer.core.subscriptions.commands import TERMINAL, Action, Command, Reaction, reaction_to
 from gatherer.core.subscriptions.correlation import PendingCommands, Waiters
 from gatherer.core.subscriptions.held import HeldMarkets, Holding
+from gatherer.core.subscriptions.reply_deadline import ReplyDeadline
 from gatherer.core.subscriptions.retries import RejectedMarkets, RetryGroups
 from gatherer.core.subscriptions.sequence import GapLog, SequenceTracker
 from gatherer.core.subscriptions.snapshots import GapRecoveries, OwedSnapshots
 
 __all__ = [
-    "TERMINAL", "Action", "BookPlanner", "ChannelPlanner", "Command", "GapLog", "GapRecoveries", "HeldMarkets",
-    "Holding", "OwedSnapshots", "PendingCommands", "Reaction", "RejectedMarkets", "RetryGroups", "SequenceTracker",
-    "Waiters", "reaction_to",
+    "TERMINAL", "Action", "BookPlanner", "BookRequests", "ChannelPlanner", "Command", "GapLog", "GapRecoveries",
+    "HeldMarkets", "Holding", "OwedSnapshots", "PendingCommands", "Reaction", "RejectedMarkets", "ReplyDeadline",
+    "RetryGroups", "SequenceTracker", "Waiters", "reaction_to",
 ]  # fmt: skip

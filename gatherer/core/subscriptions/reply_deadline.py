@@ -52,4 +52,8 @@ class ReplyDeadline:
 
     def is_silent(self, now: float) -> bool:
         """Whether no reply has come for so long that the exchange does not hear us any more."""
-        return self._silent_since is not None and now - self._silent_since >= self._max - 1e-6
+        return self.silence(now) >= self._max - 1e-6  # a float may miss it by that
+
+    def silence(self, now: float) -> float:
+        """Seconds since the first command without a reply, 0 if there is none."""
+        return 0.0 if self._silent_since is None else now - self._silent_since
