@@ -37,7 +37,7 @@ class CaptureJudge:
     def __init__(self, tickers: Collection[str] | None = None, channels: Collection[str] | None = None) -> None:
         self.feeds: dict[tuple[str, str | None], Feed] = {}
         """By channel and market."""
-        self.clock = ClockSteps()
+        self.clock = ClockSteps(self._stepped_back)
         self._tickers = tickers
         self._channels = channels
         self._connections: dict[int, ConnectionState] = {}
@@ -231,7 +231,7 @@ class CaptureJudge:
         """No record of this run follows, up to now or ever. `sure` says until when a connection missed nothing."""
         for connection in self.carrying():
             if connection.up is not False:  # otherwise its last moment is known already
-                connection.end("broke_off", at, sure(connection), 0, (text,))
+                connection.end("broke_off", at, self.clock.lost(sure(connection), at), 0, (text,))
 
     def finish(self) -> None:
         """Nothing follows in the capture."""
@@ -241,6 +241,12 @@ class CaptureJudge:
                     leg.fail_start()
 
     # -- helpers ------------------------------------------------------------------------------
+
+    def _stepped_back(self, at: int) -> None:
+        """The times from now on were seen before. What is not complete now was not complete at these times."""
+        for feed in self.feeds.values():
+            for leg in feed.legs.values():
+                leg.stepped_back(at)
 
     def _end_unknown(self, at: int) -> bool:
         """Whether it was unknown what is carried, until now."""

@@ -112,7 +112,7 @@ class Feed:
         return was_carried
 
     def _hole(self, start: int, end: int, reasons: Reasons) -> None:
-        self.holes.append((start, max(end, start + 1), reasons))
+        self.holes.append((min(start, self.clock.lost(start, end)), max(end, start + 1), reasons))
 
     def _add(self, carrier: ConnectionState, leg: Leg) -> Leg:
         leg.over = carrier.ended

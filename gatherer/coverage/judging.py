@@ -31,7 +31,7 @@ def coverage_of(
         raise BadRequest("the range ends before it begins")
     names = gatherer_names(captures)
     readers = _readers(captures, tickers, channels, start, end, skip_damaged)
-    if start is not None and _unknown(readers, tickers):  # perhaps it was carried earlier
+    if start is not None and _lacks(readers, tickers, channels):  # perhaps it was carried earlier
         readers = _readers(captures, tickers, channels, None, end, skip_damaged)
     keys = sorted({key for reader in readers for key in reader.judge.feeds}, key=_order)
     _demand(keys, tickers, channels)
@@ -70,9 +70,12 @@ def _readers(
     ]
 
 
-def _unknown(readers: Sequence[CaptureReader], tickers: Collection[str] | None) -> list[str]:
-    """The markets that no reader has met."""
-    return [name for name in tickers or () if not any((BOOKS, name) in reader.judge.feeds for reader in readers)]
+def _lacks(readers: Sequence[CaptureReader], tickers: Collection[str] | None, channels: Collection[str] | None) -> bool:
+    """Whether no reader has met one of the names."""
+    met = {key for reader in readers for key in reader.judge.feeds}
+    return any((BOOKS, name) not in met for name in tickers or ()) or bool(
+        {*(channels or ())} - {key[0] for key in met}
+    )
 
 
 def _set(names: Iterable[str] | None) -> frozenset[str] | None:

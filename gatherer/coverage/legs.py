@@ -132,6 +132,11 @@ class Leg:
         """Nothing came between these times, and what may have been sent is not known."""
         self.line.spoil(since, State.HOLE, reasons, max(until, since + 1))
 
+    def stepped_back(self, at: int) -> None:
+        """The clock was set back to `at`, so the times since then come again."""
+        if self.phase is not Phase.COMPLETE:
+            self.line.spoil(at, _STATES[self.phase], ("the clock was set back",))
+
     def stop(self, at: int, since: int, reasons: Reasons) -> None:
         """The gatherer closed the connection for good."""
         if self.phase is not Phase.ABSENT:

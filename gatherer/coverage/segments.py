@@ -181,7 +181,7 @@ class CaptureReader:
         last = last or self._begun_at
 
         def sure(connection: ConnectionState) -> int:
-            alive = last - int(connection.ping_timeout * 1e9)
+            alive = self.judge.clock.before(last, connection.ping_timeout)
             return min(last, max(by_connection.get(connection.conn_id, 0), alive))
 
         return sure

@@ -69,6 +69,29 @@ class RangeTests(SynchronousTestCase):
                     self.assertEqual(states(ranged), states(part(whole, start, end)))
 
 
+class TruthTests(SynchronousTestCase):
+    """Random captures, with a clock that is set back and forth."""
+
+    @settings(max_examples=150, deadline=None)
+    @given(steps, st.sampled_from(("stop", "kill")))
+    def test_complete_is_true_at_every_moment_of_a_time(self, story: list[Step], last: str) -> None:
+        """After a step back the same time comes again: it is complete only if the book was complete each time."""
+        with tempfile.TemporaryDirectory() as folder:
+            directory = Path(folder) / "capture"
+            made = MadeUpGatherer(directory)
+            made.tell([("up", 7, 0, 1.0, True), ("add", 7, 0, 1.0, True), *story], last)
+            if not any(directory.iterdir()):
+                return
+            for feed in coverage_of([directory]).feeds:
+                for probe in made.moments if feed.ticker else ():
+                    at = (probe.start + probe.end) // 2
+                    interval = feed.at(at)
+                    if interval is not None and interval.state is State.COMPLETE:
+                        moments = [moment for moment in made.moments if moment.start <= at < moment.end]
+                        wrong = [m for m in moments if not any(ticker == feed.ticker for _, ticker in m.complete)]
+                        self.assertEqual(wrong, [], (feed.ticker, at))
+
+
 class KnownRangeTests(SynchronousTestCase):
     """What came out as complete."""
 
