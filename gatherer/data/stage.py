@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gatherer.capture_format.reading import cut_bytes
-from gatherer.data.engine import DataError, one_line_errors, sql, write_parquet
+from gatherer.data.engine import DataError, one_line_errors, quoted, sql, write_parquet
 from gatherer.data.sources import damage
 
 JOINED = ("trades", "tickers", "lifecycle")
 """Tables whose messages several connections bring."""
 EARLIEST, LATEST = 0, 2**63 - 1
-_SCRATCH = ("parsed", "other", "sessions", "earlier_sessions", "snapshots", "copies", "typed")
+_SCRATCH = ("other", "sessions", "earlier_sessions", "snapshots", "copies", "typed")
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -106,13 +106,11 @@ class Stage:
         run(sql("other"), {"path": str(job.path)})
         start = self._start(job.path)
         sessions = self._sessions(job, start)
-        run(sql("deltas"), {"path": str(job.path)})
-        run(sql("lookalikes"))
         names = {"gatherer": job.gatherer, "segment": job.path.name}
+        self._deltas(job, names)
         run("CREATE OR REPLACE TEMP TABLE snapshots AS " + sql("staged_snapshots"), names)
         scan = self._scan(job.path, start, sessions)
         write_parquet(self._connection, "FROM snapshots", job.work / "snapshots.parquet")
-        write_parquet(self._connection, sql("staged_deltas"), job.work / "deltas.parquet", names)
         for table in JOINED if job.joined else ():
             run(f"CREATE OR REPLACE TEMP TABLE copies AS {sql(f'copies_{table}')}", self._bounds)
             run(f"CREATE OR REPLACE TEMP TABLE typed AS {sql(f'typed_{table}')}")
@@ -121,6 +119,17 @@ class Stage:
         for table in _SCRATCH:
             run(f"DROP TABLE IF EXISTS {table}")
         return scan
+
+    def _deltas(self, job: Job, names: dict[str, str]) -> None:
+        """Write the changes of books, and make the view `deltas` of them."""
+        run, path = self._connection.execute, job.work / "deltas.parquet"
+        write_parquet(self._connection, sql("deltas"), path, names | {"path": str(job.path)})
+        run(f"CREATE OR REPLACE TEMP VIEW deltas AS FROM {quoted(path)}")
+        if run("SELECT 1 FROM deltas WHERE market_ticker IS NULL LIMIT 1").fetchone() is not None:
+            run(sql("lookalikes"), {"path": str(job.path)})
+            run("CREATE OR REPLACE TEMP TABLE changes AS FROM deltas WHERE market_ticker IS NOT NULL")
+            write_parquet(self._connection, "FROM changes", path)
+            run("DROP TABLE changes")
 
     def _start(self, path: Path) -> _Start:
         row = self._connection.execute(
@@ -152,7 +161,7 @@ class Stage:
         events = [Event(*row) for row in run(sql("events")).fetchall()]
         (last,) = run(
             "SELECT arg_max(received_ns, line) FROM (SELECT line, received_ns FROM other UNION ALL "
-            "SELECT max(line), arg_max(received_ns, line) FROM parsed)"
+            "SELECT max(line), arg_max(received_ns, line) FROM deltas)"
         ).fetchone()
         last_messages = dict(run(sql("last_messages")).fetchall())
         return Scan(

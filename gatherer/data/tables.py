@@ -22,7 +22,7 @@ from gatherer.data.sources import Capture, captures, damage, file_stem
 from gatherer.data.stage import EARLIEST, LATEST, Scan, Sessions
 from gatherer.data.summary import has_holes, write_coverage, write_markets
 
-ROUND_SEGMENTS = 4
+ROUND_SEGMENTS = 2
 """Segments taken before anything of them is published."""
 Progress = Callable[[str, int, int], None]
 """What is being done, how many segments are done, how many there are."""
@@ -76,7 +76,7 @@ class TableWriter:
         self._skip_damaged = skip_damaged
         self._progress = progress or (lambda doing, done, total: None)
         self._memory_mb = memory_mb
-        self._connection = connect(output.work, memory_mb // 2)
+        self._connection = connect(output.work, memory_mb // 4)
         self._builder = BookBuilder(self._connection)
         self._joiner = Joiner(self._connection, output)
         self._gatherers: dict[str, _Gatherer] = {}
@@ -91,7 +91,7 @@ class TableWriter:
         # Those of earlier runs keep their rank and what they said, whether they are named again or not.
         everyone = [Capture(Path(path), name) for path, name in known.items()]
         new = self._new(found)
-        with Reader(self._output, self._memory_mb // 2, self._sessions_before) as reader:
+        with Reader(self._output, self._memory_mb * 3 // 4, self._sessions_before) as reader:
             staged = reader.staged(new)
             while chosen := list(islice(staged, ROUND_SEGMENTS)):
                 gatherers = [self._take(capture, chosen) for capture in everyone]

@@ -15,8 +15,18 @@ from gatherer.coverage import coverage_of
 from gatherer.data.book import levels_from_tables
 from gatherer.data.tables import Written, write_tables
 from gatherer.data.views import connect_tables
+from gatherer.values import Marker, RawMessage
 from tests.data.support import TwoGatherers, sides
+from tests.router.support import AT, Rig
 
+LOOKALIKES = (
+    b'{"type":"trade","sid":2,"seq":1,"msg":{"trade_id":"lookalike","market_ticker":"A","kind":"orderbook_delta"}}',
+    b'{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A"}}',
+    b'{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"A","price_dollars":"cheap","side":"no"}}',
+    b'{"type": "orderbook_delta", "sid": 1, "seq": 3, "msg": {"market_ticker": "A", "price_dollars": "0.4100", '
+    b'"delta_fp": "1.00", "side": "yes"}}',
+)
+CREATED = b'{"type":"market_lifecycle_v2","sid":1,"seq":1,"msg":{"market_ticker":"A","event_type":"created"}}'
 COMPLETE = 'SELECT market_ticker, "from", "to" FROM coverage WHERE state = \'complete\' AND market_ticker IS NOT NULL'
 TOPS = """
     SELECT market_ticker, received_ns, yes_bid, yes_bid_size, no_bid, no_bid_size FROM top_of_book
@@ -207,3 +217,35 @@ class RunTests(SynchronousTestCase):
             ids = [sorted(connect_tables(d).sql(f"select {key} from trades").fetchall()) for d in (out, grown)]
             self.assertEqual(*ids)
         self.assertEqual(len(rows_of(out, "tickers")), len(rows_of(grown, "tickers")))
+
+
+class ShapeTests(SynchronousTestCase):
+    """Messages that do not look as they should."""
+
+    def test_lookalikes(self) -> None:
+        """A trade that names the type of a change stays a trade, and a change without a price is left out."""
+        rig = Rig(self)
+        rig.router.mark(Marker("session_up", 7, AT, {"role": "orderbook_delta"}))
+        for data in LOOKALIKES:
+            rig.router.deliver([RawMessage(data, 7, AT)])
+        rig.close()
+        out = Path(self.mktemp())
+        write_tables([rig.directory], out)
+        connection = connect_tables(out)
+        rows = connection.execute("SELECT trade_id, line, session FROM trades").fetchall()
+        self.assertEqual(rows, [("lookalike", 3, AT)])
+        rows = connection.execute("SELECT market_ticker, delta, seq, line FROM book_deltas").fetchall()
+        self.assertEqual(rows, [("A", Decimal("1.00"), 3, 6)])
+
+    def test_the_n_th_equal_text(self) -> None:
+        """What one connection received twice is there twice, although another received it once; in segments apart."""
+        rig = Rig(self, segment_bytes=1)
+        for conn_id in (1, 1, 2, 1, 2):
+            rig.router.deliver([RawMessage(CREATED, conn_id, AT)])
+            rig.clock.advance(2)
+        rig.close()
+        out = Path(self.mktemp())
+        write_tables([rig.directory], out)
+        self.assertEqual(len(rows_of(out, "lifecycle")), 3)
+        ((market, *_, messages, first, last),) = connect_tables(out).execute("SELECT * FROM markets").fetchall()
+        self.assertEqual((market, messages, first, last), ("A", 3, AT, AT))
