@@ -35,7 +35,8 @@ FIELDS = (
     "yes_dollars_fp VARCHAR[][], no_dollars_fp VARCHAR[][], yes_bid_dollars DECIMAL(18,4), "
     "yes_ask_dollars DECIMAL(18,4), yes_bid_size_fp DECIMAL(18,2), yes_ask_size_fp DECIMAL(18,2), "
     "last_trade_size_fp DECIMAL(18,2), volume_fp DECIMAL(18,2), open_interest_fp DECIMAL(18,2), "
-    "dollar_volume DECIMAL(18,2), dollar_open_interest DECIMAL(18,2), trade_id VARCHAR, yes_price_dollars DECIMAL(18,4), "
+    "dollar_volume DECIMAL(18,2), dollar_open_interest DECIMAL(18,2), trade_id VARCHAR, "
+    "yes_price_dollars DECIMAL(18,4), "
     "no_price_dollars DECIMAL(18,4), count_fp DECIMAL(18,2), taker_outcome_side VARCHAR, taker_book_side VARCHAR, "
     "is_block_trade BOOLEAN"
 )
