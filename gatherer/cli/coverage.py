@@ -1,5 +1,6 @@
 """`gatherer coverage`: when was each market and each channel captured without a hole?"""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,7 @@ from gatherer.cli.arguments import (
     check_period,
     market_ticker,
 )
+from gatherer.cli.progress import Progress
 from gatherer.coverage import Coverage, State, coverage_of
 from gatherer.coverage.report import as_json, as_text
 
@@ -49,10 +51,11 @@ def run(options: Namespace, out: TextIO) -> int:
     check_period(options)
     if options.plot is not None:
         import matplotlib  # noqa: F401  # before the work, not after it
-    coverage = coverage_of(
-        options.captures, tickers=options.ticker, channels=options.channel,
-        start=options.start, end=options.end, skip_damaged=options.skip_damaged,
-    )  # fmt: skip
+    with Progress(sys.stderr, "judged") as progress:
+        coverage = coverage_of(
+            options.captures, tickers=options.ticker, channels=options.channel, start=options.start, end=options.end,
+            skip_damaged=options.skip_damaged, progress=progress.show,
+        )  # fmt: skip
     if options.plot is not None:
         _draw(coverage, options.plot)
     out.write(msgspec.json.encode(as_json(coverage)).decode() + "\n" if options.json else as_text(coverage))

@@ -1,8 +1,11 @@
 """The coverage of every feed in one or several captures."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from itertools import count
 from pathlib import Path
 
+from gatherer.capture_format import segments_of
 from gatherer.coverage.answer import BOOKS, Coverage, FeedCoverage
 from gatherer.coverage.joining import CaptureVoices, join
 from gatherer.coverage.segments import CaptureReader
@@ -16,6 +19,7 @@ class BadRequest(GathererError):
 def coverage_of(
     captures: Sequence[Path], *, tickers: Collection[str] | None = None, channels: Collection[str] | None = None,
     start: int | None = None, end: int | None = None, skip_damaged: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Coverage:  # fmt: skip
     """When each feed was complete, had a hole, or was not carried, in all captures together.
 
@@ -26,17 +30,21 @@ def coverage_of(
 
     A feed is complete where any connection of any gatherer has all of it. A damaged segment raises `CaptureDamaged`, or
     is a hole with `skip_damaged`. Raises `NotACapture`, `BadRequest` or OSError as well; each text names the cause.
+    `progress` is called before each segment with the number of segments read and, at most, to read.
     """
     if start is not None and end is not None and start >= end:
         raise BadRequest("the range ends before it begins")
     names = gatherer_names(captures)
-    readers = _readers(captures, tickers, channels, start, end, skip_damaged)
+    new = partial(CaptureReader, tickers=_set(tickers), channels=_set(channels), skip_damaged=skip_damaged)
+    readers = _read(captures, new, start, end, progress)
     if start is not None and _lacks(readers, tickers, channels):  # perhaps it was carried earlier
-        readers = _readers(captures, tickers, channels, None, end, skip_damaged)
+        readers = _read(captures, new, None, end, progress)
     keys = sorted({key for reader in readers for key in reader.judge.feeds}, key=_order)
     _demand(keys, tickers, channels)
     start = min(reader.first_at for reader in readers) if start is None else start
     end = max(start, *(reader.end for reader in readers)) if end is None else end
+    if start >= end:
+        raise BadRequest("nothing of the capture lies in the range")
     feeds = []
     for channel, ticker in keys:
         voices = [
@@ -61,13 +69,15 @@ def gatherer_names(captures: Sequence[Path]) -> list[str]:
     return ["/".join(tail).replace("//", "/") for tail in tails]
 
 
-def _readers(
-    captures: Sequence[Path], tickers: Collection[str] | None, channels: Collection[str] | None,
-    start: int | None, end: int | None, skip_damaged: bool,
+def _read(
+    captures: Sequence[Path], new: Callable[[Path], CaptureReader], start: int | None, end: int | None,
+    progress: Callable[[int, int], None],
 ) -> list[CaptureReader]:  # fmt: skip
-    return [
-        CaptureReader(Path(path), _set(tickers), _set(channels), skip_damaged).read(start, end) for path in captures
-    ]
+    readers = [new(Path(path)) for path in captures]
+    done, total = count(), sum(len(segments_of(Path(path))) for path in captures if Path(path).exists())
+    for reader in readers:
+        reader.read(start, end, lambda: progress(next(done), total))
+    return readers
 
 
 def _lacks(readers: Sequence[CaptureReader], tickers: Collection[str] | None, channels: Collection[str] | None) -> bool:

@@ -60,8 +60,10 @@ class CaptureReader:
         self._is_damaged = False
         """Whether the end of the segment that was read last cannot be read."""
 
-    def read(self, start: int | None = None, end: int | None = None) -> "CaptureReader":
-        """Read all that the answer between two times (None: all) can depend on.
+    def read(
+        self, start: int | None = None, end: int | None = None, step: Callable[[], None] = lambda: None
+    ) -> "CaptureReader":
+        """Read all that the answer between two times (None: all) can depend on. `step` is called before each segment.
 
         Raises `NotACapture`, `CaptureDamaged` or OSError, each with a text that names the file.
         """
@@ -72,6 +74,7 @@ class CaptureReader:
             if end is not None and self._is_settled(end, needed[number:]):
                 self.end = max(end, self.judge.clock.latest)
                 return self._covering(paths[0])
+            step()
             self._take(current(path), end)
         if self._last is None:
             raise NotACapture(f"{self.path}: holds no complete record yet")

@@ -267,9 +267,18 @@ class DamageTests(CaptureTestCase):
         """A market or a channel that never was, and a range that ends before it begins."""
         directory = self.capture()
         for request, word in (
-            ({"tickers": ["KXNOBODY"]}, "KXNOBODY"), ({"channels": ["book"]}, "book"), ({"start": 5, "end": 5}, "range")
+            ({"start": AT + 99 * SECOND}, "nothing of the capture"), ({"tickers": ["KXNOBODY"]}, "KXNOBODY"),
+            ({"channels": ["book"]}, "book"), ({"start": 5, "end": 5}, "range")
         ):  # fmt: skip
             self.assertIn(word, str(self.assertRaises(BadRequest, coverage_of, [directory], **request)))
+
+    def test_progress(self) -> None:
+        """It counts the segments of all captures, from 0."""
+        seen: list[tuple[int, int]] = []
+        one, other = self.capture(), self.capture()
+        coverage_of([one, other], progress=lambda done, total: seen.append((done, total)))
+        total = len(segments_of(one)) + len(segments_of(other))
+        self.assertEqual(seen, [(number, total) for number in range(total)])
 
 
 class NamesTests(SynchronousTestCase):
