@@ -26,8 +26,8 @@ Tell when every order book and every channel was captured without a hole, and
 why not. Name the capture directories of several gatherers to join them: a
 feed is complete where one of them has all of it. Without --ticker and
 --channel everything is judged.
-Exit status: 0 complete, 1 there are holes, or a market named with --ticker
-was not captured, 2 bad input."""
+Exit status: 0 complete, 1 there are holes, or nothing was captured, or not a
+market that --ticker names, 2 bad input."""
 EXAMPLE = """\
   gatherer coverage capture
   gatherer coverage capture --ticker KXBTC-26NOV2317-B90000 \\
@@ -59,11 +59,14 @@ def run(options: Namespace, out: TextIO) -> int:
     if options.plot is not None:
         _draw(coverage, options.plot)
     out.write(msgspec.json.encode(as_json(coverage)).decode() + "\n" if options.json else as_text(coverage))
-    return HOLES if coverage.has_holes or _is_absent(coverage, options.ticker or []) else DONE
+    return DONE if _is_complete(coverage, options.ticker or []) else HOLES
 
 
-def _is_absent(coverage: Coverage, tickers: list[str]) -> bool:
-    return not all(coverage.book(ticker).length(State.COMPLETE) for ticker in tickers)
+def _is_complete(coverage: Coverage, tickers: list[str]) -> bool:
+    """Whether there is no hole, and something is complete: each of the markets, if there are any."""
+    needed = [coverage.book(ticker) for ticker in tickers]
+    captured = [feed.length(State.COMPLETE) > 0 for feed in needed or coverage.feeds]
+    return not coverage.has_holes and (all(captured) if needed else any(captured))
 
 
 def _draw(coverage: Coverage, path: Path) -> None:
