@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import RawMessage
 
 _BATCH = 50

@@ -13,8 +13,8 @@ from gatherer.errors import ConfigError
 from gatherer.exchange.auth import Signer
 
 OUTCOMES = {
-    Reload.NOW: "counts from now on",
-    Reload.NEXT: "counts from the next session of each connection on",
+    Reload.NOW: "is in effect now",
+    Reload.NEXT: "is in effect from the next session of each connection",
     Reload.RESTART: "needs a restart; the old value stays in force",
 }
 

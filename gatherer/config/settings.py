@@ -1,4 +1,4 @@
-"""All settings. The tables, here and in the two `_tables` modules, are the only place that declares a key.
+"""All settings together. To add a key, open `exchange_tables.py` or `service_tables.py`: only a table declares a key.
 
 `gatherer.config.load` fills and checks them. `gatherer.config.document` writes conf/gatherer.toml and the reference
 page from them. This module reads nothing.

@@ -22,7 +22,7 @@ DIFFERENCE_SHARE = 0.1
 HOT, WARM = 1.5, 1.25
 """Times the median rate: the upper and the lower mark for rates."""
 MIN_HOT_RATE = 20.0
-"""Messages a second above the median: less is no burden for anybody."""
+"""Messages a second above the median: a lower rate is never too much."""
 MIN_RELIEF = 0.1
 """Of a hot connection's rate: if its markets that can move bring less than that, none of them moves."""
 

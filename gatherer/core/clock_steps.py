@@ -7,7 +7,7 @@ the time, which is harmless. A step is not: a reader of the capture would take i
 from dataclasses import dataclass
 
 MIN_STEP_SECONDS = 0.1
-"""A smaller difference between two looks is no step: a look can be interrupted between the two clocks."""
+"""A smaller difference between two looks is not treated as a step: a look can be interrupted between the two clocks."""
 
 
 @dataclass(frozen=True, slots=True)

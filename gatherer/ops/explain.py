@@ -49,7 +49,7 @@ def _nowhere(explained: Facts, now: float) -> str:
     if explained.get("unplaced"):
         return "unplaced: wanted, but no connection that takes markets has room; it gets the next place that is free"
     if registry is None:
-        return "unknown: the registry never heard of it, or has forgotten it since it was settled; is it spelled right?"
+        return "unknown: the registry does not know it: it is misspelled, or it was settled and removed"
     if registry.get("carried"):
         return "wanted, and not handed to a connection yet"
     return f"not wanted: {_why_not(registry, now)}"

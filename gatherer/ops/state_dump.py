@@ -74,7 +74,7 @@ class StateDump:
             why = error.strerror or str(error)
             self._log.error("no state dump in {folder}: {error}", folder=str(folder), error=why)
             return None
-        except Exception as error:  # asked for while something is wrong: whatever it is must not get worse
+        except Exception as error:  # a failed dump must not make an existing problem worse
             self._log.failure("no state dump: {error}", error=str(error))
             return None
         finally:

@@ -167,8 +167,8 @@ class SystemdService(Service):
         withheld, self._withheld = self._withheld, standstill > MAX_STANDSTILL
         if self._withheld and not withheld:
             self._log.critical(
-                "the capture has not been written for {seconds:.0f} s although messages wait: no more signs of life "
-                "to systemd, so that it starts us anew", seconds=standstill,
+                "the capture has not been written for {seconds:.0f} s although messages wait: systemd gets no more "
+                "signs of life and will restart the service", seconds=standstill,
             )  # fmt: skip
         return not self._withheld
 

@@ -10,7 +10,7 @@ from gatherer.core.balance import MoveReason
 from gatherer.errors import NoCapacity
 from gatherer.interfaces import IAllocator, IConnection
 from gatherer.pool.failover import FailoverTimer
-from gatherer.pool.leaving import LeavingMarkets
+from gatherer.pool.handovers import Handovers
 from gatherer.values import Facts
 
 CHUNK = 500
@@ -18,7 +18,7 @@ CHUNK = 500
 SPREAD_SECONDS = 30.0
 """How long waiting markets are spread as if all connections were up. After that those that are up take them all."""
 MAX_DOWN_SHARE = 1 / 3
-"""Of the connections: while more are down, it is the exchange or the network, and moving markets helps nobody."""
+"""Of the connections: while more are down, the cause is the exchange or the network, so moving markets does not help."""
 MAX_MOVES = 10_000
 """Moves that `explain` remembers."""
 
@@ -47,7 +47,7 @@ class Placement:
         self._wall = wall
         self._capacity = capacity
         self._failover = FailoverTimer(clock, rehome_after, self._fail_over)
-        self._leaving = LeavingMarkets(clock, connections, self._allocator, self._move_back)
+        self._handovers = Handovers(clock, connections, self._allocator, self._move_back)
         self._moves: deque[Facts] = deque(maxlen=MAX_MOVES)
         self.moved: Counter[MoveReason] = Counter()
         """Markets that changed their connection."""
@@ -65,7 +65,7 @@ class Placement:
     @property
     def twice(self) -> int:
         """Markets that two connections want for the moment."""
-        return len(self._leaving)
+        return len(self._handovers)
 
     @property
     def is_busy(self) -> bool:
@@ -87,7 +87,7 @@ class Placement:
     def can_move(self, ticker: str, connection: IConnection) -> bool:
         """Whether a market could leave a connection without a hole: it is placed there and its book is there."""
         placed = self._allocator.where(ticker) == connection.conn_id
-        return placed and ticker not in self._leaving and connection.has_book(ticker)
+        return placed and ticker not in self._handovers and connection.has_book(ticker)
 
     def down_share(self) -> float:
         """Share of the connections that are down."""
@@ -100,7 +100,7 @@ class Placement:
         placed = self._allocator.where(ticker) is not None
         return {
             "unplaced": ticker in self.unplaced, "why_there": why if placed else None, "moves": moves,
-            "still_on": self._leaving.source(ticker),
+            "still_on": self._handovers.source(ticker),
         }  # fmt: skip
 
     # -- markets --------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ class Placement:
     def remove(self, ticker: str) -> None:
         """The market is over."""
         self.unplaced.pop(ticker, None)
-        self._leaving.let_go(ticker, moved=False)
+        self._handovers.release_old(ticker, moved=False)
         conn_id = self._allocator.release(ticker)
         if conn_id is not None:
             self._connections[conn_id].unwant(ticker)
@@ -141,7 +141,7 @@ class Placement:
         else:
             self._allocator.release(ticker)
         if reason.is_gentle and source.has_book(ticker):
-            self._leaving.add(ticker, source)
+            self._handovers.add(ticker, source)
         else:
             source.unwant(ticker, moved=True)
         if target is not None:
@@ -200,7 +200,7 @@ class Placement:
     def stop(self) -> None:
         """No timer is left."""
         self._failover.stop()
-        self._leaving.stop()
+        self._handovers.stop()
         if self._work is not None:
             self._work.cancel()
             self._work = None
@@ -272,12 +272,12 @@ class Placement:
         """No book came on the new connection: the old one, which has it, keeps the market."""
         current = self._allocator.where(ticker)
         if current is None or source.conn_id in self.draining or not source.is_live:
-            self._leaving.let_go(ticker)
+            self._handovers.release_old(ticker)
             return
         try:
             self._allocator.move(ticker, source.conn_id)
         except NoCapacity:
-            self._leaving.let_go(ticker)
+            self._handovers.release_old(ticker)
             return
         self._want(source.conn_id, ticker)
         self._connections[current].unwant(ticker, moved=True)
@@ -291,5 +291,5 @@ class Placement:
         })  # fmt: skip
 
     def _want(self, conn_id: int, ticker: str) -> None:
-        self._leaving.came_back(ticker, conn_id)
+        self._handovers.came_back(ticker, conn_id)
         self._connections[conn_id].want(ticker)

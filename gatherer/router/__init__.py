@@ -5,6 +5,6 @@ Connections hand messages to an `IMessageRouter`. `SegmentRouter` writes them to
 """
 
 from gatherer.router.memory import MemoryRouter
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 
 __all__ = ["MemoryRouter", "SegmentRouter"]

@@ -12,7 +12,7 @@ from gatherer.router.threads import Threads
 DOES_NOT_ANSWER = "the disk does not answer"
 
 
-class Waiters:
+class ChangeNotifier:
     """Deferreds that all fire at the next change."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class SegmentFinisher:
         self._busy: list[SegmentFile] = []
         self._refused: list[tuple[SegmentFile, str]] = []
         self._reported: set[str] = set()  # names of segments
-        self._waiters = Waiters()
+        self._changes = ChangeNotifier()
 
     def finish(self, segment: SegmentFile | None) -> None:
         """Finish a segment, if there is one, and those that were refused before."""
@@ -65,7 +65,7 @@ class SegmentFinisher:
     async def idle(self) -> None:
         """Return when no segment is being finished."""
         while self._busy:
-            await self._waiters.next_change()
+            await self._changes.next_change()
 
     @property
     def sync_failures(self) -> int:
@@ -93,4 +93,4 @@ class SegmentFinisher:
 
     def _job_ended(self, _: object, segment: SegmentFile) -> None:
         self._busy.remove(segment)
-        self._waiters.notify()
+        self._changes.notify()

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from gatherer.log.throttle import Throttle
 from gatherer.router.backlog import Backlog
-from gatherer.router.finisher import DOES_NOT_ANSWER, SegmentFinisher, Waiters
+from gatherer.router.finisher import DOES_NOT_ANSWER, ChangeNotifier, SegmentFinisher
 from gatherer.router.threads import Threads
 from gatherer.router.writer import Drained, SegmentWriter
 
@@ -70,7 +70,7 @@ class Flusher:
         self._flush_timer: IDelayedCall | None = None
         self._age_timer: IDelayedCall | None = None
         self._timed_segment: str | None = None  # the segment that `_age_timer` is about
-        self._waiters = Waiters()
+        self._changes = ChangeNotifier()
 
     def start(self) -> None:
         """Start the threads, and write what was put before."""
@@ -90,13 +90,13 @@ class Flusher:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a thread is at work: after `stop`, one that the disk does not let go."""
+        """Whether a thread is at work: after `stop`, one that is blocked on the disk."""
         return bool(self._visits or self._finisher.jobs)
 
     async def stop(self, timeout: float, put_last: Callable[[], None]) -> list[str]:
         """Write what is left, call `put_last` and write that too, finish the segment; within `timeout` seconds.
 
-        Returns what is not safe on disk, and why. A thread that the disk does not let go stays as it is: it is a
+        Returns what is not safe on disk, and why. A thread that is blocked on the disk stays as it is: it is a
         daemon, and the end of the process ends it.
         """
         if not self._running:
@@ -195,7 +195,7 @@ class Flusher:
             if self.last_error is not None and self._flush_timer is None:
                 self._flush_timer = self._clock.callLater(RETRY_SECONDS, self._drain)
             self.schedule()
-        self._waiters.notify()
+        self._changes.notify()
 
     def _time_segment(self) -> None:
         """Rotate the current segment `segment_seconds` after its first visit."""
@@ -212,7 +212,7 @@ class Flusher:
 
     async def _idle(self) -> None:
         while self._visits:
-            await self._waiters.next_change()
+            await self._changes.next_change()
 
 
 def _cancel(call: IDelayedCall | None) -> None:

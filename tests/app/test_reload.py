@@ -115,13 +115,13 @@ class ReloaderTests(SynchronousTestCase):
             self.log.lines[:-1],
             [
                 ("warn", "[pool] ticker: 2 -> 1 needs a restart; the old value stays in force"),
-                ("info", "[pool] dial_rate: 10.0 -> 20.0 counts from now on"),
-                ("info", "[orderbook] batch_size: 500 -> 100 counts from the next session of each connection on"),
+                ("info", "[pool] dial_rate: 10.0 -> 20.0 is in effect now"),
+                ("info", "[orderbook] batch_size: 500 -> 100 is in effect from the next session of each connection"),
                 (
                     "warn",
                     '[web] listen: "tcp:9090:interface=127.0.0.1" -> "" needs a restart; the old value stays in force',
                 ),
-                ("info", '[log] level: "info" -> "warn" counts from now on'),
+                ("info", '[log] level: "info" -> "warn" is in effect now'),
             ],
         )
         self.assertEqual(self.log.lines[-1], ("info", outcome))

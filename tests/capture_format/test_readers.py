@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format.records import COLUMNS
 from gatherer.errors import ConfigError
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, ManualThreads, Rig, messages
 

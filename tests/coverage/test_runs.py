@@ -21,7 +21,7 @@ from gatherer.capture_format.segment_file import segment_name, segment_time
 from gatherer.coverage import BadRequest, FeedCoverage, State, coverage_of, gatherer_names
 from gatherer.coverage.report import duration, utc
 from gatherer.errors import GathererError
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, Rig
 
@@ -33,7 +33,7 @@ CHILD = """
 import sys, time
 from twisted.internet import reactor, task
 from gatherer.values import Marker, RawMessage
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from tests.coverage.test_runs import book
 router = SegmentRouter(sys.argv[1], reactor, flush_interval=0.1, segment_bytes=20_000)
 router.start()

@@ -48,7 +48,7 @@ class VerdictTests(SynchronousTestCase):
 
     def test_a_market_nobody_knows(self) -> None:
         """It is not called closed, and the spelling is suspected."""
-        text = "unknown: the registry never heard of it, or has forgotten it since it was settled; is it spelled right?"
+        text = "unknown: the registry does not know it: it is misspelled, or it was settled and removed"
         self.assert_verdict(text, registry=None, connection=None)
 
     def test_markets_that_are_not_wanted(self) -> None:

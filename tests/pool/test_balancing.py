@@ -4,7 +4,7 @@ from random import Random
 from statistics import median
 
 from gatherer.core.balance import MIN_DIFFERENCE, MoveReason
-from gatherer.pool.leaving import MAX_MOVE_SECONDS
+from gatherer.pool.handovers import MAX_MOVE_SECONDS
 from gatherer.pool.placement import CHUNK
 from tests.pool.test_manager import PoolTestCase
 from tests.support.pool import Pool

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format import Disk, read_capture, segments_of
 from gatherer.errors import CaptureIncomplete
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import RawMessage
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 
 from gatherer.capture_format.reading import segments_of
 from gatherer.interfaces import IMessageRouter
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, ManualThreads, Rig, messages
 

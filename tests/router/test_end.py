@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.capture_format import read_capture, segments_of
 from gatherer.errors import CaptureIncomplete
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import Marker
 from tests.router.support import AT, ManualThreads, Rig, messages
 

@@ -18,7 +18,7 @@ from twisted.trial.unittest import TestCase
 
 import gatherer
 from gatherer.capture_format.reading import read_capture, read_lines, segments_of
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from gatherer.values import Marker
 from tests.router.support import AT, messages
 
@@ -27,7 +27,7 @@ CHILD = """
 import sys, time
 from twisted.internet import reactor, task
 from gatherer.values import RawMessage
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 router = SegmentRouter(sys.argv[1], reactor, flush_interval=float(sys.argv[2]), segment_bytes=4_000)
 router.start()
 n = 0

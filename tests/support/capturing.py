@@ -6,7 +6,7 @@ from typing import Any
 
 from gatherer.capture_format.reading import read_capture
 from gatherer.coverage import Coverage, FeedCoverage, Interval, State, coverage_of
-from gatherer.router.segments import SegmentRouter
+from gatherer.router.segment_router import SegmentRouter
 from tests.router.support import ManualThreads
 from tests.support.pool import Pool
 

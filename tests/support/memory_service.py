@@ -183,7 +183,7 @@ class MemoryService(Pool):
     def _misplaced(self) -> Iterator[str]:
         """At most one connection wants a market, the allocator agrees, and no connection has too many. A market that
         leaves a connection gently is wanted there too, for a while."""
-        places, leaving = Counter[str](), self.manager._placement._leaving
+        places, leaving = Counter[str](), self.manager._placement._handovers
         for connection in self.manager.connections():
             wanted = [ticker for ticker in connection.wanted if leaving.source(ticker) != connection.conn_id]
             places.update(wanted)

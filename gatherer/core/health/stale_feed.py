@@ -137,7 +137,7 @@ class StaleFeedDetector:
                 share = flow.markets / max(1, markets - flow.markets)
                 suspicious = quiet >= BOOKS_SILENT and others * share >= BOOKS_EXPECTED
             if suspicious:
-                yield f"{flow.name} said nothing for {quiet:.0f} s, its like {others} messages"
+                yield f"{flow.name} sent nothing for {quiet:.0f} s while its peers sent {others} messages"
         trades = self._roles.get(Role.TRADE)
         if trades is not None and now - trades.since >= TRADES_SILENT:
             tickers = totals[Role.TICKER] - trades.totals[Role.TICKER]

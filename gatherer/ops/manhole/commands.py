@@ -47,7 +47,7 @@ class Caller:
     """Columns of the terminal; None without a terminal."""
 
 
-class Command:
+class PromptCommand:
     """A function that explains itself, rejects wrong arguments in plain words, and may answer later."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -108,7 +108,7 @@ class Prompt:
             self.status, self.connections, self.explain, self.where, self.pending, self.gaps, self.kick, self.drain,
             self.undrain, self.pause, self.resume, self.snapshot, self.log_level, self.help,
         )  # fmt: skip
-        self._commands = {function.__name__: Command(function) for function in functions}
+        self._commands = {function.__name__: PromptCommand(function) for function in functions}
         return {**self._commands, "manager": self._manager, "registry": self._registry, "router": self._router}
 
     def tickers(self, prefix: str) -> list[str]:
@@ -239,7 +239,7 @@ class Prompt:
             said = ((each.usage, each.help.partition("\n")[0]) for each in self._commands.values())
             return _text(views.help_lines(said, _PARTS, self._caller.width()))
         command = self._commands.get(command, command) if isinstance(command, str) else command
-        if not isinstance(command, Command):
+        if not isinstance(command, PromptCommand):
             raise AdminError(f"no command {command!r:.40}: help() lists them")
         return Text(repr(command))
 
@@ -262,5 +262,5 @@ def _text(lines: list[str]) -> Text:
 
 def _ticker(ticker: object) -> str:
     if not isinstance(ticker, str) or not ticker:
-        raise AdminError(f'{ticker!r:.40} is no ticker: it goes in quotes, as in explain("KXDEMO-1")')
+        raise AdminError(f'{ticker!r:.40} is not a ticker: write it in quotes, as in explain("KXDEMO-1")')
     return ticker

@@ -189,7 +189,7 @@ class LiveResource(Resource):
         refused = refusal(request, ())
         if refused is None and not self._feed.has_room():
             request.setHeader("retry-after", "10")
-            refused = problem(503, "enough watch already")
+            refused = problem(503, "too many open streams")
         if refused is not None:
             return send(request, refused)
         begin = send(request, (200, "text/event-stream", RETRY))

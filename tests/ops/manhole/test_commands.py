@@ -102,7 +102,7 @@ class LookingTests(PromptTestCase):
     def test_a_ticker_is_a_text(self) -> None:
         """Anything else is an error that shows how to write one."""
         for name in ("explain", "where"):
-            self.assertEqual(self.refused(name, 7), '7 is no ticker: it goes in quotes, as in explain("KXDEMO-1")')
+            self.assertEqual(self.refused(name, 7), '7 is not a ticker: write it in quotes, as in explain("KXDEMO-1")')
 
     def test_where(self) -> None:
         """An id, fit for kick; for a market that is nowhere the error says why."""

@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from gatherer.errors import AdminError
-from gatherer.ops.manhole.commands import Command, Text
+from gatherer.ops.manhole.commands import PromptCommand, Text
 from gatherer.ops.manhole.interpreter import Interpreter, Terminal
 
 KEYS = [b"\t", b"\r", b"\x1b[A", b"\x1b[D", b"\x7f", "é".encode(), b"if 1:\r", b"'", b"\x03", b"promise\r"]
@@ -58,7 +58,7 @@ class InterpreterTests(SynchronousTestCase):
         self.shown = Shown()
         self.promise: Deferred[Any] = Deferred()
         self.interpreter = Interpreter(self.shown, {
-            "text": Text("two\nlines"), "promise": self.promise, "refuse": Command(self.refuse),
+            "text": Text("two\nlines"), "promise": self.promise, "refuse": PromptCommand(self.refuse),
             "Unprintable": Unprintable, "UnprintableError": UnprintableError, "succeed": succeed, "fail": fail,
         })  # fmt: skip
 
@@ -177,7 +177,7 @@ class TerminalTests(SynchronousTestCase):
         self.promise: Deferred[Any] = Deferred()
         self.gone = 0
         self.wire = StringTransport()
-        names = {"promise": self.promise, "status": Command(self.status)}
+        names = {"promise": self.promise, "status": PromptCommand(self.status)}
         self.server = ServerProtocol(Terminal, names, lambda prefix: ["KX-1", "KX-2"], "hello", self.goodbye)
         self.server.makeConnection(self.wire)
         self.server.terminalProtocol.terminalSize(80, 24)

@@ -127,7 +127,7 @@ class LiveTests(TestCase):
         await first.saw(b"event: tick\n")
         await second.saw(b"event: tick\n")
         third = (await self.connect()).ask("/live")
-        await third.saw(b"enough watch already")
+        await third.saw(b"too many open streams")
         self.assertIn(b" 503 ", third.data)
         self.assertIn(b"Retry-After: 10", third.data)
         first.transport.abortConnection()

@@ -12,7 +12,7 @@ MAX_MOVE_SECONDS = 60.0
 """A move without a book on the new connection ends after this time, one way or the other. A book takes a second."""
 
 
-class LeavingMarkets:
+class Handovers:
     """Knows which connection each of them comes from and since when."""
 
     def __init__(
@@ -40,7 +40,7 @@ class LeavingMarkets:
 
     def add(self, ticker: str, source: IConnection) -> None:
         """It moves; a connection that went on with it from an earlier move need not any longer."""
-        self.let_go(ticker)
+        self.release_old(ticker)
         self._sources[ticker] = (source, self._clock.seconds())
         if self._look is None:
             self._look = self._clock.callLater(LOOK_SECONDS, self._look_at_all)
@@ -50,7 +50,7 @@ class LeavingMarkets:
         if self.source(ticker) == conn_id:
             del self._sources[ticker]
 
-    def let_go(self, ticker: str, moved: bool = True) -> None:
+    def release_old(self, ticker: str, moved: bool = True) -> None:
         """The old connection stops carrying it; `moved` as in `IConnection.unwant`."""
         found = self._sources.pop(ticker, None)
         if found is not None:
@@ -69,7 +69,7 @@ class LeavingMarkets:
         for ticker, (source, since) in list(self._sources.items()):
             conn_id = self._allocator.where(ticker)
             if not source.has_book(ticker) or (conn_id is not None and self._connections[conn_id].has_book(ticker)):
-                self.let_go(ticker)
+                self.release_old(ticker)
             elif since <= late:
                 self._move_back(ticker, source)
         if self._sources and self._look is None:

@@ -37,7 +37,7 @@ _WITH_MESSAGE = frozenset({"undecodable"})
 markers about sessions and subscriptions."""
 
 
-class _Life(Enum):
+class _RouterState(Enum):
     """A router is started at most once and closed at most once."""
 
     NEW = "new"
@@ -66,7 +66,7 @@ class SegmentRouter:
         """
         self.received = 0
         """Messages delivered, kept or not."""
-        self._life = _Life.NEW
+        self._life = _RouterState.NEW
         self._directory = CaptureDirectory(Path(directory))
         self._buffer_messages = buffer_messages
         self._buffer_bytes = buffer_bytes
@@ -99,7 +99,7 @@ class SegmentRouter:
                 kept=leftover.kept,
                 cut=leftover.cut,
             )
-        self._life = _Life.RUNNING
+        self._life = _RouterState.RUNNING
         self._flusher.start()
 
     def deliver(self, batch: list[RawMessage]) -> int:
@@ -121,7 +121,7 @@ class SegmentRouter:
         Dropped markers are counted by their kind in the next `local_drop`. After `close` has fired the marker is only
         logged.
         """
-        if self._life is _Life.CLOSED:
+        if self._life is _RouterState.CLOSED:
             self._log.warn(
                 "marker {kind} of connection {conn_id} came too late", kind=marker.kind, conn_id=marker.conn_id
             )
@@ -148,12 +148,12 @@ class SegmentRouter:
 
         Either comes within `close_timeout`, even if the disk does not answer.
         """
-        if self._life is _Life.CLOSED:
+        if self._life is _RouterState.CLOSED:
             return succeed(None) if self._incomplete is None else fail(self._incomplete)
         done: Deferred[None] = Deferred()
         self._closers.append(done)
-        if self._life is not _Life.CLOSING:
-            self._life = _Life.CLOSING
+        if self._life is not _RouterState.CLOSING:
+            self._life = _RouterState.CLOSING
             stopped = Deferred.fromCoroutine(self._flusher.stop(self._close_timeout, self._put_run_end))
             stopped.addErrback(self._close_failed).addCallback(self._close_ended)
         return done
@@ -209,7 +209,7 @@ class SegmentRouter:
 
     def _room(self) -> int:
         """Messages that still fit, by their number: none while closing, or closing would never end."""
-        if self._life in (_Life.CLOSING, _Life.CLOSED):
+        if self._life in (_RouterState.CLOSING, _RouterState.CLOSED):
             return 0
         return self._backlog.room
 
@@ -278,7 +278,7 @@ class SegmentRouter:
         return [failure.getErrorMessage()]
 
     def _close_ended(self, unsafe: list[str]) -> None:
-        self._life = _Life.CLOSED
+        self._life = _RouterState.CLOSED
         if not self._flusher.is_stuck:  # else the thread may still write: the lock stays until the process ends
             self._directory.close()
         if unsafe:
