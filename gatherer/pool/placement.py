@@ -18,7 +18,7 @@ CHUNK = 500
 SPREAD_SECONDS = 30.0
 """How long waiting markets are spread as if all connections were up. After that those that are up take them all."""
 MAX_DOWN_SHARE = 1 / 3
-"""Of the connections: while more are down, the cause is the exchange or the network, so moving markets does not help."""
+"""Of the connections. While more are down, the cause is the exchange or the network, and moving markets is no help."""
 MAX_MOVES = 10_000
 """Moves that `explain` remembers."""
 

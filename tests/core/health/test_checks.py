@@ -217,7 +217,7 @@ class HealthTests(SynchronousTestCase):
         """One of a pair that hears nothing is a warning that names it."""
         self.feed.mute.add(2)
         self.assertEqual(self.feed.run(300), ["ok", "degraded"])
-        self.assertIn("ticker-2 said nothing", self.feed.verdict()["warnings"][0])
+        self.assertIn("ticker-2 sent nothing", self.feed.verdict()["warnings"][0])
 
     def test_books_we_asked_for_are_no_feed(self) -> None:
         """Snapshots that we fetch ourselves do not make a frozen feed look alive."""

@@ -132,7 +132,7 @@ class FeedWatchTests(SynchronousTestCase):
         self.assertEqual({feed.silent for feed in self.pool.run(feedwatch.TWIN_SILENT - STEP)}, {()})
         feed = self.pool.run(3 * STEP)[-1]
         self.assertEqual((len(feed.silent), feed.frozen), (1, ()))
-        self.assertTrue(feed.silent[0].startswith("trade-4 said nothing"), feed)
+        self.assertTrue(feed.silent[0].startswith("trade-4 sent nothing"), feed)
         self.pool.change(4, live=False)
         self.assertEqual(self.pool.run(600)[-1].silent, ())
         self.pool.change(4, live=True)

@@ -97,7 +97,7 @@ class LookingTests(PromptTestCase):
         self.assertEqual(lines[0], self.ticker)
         self.assertIn("on connection 4: least loaded when it was added", lines)
         self.assertRegex(lines[-1], r"^verdict: held on sid 1 since .*, book came ")
-        self.assertRegex(self.lines("explain", "NOPE")[-1], "^verdict: unknown: the registry never heard of it")
+        self.assertRegex(self.lines("explain", "NOPE")[-1], "^verdict: unknown: the registry does not know it")
 
     def test_a_ticker_is_a_text(self) -> None:
         """Anything else is an error that shows how to write one."""
