@@ -1,7 +1,7 @@
 """Which markets exist: the registry, what it asks the exchange by REST, and who acts on its decisions."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence, Set
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence, Set
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,7 +15,16 @@ class IMarketChangeListener(Interface):
     """Acts on the registry's decisions."""
 
     def markets_changed(changes: Sequence[MarketChange]) -> None:
-        """Act on the changes, in order, before returning. Nothing may be lost or queued."""
+        """Act on the changes, in order, before returning. Nothing may be lost or queued.
+
+        An exception is logged, and what it lost is passed on again: `carries` and `carried` say what that is.
+        """
+
+    def carries(ticker: str) -> bool:
+        """Whether a market is carried, or waits for a place."""
+
+    def carried() -> Iterator[str]:
+        """All markets for which `carries` is true. They may change between two steps. A ticker may come twice."""
 
 
 class IExchangeRest(Interface):

@@ -119,6 +119,10 @@ class RegistryStatus(msgspec.Struct, frozen=True, kw_only=True):
     exchange_active: bool | None
     trading_active: bool | None
     shards: list[ShardActivity]
+    overlooked: int = 0
+    """Open markets that no event and no earlier walk had brought."""
+    repaired: int = 0
+    """Differences between the registry and the connections that were repaired."""
 
 
 class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):

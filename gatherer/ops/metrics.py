@@ -263,6 +263,10 @@ def _registry(status: RegistryStatus) -> Iterator[Metric]:
     text = "Seconds between two walks by the settings"
     yield gauge("market_registry_reconcile_interval_seconds", text, {}, status.reconcile_interval)
     yield counts("market_registry_rest_errors_total", "REST requests that failed", "endpoint", status.rest_errors)
+    text = "Open markets that no event and no earlier walk had brought"
+    yield counter("market_registry_overlooked_markets_total", text, status.overlooked)
+    text = "Differences between the registry and the connections that were repaired"
+    yield counter("market_registry_repairs_total", text, status.repaired)
     text = "Unix time at which the last complete walk ended"
     yield gauge("market_registry_last_sync_timestamp", text, {}, status.last_sync)
     yield gauge("market_registry_exchange_active", "1 when the exchange runs", {}, status.exchange_active)

@@ -1,7 +1,7 @@
 """The pool of connections: who carries which market, and whether the pool does its job."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -146,6 +146,17 @@ class ConnectionManager(MultiService):
             else:
                 self._placement.refresh(change.ticker)
         self._placement.use_room()
+
+    def carries(self, ticker: str) -> bool:
+        """See `IMarketChangeListener`."""
+        conn_id = self._placement.where(ticker)
+        return ticker in (self._placement.unplaced if conn_id is None else self._connections[conn_id].wanted)
+
+    def carried(self) -> Iterator[str]:
+        """See `IMarketChangeListener`."""
+        for connection in self.connections():
+            yield from tuple(connection.wanted)
+        yield from tuple(self._placement.unplaced)
 
     # -- IConnectionOwner ---------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from enum import Enum
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -18,21 +17,18 @@ from gatherer.core.wire.lifecycle import decode_lifecycle
 from gatherer.errors import LocalProtocolError, RemoteProtocolError, RestError
 from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry, RegistryStatus
 from gatherer.registry.exchange_status import ExchangeStatusPoller
+from gatherer.registry.handover import Handover
 from gatherer.registry.lookups import LookUps
 from gatherer.registry.periodic import PeriodicTask
-from gatherer.values import Change, Facts, MarketChange, MarketRow
-
-WALKED = ("open", "unopened")
-"""The filters of a walk, in turn: what is open already can be subscribed first."""
+from gatherer.registry.walk import CHUNK, FIRST_WALK, WALK, ListReader, breathe
+from gatherer.values import Facts, LifecycleEvent, MarketChange, MarketRow
 
 MIN_GAP = 30.0
 """Seconds between two walks at least, however many events are missed."""
 
-PROGRESS_SECONDS = 10.0
-"""Seconds between two log lines of a walk, which takes minutes."""
-
-CHUNK = 500
-"""Rows or changes handled in one reactor turn: together with the listener's work a few milliseconds."""
+MAX_TIMER = 60.0
+"""Seconds until the timer looks at the wall clock again, at most. The reactor's clock may be another one, and small
+differences between the two add up."""
 
 
 class _Life(Enum):
@@ -68,12 +64,13 @@ class MarketRegistry:
         self._reconcile_interval = reconcile_interval
         self._multivariate = multivariate
         self._table = table or MarketTable()
-        self._listener: IMarketChangeListener | None = None
+        self._handover = Handover(self._table.active())
         self._life = _Life.NEW
         self._first_walk: Deferred[int] = Deferred()
         self._timer: IDelayedCall | None = None
         self._due: float | None = None
         self._walks = PeriodicTask(clock, "market walk", self._walk)
+        self._lists = ListReader(self._rest, clock, multivariate, self._take_rows, self._table.active())
         self._lookups = LookUps(self._rest, clock, wall, self._table, self._table_changed, random)
         self._exchange = ExchangeStatusPoller(self._rest, clock, status_interval)
         self._walk_backoff = Backoff(5.0, 120.0, 2.0, 0.2, random)
@@ -86,9 +83,9 @@ class MarketRegistry:
     def start(self, listener: IMarketChangeListener) -> Deferred[int]:
         if self._life is not _Life.NEW:
             raise LocalProtocolError("the registry was started twice, or after its end")
-        self._listener = IMarketChangeListener(listener)
+        self._handover.begin(listener)
         self._life = _Life.RUNNING
-        self._table_changed([MarketChange(ticker, Change.ADD) for ticker in self._table.active()])
+        self._table_changed([])
         self._exchange.start()
         self._walks.run_within()
         return self._first_walk
@@ -102,6 +99,7 @@ class MarketRegistry:
 
     def stop(self) -> Deferred[None]:
         before, self._life = self._life, _Life.STOPPED
+        self._handover.end()
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -155,22 +153,15 @@ class MarketRegistry:
             exchange_active=self._exchange.exchange_active,
             trading_active=self._exchange.trading_active,
             shards=self._exchange.shards(),
+            overlooked=self._table.overlooked,
+            repaired=self._handover.repaired,
         )
 
     # Changes
 
-    def _pass_on(self, changes: Sequence[MarketChange]) -> None:
-        """Pass changes to the listener. There is none before `start`, which passes all that is active by then."""
-        if not changes or self._listener is None or self._life is not _Life.RUNNING:
-            return
-        try:
-            self._listener.markets_changed(changes)
-        except Exception:  # a broken listener must not end the walk that feeds it
-            self._log.failure("the listener failed on {count} market changes", count=len(changes))
-
     def _table_changed(self, changes: Sequence[MarketChange]) -> None:
         """Pass the changes on; then set the timer to the next due time and start look-ups."""
-        self._pass_on(changes)
+        self._handover.pass_on(changes)
         if self._life is not _Life.RUNNING:
             return
         self._lookups.wake()
@@ -180,7 +171,7 @@ class MarketRegistry:
             self._timer = None
         if self._timer is None and due is not None:
             self._due = due
-            self._timer = self._clock.callLater(max(0.0, due - self._now()), self._tick)
+            self._timer = self._clock.callLater(min(max(0.0, due - self._now()), MAX_TIMER), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -189,10 +180,6 @@ class MarketRegistry:
     def _now(self) -> float:
         """Unix time in seconds."""
         return self._wall() / 1e9
-
-    async def _breathe(self) -> None:
-        """Let the reactor do other work."""
-        await deferLater(self._clock, 0)
 
     # Events
 
@@ -204,9 +191,15 @@ class MarketRegistry:
             self._log.debug("{error}", error=error)
             return []
         self._count(kind)
-        if event is None or (self._multivariate == "exclude" and event.ticker.startswith("KXMVE")):
+        if event is None or not self._is_ours(event):
             return []
         return self._table.lifecycle(event, now, at)
+
+    def _is_ours(self, event: LifecycleEvent) -> bool:
+        """Whether a walk would list the market: events of others come on the same channel."""
+        if self._multivariate == "include":
+            return True
+        return event.ticker.startswith("KXMVE") == (self._multivariate == "only")
 
     def _count(self, kind: str) -> None:
         """At most 50 names: they come from the network and become metric labels."""
@@ -216,10 +209,11 @@ class MarketRegistry:
 
     async def _walk(self) -> float:
         """One reconciliation; seconds until the next. A walk that fails makes no market vanish."""
-        started = self._clock.seconds()
+        started, overlooked = self._clock.seconds(), self._table.overlooked
         self._missed = False
+        self._table.walk_started(started, self._now())
         try:
-            rows = await self._read_all(started)
+            rows = await self._lists.read(WALK if self._first_walk.called else FIRST_WALK)
         except RestError as error:
             wait = self._walk_backoff.next()
             self._log.warn("market walk failed: {error}; again in {wait:.0f} s", error=error, wait=wait)
@@ -227,40 +221,20 @@ class MarketRegistry:
             return wait
         await self._sweep()
         self._walk_done(rows, started)
-        return MIN_GAP if self._missed else self._reconcile_interval
+        if (found := self._table.overlooked - overlooked) > 0:
+            self._log.warn("{found} open markets were in no earlier walk and in no event: walking again", found=found)
+        return MIN_GAP if self._missed or found else self._reconcile_interval
 
-    async def _read_all(self, started: float) -> int:
-        """Feed every page to the table; the number of rows."""
-        self._table.walk_started(started)
-        rows, logged = 0, started
-        for status in WALKED:
-            async for page in self._rest.markets(status=status, multivariate=self._multivariate):
-                await self._take_rows(page)
-                rows += len(page)
-                if (now := self._clock.seconds()) - logged >= PROGRESS_SECONDS:
-                    logged = now
-                    self._progress(status, rows, now - started)
-        return rows
-
-    def _progress(self, status: str, rows: int, seconds: float) -> None:
-        self._log.info(
-            "walking {status} markets: {rows} rows in {seconds:.0f} s, {rate:.0f} rows/s, {active} active",
-            status=status,
-            rows=rows,
-            seconds=seconds,
-            rate=rows / seconds,
-            active=len(self._table.active()),
-        )
-
-    async def _take_rows(self, page: list[MarketRow]) -> None:
-        for begin in range(0, len(page), CHUNK):
-            await self._breathe()  # the turn so far has decoded the page
-            self._table_changed(self._table.rows(page[begin : begin + CHUNK], self._now()))
+    def _take_rows(self, rows: list[MarketRow]) -> None:
+        self._table_changed(self._table.rows(rows, self._now()))
 
     async def _sweep(self) -> None:
+        """Look up what vanished, and compare with what the connections carry."""
         for _ in self._table.walk_finished():
-            await self._breathe()
+            await breathe(self._clock)
         self._table_changed([])
+        for _ in self._handover.compare():
+            await breathe(self._clock)
 
     def _walk_done(self, rows: int, started: float) -> None:
         self._walk_backoff.reset()

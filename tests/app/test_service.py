@@ -1,6 +1,6 @@
 """Tests for `gatherer.app.service`: the order of starting and stopping."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -111,6 +111,12 @@ class FakeManager(Service):
 
     def markets_changed(self, changes: Sequence[MarketChange]) -> None:
         """None comes."""
+
+    def carries(self, ticker: str) -> bool:
+        return False
+
+    def carried(self) -> Iterator[str]:
+        return iter(())
 
     def status(self) -> PoolStatus:
         return StubManager().status()

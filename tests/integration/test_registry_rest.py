@@ -1,6 +1,6 @@
 """The registry over the real REST client against the simulated exchange, on loopback sockets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -22,13 +22,19 @@ class Follower:
     """Remembers the changes."""
 
     def __init__(self) -> None:
-        self.carried: set[str] = set()
+        self.tickers: set[str] = set()
 
     def markets_changed(self, changes: Sequence[MarketChange]) -> None:
         """In order."""
         for change in changes:
             if change.change is not Change.REFRESH:
-                (self.carried.add if change.change is Change.ADD else self.carried.discard)(change.ticker)
+                (self.tickers.add if change.change is Change.ADD else self.tickers.discard)(change.ticker)
+
+    def carries(self, ticker: str) -> bool:
+        return ticker in self.tickers
+
+    def carried(self) -> Iterator[str]:
+        return iter(set(self.tickers))
 
 
 class RegistryOverRestTests(LoopbackCase):
@@ -65,8 +71,8 @@ class RegistryOverRestTests(LoopbackCase):
             active = await self.moving(registry.start(follower))
             rows = await self.moving(Deferred.fromCoroutine(self.list(status="open")))
             self.assertGreater(active, 7)
-            self.assertEqual(follower.carried, {row.ticker for row in rows})
-            self.assertEqual(follower.carried, registry.active())
+            self.assertEqual(follower.tickers, {row.ticker for row in rows})
+            self.assertEqual(follower.tickers, registry.active())
             self.assertTrue(registry.status().exchange_active)
             self.assertEqual(registry.status().rest_errors, {})
             await self.moving(registry.stop())

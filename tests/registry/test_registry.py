@@ -1,6 +1,7 @@
 """The registry: walks, events, timers and look-ups around the table, on a clock the test moves."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
@@ -15,10 +16,10 @@ from zope.interface.verify import verifyObject
 from gatherer.errors import LocalProtocolError
 from gatherer.interfaces import IExchangeRest, IMarketChangeListener, IMarketRegistry
 from gatherer.interfaces.status import ShardActivity
-from gatherer.registry.registry import CHUNK, MarketRegistry
+from gatherer.registry import walk
+from gatherer.registry.registry import MarketRegistry
 from gatherer.values import Change, ExchangeStatus, MarketChange, MarketRow, ShardStatus
 from tests.support.fake_rest import FakeRest
-from tests.support.wall import wall_of
 
 START = 1_792_072_800.0
 
@@ -40,7 +41,7 @@ class Recorder:
 
     def __init__(self, case: SynchronousTestCase) -> None:
         self.case = case
-        self.carried: set[str] = set()
+        self.carrying: set[str] = set()
         self.log: list[str] = []
         self.batches: list[int] = []
         self.broken = False
@@ -53,10 +54,16 @@ class Recorder:
         if self.broken:
             raise ZeroDivisionError
 
+    def carries(self, ticker: str) -> bool:
+        return ticker in self.carrying
+
+    def carried(self) -> Iterator[str]:
+        return iter(set(self.carrying))
+
     def apply(self, change: MarketChange) -> None:
         """ADD only what is not carried, the rest only what is."""
-        self.case.assertEqual(change.ticker in self.carried, change.change is not Change.ADD, change)
-        (self.carried.discard if change.change is Change.REMOVE else self.carried.add)(change.ticker)
+        self.case.assertEqual(change.ticker in self.carrying, change.change is not Change.ADD, change)
+        (self.carrying.discard if change.change is Change.REMOVE else self.carrying.add)(change.ticker)
         self.log.append(f"{change.change.value} {change.ticker}")
 
 
@@ -69,8 +76,14 @@ class RegistryRig:
         self.clock.advance(START)
         self.rest = FakeRest(*rows, page_size=page_size)
         self.recorder = Recorder(case)
-        self.registry = MarketRegistry(self.rest, self.clock, wall_of(self.clock), random=lambda: 0.5, **settings)
+        self.gained = 0.0
+        """Seconds by which the wall clock is ahead of the reactor's."""
+        self.registry = MarketRegistry(self.rest, self.clock, self.wall, random=lambda: 0.5, **settings)
         case.addCleanup(self.finish)
+
+    def wall(self) -> int:
+        """Unix time in ns."""
+        return int((self.clock.seconds() + self.gained) * 1e9)
 
     def start(self) -> Any:
         """Start, and let what is due happen."""
@@ -94,7 +107,7 @@ class RegistryRig:
         """The listener got exactly this since the last look, and carries what the registry says."""
         log, self.recorder.log = self.recorder.log, []
         self.case.assertEqual(log, list(expected))
-        self.case.assertEqual(self.recorder.carried, self.registry.active())
+        self.case.assertEqual(self.recorder.carrying, self.registry.active())
 
     def asked(self) -> list[str]:
         """What REST was asked since the last look, status polls left out."""
@@ -127,7 +140,7 @@ class StartTests(SynchronousTestCase):
         rig = RegistryRig(self, make_row("A"), make_row("B"), make_row("C"), make_row("D", "initialized", opens=60))
         self.assertEqual(self.successResultOf(rig.start()), 3)
         rig.got("add A", "add B", "add C")
-        self.assertEqual(rig.asked(), ["open", "open", "unopened"])
+        self.assertEqual(rig.asked(), ["open", "open", "unopened", "open", "open"])
 
     def test_empty_exchange(self) -> None:
         """An exchange without an open market is no error."""
@@ -152,13 +165,13 @@ class StartTests(SynchronousTestCase):
         started = rig.start()
         rig.got("add A", "add B")
         rig.wait(16)
-        self.assertEqual(rig.asked(), ["open", "open"] * 3)
+        self.assertEqual(rig.asked(), ["open", "open", "unopened", "open", "open"] * 3)
         rig.rest.failing_from_page = None
         self.assertNoResult(started)
         rig.wait(20)
         self.assertEqual(self.successResultOf(started), 3)
         rig.got("add C")
-        self.assertEqual(rig.registry.status().rest_errors, {"open": 3})
+        self.assertEqual(rig.registry.status().rest_errors, {"open": 6})
 
     def test_stop_cancels_start(self) -> None:
         """Stopped during the first walk, `start`'s Deferred is cancelled and no request is left."""
@@ -206,17 +219,20 @@ class StartTests(SynchronousTestCase):
         rig = RegistryRig(self, *(make_row(f"B{n}") for n in range(1200)), page_size=1000)
         turns = iter(range(1000))
         batches: list[tuple[int, int]] = []
-        breathe = rig.registry._breathe
-        rig.registry._breathe = lambda: (next(turns), breathe())[1]  # type: ignore[method-assign]
-        rig.recorder.markets_changed = lambda changes: batches.append((next(turns), len(changes)))  # type: ignore
+        breathe = walk.breathe
+        self.patch(walk, "breathe", lambda clock: (next(turns), breathe(clock))[1])
+        take = rig.recorder.markets_changed
+        self.patch(
+            rig.recorder, "markets_changed", lambda batch: (batches.append((next(turns), len(batch))), take(batch))
+        )
         self.assertEqual(self.successResultOf(rig.start()), 1200)
-        self.assertEqual(batches, [(1, CHUNK), (3, CHUNK), (5, 200)])
+        self.assertEqual(batches, [(1, walk.CHUNK), (3, walk.CHUNK), (5, 200)])
 
     def test_progress(self) -> None:
         """A long walk says how far it is every ten seconds, not with every page."""
         rig = RegistryRig(self, *(make_row(f"B{n}") for n in range(100)))
         rig.rest.held = []
-        with mock.patch.object(MarketRegistry, "_log") as log:
+        with mock.patch.object(walk.ListReader, "_log") as log:
             rig.start()
             for _ in range(51):
                 rig.clock.advance(1)
@@ -270,6 +286,36 @@ class EventTests(SynchronousTestCase):
         including.start()
         including.registry.lifecycle_messages([message("activated", "KXMVE-1")])
         including.got("add KXMVE-1")
+
+    def test_only_combos(self) -> None:
+        """With multivariate markets only, the events of ordinary markets are left out, as they are by the walks."""
+        only = RegistryRig(self, multivariate="only")
+        only.start()
+        only.registry.lifecycle_messages([message("activated", "B"), message("activated", "KXMVE-1")])
+        only.got("add KXMVE-1")
+
+    def test_opens_by_a_wall_clock_that_drifts(self) -> None:
+        """The wall clock gains 10 s in small steps that nobody reports. A market still opens at its time by it."""
+        self.rig.rest.put(make_row("B", "initialized", opens=3600))
+        self.rig.registry.lifecycle_messages([message("created", "B", open_ts=3600, close_ts=7200)])
+        for _ in range(100):
+            self.rig.wait(30)
+            self.rig.gained += 0.1
+        self.rig.wait(589)
+        self.rig.got()
+        self.rig.wait(2)
+        self.rig.got("add B")
+
+    def test_opens_while_a_walk_is_under_way(self) -> None:
+        """A market opens by its time within a second while the pages of a walk are read."""
+        self.rig.registry.lifecycle_messages([message("created", "B", open_ts=400.5, close_ts=1300)])
+        self.rig.wait(299)
+        self.rig.rest.held = []
+        self.rig.wait(101)
+        self.assertEqual(self.rig.asked(), ["unopened"])
+        self.rig.got()
+        self.rig.wait(1)
+        self.rig.got("add B")
 
     def test_opens_by_the_clock(self) -> None:
         """A created market is added at its open time though no event comes, also when it is moved nearer."""
@@ -327,7 +373,7 @@ class ReconcileTests(SynchronousTestCase):
         self.rig.got("remove A", "remove B")
         asked = self.rig.asked()
         self.assertIn(asked.pop(2), ("tickers A,B", "tickers B,A"))
-        self.assertEqual(asked, ["open", "unopened", "market B"])
+        self.assertEqual(asked, ["unopened", "open", "market B"])
 
     def test_row_that_cannot_be_read_is_not_gone(self) -> None:
         """A market whose row has an unexpected shape is missing everywhere, and stays; it holds up no other."""
@@ -378,12 +424,12 @@ class ReconcileTests(SynchronousTestCase):
         self.rig.registry.lifecycle_missed()
         self.rig.registry.lifecycle_missed()
         self.rig.settle()
-        self.assertEqual(self.rig.asked(), ["open", "unopened"])
+        self.assertEqual(self.rig.asked(), ["unopened", "open"])
         self.rig.registry.lifecycle_missed()
         self.rig.wait(29)
         self.assertEqual(self.rig.asked(), [])
         self.rig.wait(1)
-        self.assertEqual(self.rig.asked(), ["open", "unopened"])
+        self.assertEqual(self.rig.asked(), ["unopened", "open"])
 
     def test_events_missed_during_a_walk(self) -> None:
         """Events lost while a walk is under way cause another afterwards: its first pages may be out of date."""
@@ -391,14 +437,14 @@ class ReconcileTests(SynchronousTestCase):
         self.rig.wait(300)
         self.rig.registry.lifecycle_missed()
         self.rig.wait(100)
-        self.assertEqual(self.rig.asked(), ["open"])
+        self.assertEqual(self.rig.asked(), ["unopened"])
         held, self.rig.rest.held = self.rig.rest.held, None
         for deferred in held:
             deferred.callback(None)
         self.rig.settle()
-        self.assertEqual(self.rig.asked(), ["unopened"])
+        self.assertEqual(self.rig.asked(), ["open"])
         self.rig.wait(30)
-        self.assertEqual(self.rig.asked(), ["open", "unopened"])
+        self.assertEqual(self.rig.asked(), ["unopened", "open"])
         self.rig.wait(299)
         self.assertEqual(self.rig.asked(), [])
 
@@ -421,6 +467,18 @@ class ReconcileTests(SynchronousTestCase):
         rig.wait(303)
         sizes = [len(what.split(",")) for what in rig.asked() if what.startswith("tickers")]
         self.assertEqual((sizes, len(rig.registry.active())), ([300, 300, 100], 0))
+
+    def test_overlooked_market_brings_the_walk_forward(self) -> None:
+        """An open market that the last walk should have listed shows that more may be missing: a walk follows soon."""
+        self.rig.rest.put(make_row("C"), make_row("D", opens=250))
+        self.rig.wait(300)
+        self.rig.got("add C", "add D")
+        self.assertEqual(self.rig.registry.status().overlooked, 1)
+        self.rig.asked()
+        self.rig.wait(30)
+        self.assertEqual(self.rig.asked(), ["unopened", "open", "open"])
+        self.rig.wait(299)
+        self.assertEqual(self.rig.asked(), [])
 
 
 class ReportTests(SynchronousTestCase):

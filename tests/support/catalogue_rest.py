@@ -70,7 +70,7 @@ class CatalogueRest:
         query = {"limit": [str(self._page_size)]}
         if status is not None:
             query["status"] = [status]
-            self.walks += status == "open"
+            self.walks += status == "unopened"
         if multivariate != "include":
             query["mve_filter"] = [multivariate]
         if tickers is not None:

@@ -25,6 +25,10 @@ class FakeRest:
         self.failing_from_page: int | None = None
         self.held: list[Deferred[None]] | None = None
         self.unreadable: set[str] = set()
+        self.refused: set[str] = set()
+        """Tickers whose requests get HTTP 400."""
+        self.broken: set[str] = set()
+        """Tickers that no list names, and whose own requests get HTTP 500."""
         self.asked: list[str] = []
         self.errors: Counter[str] = Counter()
 
@@ -39,6 +43,9 @@ class FakeRest:
     async def markets(
         self, status: str | None = None, multivariate: str = "exclude", tickers: Sequence[str] | None = None
     ) -> AsyncIterator[list[MarketRow]]:
+        if self.refused.intersection(tickers or ()):
+            self.asked.append(f"tickers {len(tickers or ())} refused")
+            raise RestError("markets", "no such name", 400)
         what = status if tickers is None else "tickers " + ",".join(tickers)
         rows = [row for row in self.rows.values() if self._fits(row, status, tickers)]
         for number, begin in enumerate(range(0, max(1, len(rows)), self.page_size)):
@@ -47,7 +54,9 @@ class FakeRest:
 
     async def market(self, ticker: str) -> MarketRow | None:
         await self._request(f"market {ticker}")
-        if ticker in self.unreadable:
+        if ticker in self.broken:
+            raise RestError("market", "out of order", 500)
+        if ticker in self.unreadable | self.refused:
             self.errors["market"] += 1
             raise RestError("market", "unreadable", 200)
         return self.rows.get(ticker)
@@ -56,7 +65,7 @@ class FakeRest:
         return succeed(None)
 
     def _fits(self, row: MarketRow, status: str | None, tickers: Sequence[str] | None) -> bool:
-        if row.ticker in self.unreadable:
+        if row.ticker in self.unreadable | self.broken:
             return False
         if tickers is not None:
             return row.ticker in tickers

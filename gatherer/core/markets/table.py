@@ -26,7 +26,9 @@ class MarketTable:
         self._states = MarketStates(self._grace)
         self._markets = self._states.markets
         self._walk = 0
-        self._walk_started = float("-inf")
+        self._walk_started = self._walk_began = self._listed_at = float("-inf")
+        self.overlooked = 0
+        """Open markets of walks that an earlier walk or an event should have brought, and did not."""
         self.unknown_statuses: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -61,10 +63,10 @@ class MarketTable:
 
     # REST
 
-    def walk_started(self, at: float) -> None:
+    def walk_started(self, at: float, now: float) -> None:
         """A walk over the open and unopened markets begins. Without `walk_finished` no market vanishes."""
         self._walk += 1
-        self._walk_started = at
+        self._walk_started, self._walk_began = at, now
 
     def rows(self, rows: Iterable[MarketRow], now: float) -> list[MarketChange]:
         """Rows of the current walk. They may repeat and have any status: the pages are not one snapshot."""
@@ -89,6 +91,7 @@ class MarketTable:
                 vanished += 1
             if done % chunk == 0:
                 yield vanished
+        self._listed_at = self._walk_began - self._grace.rest_lag
         yield vanished
 
     def lookups_waiting(self) -> int:
@@ -120,6 +123,7 @@ class MarketTable:
         market = self._markets.find(row.ticker)
         if market is None:
             market = self._markets[row.ticker] = Market(status)
+            self.overlooked += status == ACTIVE and row.open_ts is not None and row.open_ts < self._listed_at
         elif self._event_wins(market, read_at):
             status = market.status  # even an older row may have the times that no event has brought yet
             market.open_ts = row.open_ts if market.open_ts is None else market.open_ts

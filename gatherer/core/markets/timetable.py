@@ -7,6 +7,10 @@ Moment = dict[str, None]
 """The tickers due in one second. A scheduled market keeps a reference to its moment, and an entry in any other is old.
 It is not a list: the garbage collector visits the items of lists, and a million strings take it 100 ms."""
 
+MIN_EMPTIED = 1000
+"""Moments may lose their last ticker so often before those without tickers are removed. A market that settles early
+leaves its closing time, which may be a year ahead."""
+
 
 class Timetable:
     """Due times with lazy deletion: to move a ticker, schedule it again and keep the newer `Moment`.
@@ -16,11 +20,13 @@ class Timetable:
     moved.
     """
 
-    __slots__ = ("_heap", "_moments")
+    __slots__ = ("_emptied", "_heap", "_moments")
 
     def __init__(self) -> None:
         self._heap: list[int] = []
         self._moments: dict[int, Moment] = {}
+        self._emptied = 0
+        """How often a moment lost its last ticker since those without tickers were removed."""
 
     def schedule(self, ticker: str, due: float, current: Moment | None) -> Moment:
         """Note a ticker for the first whole second not before `due` (Unix time, finite).
@@ -32,7 +38,8 @@ class Timetable:
         if moment is not None and moment is current:
             return moment
         if current is not None:
-            current.pop(ticker, None)
+            self._remove(ticker, current)
+            moment = self._moments.get(second)  # an empty one may be gone
         if moment is None:
             self._moments[second] = moment = {}
             heapq.heappush(self._heap, second)
@@ -53,3 +60,14 @@ class Timetable:
             if not moment:
                 del self._moments[heapq.heappop(self._heap)]
         return taken
+
+    def _remove(self, ticker: str, current: Moment) -> None:
+        current.pop(ticker, None)
+        if current:
+            return
+        current.clear()  # an emptied dict keeps the memory of its largest size
+        self._emptied += 1
+        if self._emptied > max(MIN_EMPTIED, len(self._heap) // 2):
+            self._moments = {second: moment for second, moment in self._moments.items() if moment}
+            self._heap = sorted(self._moments)
+            self._emptied = 0

@@ -9,6 +9,10 @@ class Unreadable(Exception):
     """A body is cut short, is not JSON, or has another shape. The text says where."""
 
 
+class OddShape(Unreadable):
+    """A whole answer about one market has another shape. To ask again gives the same answer."""
+
+
 class MarketPage(msgspec.Struct, frozen=True):
     """A page of markets, the cursor of the next page ("" at the end), and the tickers of unreadable rows."""
 
@@ -60,6 +64,8 @@ def decode_market(code: int, body: bytes) -> MarketRow | None:
         return None
     try:
         return _decode_market(body).market
+    except msgspec.ValidationError as error:
+        raise OddShape(str(error)) from None
     except _BAD_JSON as error:
         raise Unreadable(str(error)) from None
 

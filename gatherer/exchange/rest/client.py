@@ -40,6 +40,9 @@ STATUS, MARKETS, MARKET = "/exchange/status", "/markets", "/markets/{ticker}"
 REQUEST_TOKENS = 10
 """The cost of one ordinary request."""
 
+MAX_PAGES = 20_000
+"""Pages of one list. The largest list that was ever seen had 3,700."""
+
 BURST_SECONDS = 3
 """The capacity of the basic tier's read bucket, in seconds of its rate."""
 
@@ -127,6 +130,8 @@ class RestClient:
                 return
             if page.cursor in seen:
                 raise self._failed(MARKETS, "the exchange sent a cursor twice: the walk would never end", 200)
+            if len(seen) > MAX_PAGES:
+                raise self._failed(MARKETS, f"more than {MAX_PAGES} pages: the walk would never end", 200)
             seen.add(page.cursor)
             params["cursor"] = page.cursor
 
@@ -171,7 +176,7 @@ class RestClient:
         for left in reversed(range(self._tries)):
             try:
                 answer = await self._try(endpoint, path, params, accepted)
-                return self._decode(answer, decode)
+                return self._decode(endpoint, answer, decode)
             except _TryAgain as failed:
                 if not left:
                     reason = f"gave up after {self._tries} tries: {failed.reason}"
@@ -189,10 +194,11 @@ class RestClient:
         )
         await deferLater(self._clock, seconds)
 
-    @staticmethod
-    def _decode(answer: RestAnswer, decode: Callable[[int, bytes], T]) -> T:
+    def _decode(self, endpoint: str, answer: RestAnswer, decode: Callable[[int, bytes], T]) -> T:
         try:
             return decode(answer.code, answer.body)
+        except rest_bodies.OddShape as error:
+            raise self._failed(endpoint, f"HTTP {answer.code} with an odd shape: {error}", answer.code) from None
         except rest_bodies.Unreadable as error:
             raise _TryAgain(f"HTTP {answer.code} with an unreadable body: {error}", answer.code) from None
 

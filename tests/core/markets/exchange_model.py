@@ -101,7 +101,7 @@ class ExchangeModel:
     def do_walk(self, ticker: str, seconds: float, rig: Any) -> None:
         """Begin a walk, or read one market of the one under way, or finish it."""
         if self.walking is None:
-            rig.table.walk_started(self.now)
+            rig.table.walk_started(self.now, rig.now)
             self.walking = sorted(self.markets)
             self.random.shuffle(self.walking)
         elif self.walking:

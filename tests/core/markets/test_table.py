@@ -53,7 +53,7 @@ class TableRig:
 
     def walk(self, *rows: MarketRow) -> None:
         """A complete walk within one moment."""
-        self.table.walk_started(self.monotonic)
+        self.table.walk_started(self.monotonic, self.now)
         self.apply(self.table.rows(rows, self.now))
         for _ in self.table.walk_finished():
             self.case.assertEqual(self.carried, self.table.active())
@@ -130,7 +130,7 @@ class WalkTests(SynchronousTestCase):
 
     def test_partial_walk_makes_nothing_vanish(self) -> None:
         """A walk without an end looks up no market, but its rows count."""
-        self.rig.table.walk_started(self.rig.monotonic)
+        self.rig.table.walk_started(self.rig.monotonic, self.rig.now)
         self.rig.apply(self.rig.table.rows([make_row("B")], self.rig.now))
         self.rig.expect("add B")
         self.assertEqual(self.rig.table.take_lookups(10), [])
@@ -194,7 +194,7 @@ class EventTests(SynchronousTestCase):
 
     def test_created_without_times(self) -> None:
         """After a created event without times, a row of REST of any age fills them in."""
-        self.rig.table.walk_started(self.rig.monotonic)
+        self.rig.table.walk_started(self.rig.monotonic, self.rig.now)
         self.rig.event("created", "B")
         self.rig.expect()
         self.rig.apply(self.rig.table.rows([make_row("B", "initialized", opens=50.0)], self.rig.now))
@@ -261,7 +261,7 @@ class EventTests(SynchronousTestCase):
 
     def test_event_wins_over_a_row_read_before(self) -> None:
         """A row of a walk that began before the event does not undo it. A row from REST's cache does not either."""
-        self.rig.table.walk_started(self.rig.monotonic)
+        self.rig.table.walk_started(self.rig.monotonic, self.rig.now)
         self.rig.at(30)
         self.rig.event("determined")
         self.rig.apply(self.rig.table.rows([make_row("A")], self.rig.now))
@@ -278,7 +278,7 @@ class EventTests(SynchronousTestCase):
 
     def test_event_during_a_walk_is_no_vanishing(self) -> None:
         """A market that is activated during a walk is not looked up because it is missing in the walk."""
-        self.rig.table.walk_started(self.rig.monotonic)
+        self.rig.table.walk_started(self.rig.monotonic, self.rig.now)
         self.rig.event("activated", "B")
         list(self.rig.table.walk_finished())
         self.assertEqual(self.rig.table.take_lookups(10), ["A"])
@@ -435,7 +435,7 @@ class SizeTests(SynchronousTestCase):
         rows = [make_row(f"B{n}", closes=DAY + n % 97) for n in range(count)]
         table = MarketTable()
         tracemalloc.start()
-        table.walk_started(START)
+        table.walk_started(START, START)
         table.rows(rows, START)
         total = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
@@ -446,11 +446,11 @@ class SizeTests(SynchronousTestCase):
     def test_walks_over_unchanged_markets_cost_nothing(self) -> None:
         """A day of walks over the same markets does not grow the table."""
         table, rows = MarketTable(), [make_row(f"B{n}") for n in range(100)]
-        table.walk_started(START)
+        table.walk_started(START, START)
         table.rows(rows, START)
         tracemalloc.start()
         for number in range(288):
-            table.walk_started(START + number)
+            table.walk_started(START + number, START + number)
             table.rows(rows, START + number)
             list(table.walk_finished())
         grown = tracemalloc.get_traced_memory()[0]
