@@ -48,7 +48,7 @@ class BrokenListenerTests(SynchronousTestCase):
         self.assertEqual(self.rig.registry.status().repaired, 2)
 
     def test_listener_that_drifts(self) -> None:
-        """A listener that lost a market, and one that kept one, are repaired after the next walk; nothing else moves."""
+        """What a listener lost, and what it kept, is repaired after the next walk; nothing else moves."""
         self.rig.recorder.carrying ^= {"A", "X"}
         self.rig.wait(301)
         self.rig.got("add A", "remove X")

@@ -1,5 +1,6 @@
 """Look-ups: one market that REST cannot tell holds up no other."""
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.registry.test_registry import RegistryRig, make_row
@@ -42,7 +43,8 @@ class OddMarketTests(SynchronousTestCase):
         self.rig.rest.unreadable.add("A")
         self.rig.registry.market_missed("A")
         self.rig.wait(1)
-        self.rig.rest.held = held = []
+        held: list[Deferred[None]] = []
+        self.rig.rest.held = held
         self.rig.rest.unreadable.add("A")
         self.rig.registry.market_missed("A")
         self.rig.wait(1)
@@ -65,6 +67,7 @@ class OddMarketTests(SynchronousTestCase):
 
     def test_failed_batch_forgets_none(self) -> None:
         """An unexpected error of ours puts the tickers back into the queue."""
+
         def explode(*_: object) -> None:
             raise ZeroDivisionError
 

@@ -122,7 +122,7 @@ class MovingListTests(SynchronousTestCase):
     @given(st.integers(1, 3), st.integers(0, 7), st.integers(0, 24), st.sampled_from(("settle", "pause", "close")))
     def test_one_shift_hides_none(self, page_size: int, leaving: int, at: int, verb: str) -> None:
         """Pages by position: one market leaves between any two pages of the first walk, and no other is missed."""
-        moves = [[] for _ in range(at)] + [[(verb, OLD[leaving], 1.0)]]
+        moves: list[Any] = [[] for _ in range(at)] + [[(verb, OLD[leaving], 1.0)]]
         rig = self.rig([("active", 1.0)] * 8, moves, POSITION, page_size)
         self.assertEqual(rig.missing(), set())
         rig.stop()

@@ -222,9 +222,12 @@ class StartTests(SynchronousTestCase):
         breathe = walk.breathe
         self.patch(walk, "breathe", lambda clock: (next(turns), breathe(clock))[1])
         take = rig.recorder.markets_changed
-        self.patch(
-            rig.recorder, "markets_changed", lambda batch: (batches.append((next(turns), len(batch))), take(batch))
-        )
+
+        def note(changes: Any) -> None:
+            batches.append((next(turns), len(changes)))
+            take(changes)
+
+        self.patch(rig.recorder, "markets_changed", note)
         self.assertEqual(self.successResultOf(rig.start()), 1200)
         self.assertEqual(batches, [(1, walk.CHUNK), (3, walk.CHUNK), (5, 200)])
 

@@ -13,6 +13,7 @@ from gatherer.simulator.markets.market import Status
 from gatherer.values import Change, Marker, RawMessage
 from tests.simulation.fault_schedule import LIFECYCLE, Event, FaultSchedule, first_day, maintenance
 from tests.simulation.maintenance import Maintenance
+from tests.simulation.short_lived import ShortLivedMarkets
 from tests.support.audit import Auditor
 from tests.support.catalogue_rest import ListingRest
 from tests.support.disk_router import DiskRouter
@@ -68,6 +69,7 @@ class Day(MemoryService):
         self._trace = trace
         start = first_day(self._random)
         self._maintenance = maintenance(start)
+        self._short_lived = ShortLivedMarkets(self._random, self, start + 60.0, start + hours * HOUR - QUIET)
         self.commands: Counter[str] = Counter()
         balance_share = 0.05 if seed % 4 == 1 else 0.0  # its looks at all connections make a day five times as long
         size = Size(
@@ -121,7 +123,7 @@ class Day(MemoryService):
     def _whole_day(self) -> list[str]:
         self.start()
         end = self.size.start + self._hours * HOUR - QUIET
-        events = deque(self._events(end))
+        events = deque(sorted([*self._events(end), *self._short_lived.events()], key=lambda event: event.at))
         while self.clock.seconds() < end:
             until = min(end, self.clock.seconds() + 60.0)
             while events and events[0].at <= until:
@@ -133,7 +135,7 @@ class Day(MemoryService):
             self.traffic(10)
             if until % HOUR < 60.0 and (faults := self.faults()):
                 return faults
-        return self._quiet()
+        return [*self._short_lived.faults, *self._quiet()]
 
     def _events(self, end: float) -> list[Event]:
         """All events, without other faults around the maintenance."""
@@ -162,6 +164,7 @@ class Day(MemoryService):
             "removes": counts[Change.REMOVE], "sockets lost": router.markers["session_down"],
             "gaps": router.markers["gap"], "ends": router.markers["terminal_error"],
             "REST requests": self.rest.requests, "records dropped": self.capture.losses,
+            "short-lived markets in time": self._short_lived.carried, "unknown": self._short_lived.unknown,
         }  # fmt: skip
 
     def _asked(self, conn_id: int, payload: bytes) -> None:
@@ -209,6 +212,18 @@ class Day(MemoryService):
         """Every request fails for a while."""
         self.rest.down = 503
         self.later(seconds, lambda: setattr(self.rest, "down", None))
+
+    def rest_odd(self, number: int, status: int, seconds: float) -> None:
+        """REST cannot tell some markets for a while: lists lack them, and their own requests fail."""
+        active = self.exchange.active_tickers()
+        odd = dict.fromkeys((active[self._random.randrange(len(active))] for _ in range(number)), status)
+        self.rest.odd.update(odd)
+        self.later(seconds, lambda: [self.rest.odd.pop(ticker, None) for ticker in odd])
+
+    def break_listener(self) -> None:
+        """The pool fails in the middle of the next changes of markets."""
+        self.registry.recorder.failing = 1
+        self.list_markets(15)
 
     def rest_stale(self, seconds: float, times: int) -> None:
         """Later REST answers with the rows of now."""

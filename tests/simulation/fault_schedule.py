@@ -56,6 +56,7 @@ class FaultSchedule:
             self._slow, self._lose_books, self._storm, self._count_anew, self._drain, self._skip, self._repeat,
             self._garbage, self._rest_failures, self._rest_down, self._rest_stale, self._rest_slow,
             self._lose_lifecycle, self._pause, self._change_markets, self._list_markets, self._disk,
+            self._rest_odd, self._break_listener,
         )  # fmt: skip
         moments = sorted(self._random.uniform(begin, end) for _ in range(number))
         return [Event(moment, *self._random.choice(kinds)()) for moment in moments]
@@ -192,6 +193,13 @@ class FaultSchedule:
     def _rest_stale(self) -> tuple[str, Callable[[], object]]:
         seconds, times = 5.0 * self._number(100), self._number(6)
         return f"{times} lists {seconds} s old", lambda: self._day.rest_stale(seconds, times)
+
+    def _rest_odd(self) -> tuple[str, Callable[[], object]]:
+        number, status, seconds = self._number(20), self._random.choice((200, 500)), 10.0 * self._number(300)
+        return f"REST cannot tell {number} markets", lambda: self._day.rest_odd(number, status, seconds)
+
+    def _break_listener(self) -> tuple[str, Callable[[], object]]:
+        return "the pool fails in the middle of its changes", self._day.break_listener
 
     def _rest_slow(self) -> tuple[str, Callable[[], object]]:
         latency = self._random.choice((0.01, 0.4, 3.0, 15.0))

@@ -33,6 +33,8 @@ class CatalogueRest:
         self.errors: Counter[str] = Counter()
         self.fates: deque[int | None] = deque()
         self.down: int | None = None
+        self.odd: dict[str, int] = {}
+        """Markets that no list has, and the HTTP status of their own requests (200: it cannot be read)."""
         self.requests = 0
         self.walks = 0
         """How many began."""
@@ -55,6 +57,7 @@ class CatalogueRest:
     def calm(self) -> None:
         """End all faults."""
         self.fates.clear()
+        self.odd.clear()
         self.down = None
         self._old_answers = 0
 
@@ -83,13 +86,15 @@ class CatalogueRest:
                 yield [row for row in self._old.values() if _fits(row, status, tickers)]
                 return
             page = self._page(query)
-            yield page.rows
+            yield [row for row in page.rows if row.ticker not in self.odd] if self.odd else page.rows
             if not page.cursor:
                 return
             query["cursor"] = [page.cursor]
 
     async def market(self, ticker: str) -> MarketRow | None:
         await self._request("market")
+        if ticker in self.odd:
+            raise RestError("market", "an odd market", self.odd[ticker])
         answer = self._exchange.rest.get(f"/markets/{ticker}", {})
         return decode_market(answer.status, answer.body)
 

@@ -315,13 +315,18 @@ class FaultMachine(FaultActions):
         self._befall(verb, place)
         self.service.run(rest.latency)
 
+    @rule(number=times)
+    def fail_listener(self, number: int) -> None:
+        self.service.registry.recorder.failing = 1
+        self.create(number, 0, 5000)
+        self.hits["listener fails"] += 1
+
     # -- what must be true -----------------------------------------------------------------------
 
     @invariant()
     def nothing_is_wrong(self) -> None:
         if self.service is not None:
-            faults = self.service.faults()
-            assert not faults, faults
+            assert not (faults := self.service.faults()), faults
 
     def teardown(self) -> None:
         if self.service is None:

@@ -83,6 +83,6 @@ class LoggedBugs:
         self.bugs: list[str] = []
 
     def __call__(self, event: dict[str, Any]) -> None:
-        if event.get("log_level") is LogLevel.critical and "log_failure" in event:
-            if event["log_failure"].check(PlannedFailure) is None:
-                self.bugs.append(event["log_failure"].getTraceback())
+        failure = event.get("log_failure") if event.get("log_level") is LogLevel.critical else None
+        if failure is not None and failure.check(PlannedFailure) is None:
+            self.bugs.append(failure.getTraceback())

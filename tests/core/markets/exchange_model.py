@@ -8,8 +8,6 @@ from typing import Any
 
 from gatherer.values import LifecycleEvent, MarketRow
 
-LISTED = {"initialized", "active"}
-
 
 @dataclass(slots=True)
 class TrueMarket:
@@ -29,7 +27,8 @@ class ExchangeModel:
     markets: dict[str, TrueMarket] = field(default_factory=dict)
     feeds: tuple[deque[LifecycleEvent], deque[LifecycleEvent]] = field(default_factory=lambda: (deque(), deque()))
     asked: list[tuple[str, MarketRow | None, float]] = field(default_factory=list)
-    walking: list[str] | None = None
+    walking: list[tuple[str, str]] | None = None
+    """Status and ticker that the walk is still to read, the last one first: a list of each status, like REST's."""
     clock_error: float = 0.0
     """How far our wall clock is ahead of the exchange's, in seconds."""
 
@@ -102,11 +101,12 @@ class ExchangeModel:
         """Begin a walk, or read one market of the one under way, or finish it."""
         if self.walking is None:
             rig.table.walk_started(self.now, rig.now)
-            self.walking = sorted(self.markets)
-            self.random.shuffle(self.walking)
+            tickers = sorted(self.markets)
+            self.random.shuffle(tickers)
+            self.walking = [(status, ticker) for status in ("active", "initialized") for ticker in tickers]
         elif self.walking:
-            read = self.walking.pop()
-            if read in self.tickers(*LISTED):
+            status, read = self.walking.pop()
+            if read in self.tickers(status):
                 rig.apply(rig.table.rows([self._row(read)], rig.now))
         else:
             self.walking = None
@@ -137,7 +137,7 @@ class ExchangeModel:
             self.do_wait("", 130, rig)
             while (due := rig.table.next_due()) is not None and due <= rig.now:
                 self.do_tick("", 2, rig)
-            for _ in range(len(self.markets) + 2):
+            for _ in range(2 * len(self.markets) + 2):
                 self.do_walk("", 0, rig)
             while asked := rig.table.take_lookups(2):
                 for ticker in asked:

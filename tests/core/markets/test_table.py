@@ -152,6 +152,14 @@ class WalkTests(SynchronousTestCase):
         self.rig.table.look_up([*second, "never heard of"])
         self.assertEqual(self.rig.table.take_lookups(9), second)
 
+    def test_overlooked_markets_are_counted(self) -> None:
+        """An open market that the last walk should have listed counts. Markets that opened since do not."""
+        self.rig.at(300)
+        rows = [make_row("A"), make_row("B"), make_row("C", opens=100.0), make_row("D", "initialized", opens=400.0)]
+        self.rig.walk(*rows)
+        self.rig.walk(*rows)
+        self.assertEqual(self.rig.table.overlooked, 1)
+
     def test_postponed_opening(self) -> None:
         """When REST moves the opening of a carried market, it is removed and added again at the new time."""
         self.rig.walk(make_row("A"), make_row("B", "initialized", opens=10.0))

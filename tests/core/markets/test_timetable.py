@@ -1,9 +1,12 @@
 """Due times: none is early, none is lost, and moved ones can be skipped."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from gatherer.core.markets import timetable as timetable_module
 from gatherer.core.markets.timetable import Moment, Timetable
 
 
@@ -35,9 +38,31 @@ class TimetableTests(SynchronousTestCase):
         self.assertEqual([len(chunk) for chunk in taken], [10, 10, 5])
         self.assertEqual({ticker for chunk in taken for ticker in chunk}, {str(number) for number in range(25)})
 
-    @given(st.lists(st.tuples(st.sampled_from("ABCD"), st.floats(0, 50)), max_size=40), st.floats(0, 60))
-    def test_last_schedule_counts(self, moves: list[tuple[str, float]], now: float) -> None:
+    def test_emptied_seconds_are_not_kept(self) -> None:
+        """Markets that leave a closing time a year ahead, each another second, leave nothing behind."""
+        timetable = Timetable()
+        for number in range(20_000):
+            far = timetable.schedule(f"M{number}", 31e6 + number, None)
+            timetable.schedule(f"M{number}", 3600.0, far)
+        self.assertLess(len(timetable._moments), 1100)
+        self.assertEqual(len(timetable._heap), len(timetable._moments))
+
+    def test_large_second_gives_its_memory_back(self) -> None:
+        """A second that ten thousand markets left early does not keep their room until it comes."""
+        timetable = Timetable()
+        moments = [(f"M{number}", timetable.schedule(f"M{number}", 31e6, None)) for number in range(10_000)]
+        for ticker, moment in moments:
+            timetable.schedule(ticker, 3600.0, moment)
+        self.assertLess(sys.getsizeof(moments[0][1]), 100)
+
+    @given(
+        st.sampled_from((0, 1, 1000)),
+        st.lists(st.tuples(st.sampled_from("ABCD"), st.floats(0, 50)), max_size=40),
+        st.floats(0, 60),
+    )
+    def test_last_schedule_counts(self, least: int, moves: list[tuple[str, float]], now: float) -> None:
         """With the newest `Moment` each ticker is seen once, and only when its last due time has come."""
+        self.patch(timetable_module, "MIN_EMPTIED", least)
         timetable = Timetable()
         due: dict[str, float] = {}
         moments: dict[str, Moment] = {}

@@ -19,6 +19,7 @@ from zope.interface.verify import verifyObject
 
 from gatherer.errors import ConfigError, RestError
 from gatherer.exchange.auth import Signer
+from gatherer.exchange.rest import client
 from gatherer.exchange.rest.client import MARKET, MARKETS, STATUS, RestClient
 from gatherer.interfaces import IExchangeRest
 from gatherer.values import MarketRow
@@ -336,6 +337,26 @@ class TroubleTests(SynchronousTestCase):
         """A repeated cursor ends the walk with an error: otherwise it would never end."""
         rig = RestRig(self, page(row("A"), cursor="x"))
         self.assertIn("twice", self.failureResultOf(rig.walk(), RestError).value.reason)
+
+    def test_cursors_without_an_end(self) -> None:
+        """A new cursor on every page, for ever, ends the walk with an error too."""
+        self.patch(client, "MAX_PAGES", 3)
+        rig = RestRig(self, *(page(row("A"), cursor=f"c{number}") for number in range(5)))
+        self.assertIn("3 pages", self.failureResultOf(rig.walk(), RestError).value.reason)
+
+    def test_market_of_an_odd_shape(self) -> None:
+        """A whole answer about one market that has another shape is not asked for again: it would be the same."""
+        rig = RestRig(self, (200, {}, b'{"market": {"ticker": 5}}'))
+        error = self.failureResultOf(rig.ask(rig.rest.market("A")), RestError).value
+        self.assertEqual((error.status, dict(rig.rest.errors)), (200, {MARKET: 1}))
+
+    def test_market_that_is_cut_short(self) -> None:
+        """An answer that is no JSON is asked for again."""
+        body = b'{"market": ' + json.dumps(row("A")).encode() + b"}"
+        rig = RestRig(self, (200, {}, body[:-5]), (200, {}, body))
+        asked = rig.ask(rig.rest.market("A"))
+        rig.clock.advance(0.5)
+        self.assertEqual(self.successResultOf(asked).ticker, "A")
 
 
 class StatusTests(SynchronousTestCase):
