@@ -36,7 +36,7 @@ class DayTests(SynchronousTestCase):
         outcome = day(1, 7.0)
         self.assertEqual(outcome.faults, [])
         figures = outcome.figures
-        for name in ("messages", "adds", "sockets lost", "ends"):
+        for name in ("messages", "adds", "sockets lost", "ends", "short-lived markets in time"):
             self.assertGreater(figures[name], 0, name)
 
     def test_a_night_with_maintenance(self) -> None:

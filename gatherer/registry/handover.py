@@ -51,9 +51,11 @@ class Handover:
         if (listener := self._listener) is None:
             return
         repaired: dict[str, Change] = {}
-        for done, ticker in enumerate(chain(self._active, listener.carried()), 1):
-            difference = self._difference(listener, ticker)
-            if difference is not None and ticker not in repaired:
+        lost = ((ticker, not listener.carries(ticker)) for ticker in self._active)
+        kept = ((ticker, ticker not in self._active) for ticker in listener.carried())
+        for done, (ticker, differs) in enumerate(chain(lost, kept), 1):
+            difference = self._difference(listener, ticker) if differs and ticker not in repaired else None
+            if difference is not None:
                 repaired[ticker] = difference
                 self._repair(listener, MarketChange(ticker, difference))
             if done % COMPARED == 0:
