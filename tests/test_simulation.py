@@ -17,7 +17,7 @@ from tests.support.audit import Auditor
 from tests.support.catalogue_rest import CatalogueRest, ListingRest
 from tests.support.heap_clock import HeapClock
 from tests.support.pool import FakeRegistry, Pool
-from tests.support.recording import ChangeRecorder
+from tests.support.recording import ChangeRecorder, PlannedFailure
 
 DELTA = b'{"type":"orderbook_delta","sid":1,"seq":%d,"msg":{}}'
 OK = b'{"type":"ok","id":3,"sid":1,"seq":%d,"msg":{}}'
@@ -30,6 +30,10 @@ def day(seed: int, hours: float) -> Outcome:
 
 class DayTests(SynchronousTestCase):
     """150 connections, 2,500 markets, some forty faults each."""
+
+    def tearDown(self) -> None:
+        """The pool may fail where a day plans it."""
+        self.flushLoggedErrors(PlannedFailure)
 
     def test_an_ordinary_night(self) -> None:
         """The day passes, and its faults had effects."""

@@ -107,9 +107,7 @@ class MovingListTests(SynchronousTestCase):
 
     @settings(max_examples=150, deadline=None)
     @given(LISTED, MOVES, MOVES, st.sampled_from((INDEX, TICKER, POSITION)), st.integers(1, 3))
-    def test_known_markets_stay(
-        self, listed: list[tuple[str, float]], moves: Any, later: Any, cursor: str, page_size: int
-    ) -> None:
+    def test_known_markets_stay(self, listed: Any, moves: Any, later: Any, cursor: str, page_size: int) -> None:
         """A later walk loses no market that was known before, though settlements shift the pages."""
         rig = self.rig(listed, moves, cursor, page_size)
         known = set(rig.registry.active())

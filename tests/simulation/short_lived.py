@@ -81,6 +81,7 @@ class ShortLivedMarkets:
                 self.faults.append(f"{ticker} opened and is not carried: {reason}")
             else:
                 self.unknown += 1
+                day.tell(f"{ticker} opened and is unknown: created {day.clock.seconds() - created:.0f} s ago")
 
         return check
 
