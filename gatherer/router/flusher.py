@@ -113,9 +113,12 @@ class Flusher:
 
     async def _write_all(self, give_up_at: float, put_last: Callable[[], None]) -> None:
         await self._idle()
-        for _ in range(2):  # a segment that cannot be finished leaves a marker for the next one
+        for _ in range(3):  # a segment that cannot be finished leaves a marker for the next one
             if not await self._empty_backlog(give_up_at):
                 break
+            await self._finisher.idle()
+            if self._backlog.waiting_bytes:
+                continue  # nothing may come behind the last record
             put_last()
             if not await self._empty_backlog(give_up_at):
                 break
