@@ -219,5 +219,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--lines", type=int, default=4_000_000)
     parser.add_argument("--markets", type=int, default=7_500)
-    parser.add_argument("--memory", type=int, default=400, help="megabytes that DuckDB may take")
+    parser.add_argument("--memory", type=int, default=1000, help="megabytes that DuckDB may take")
     main(parser.parse_args())

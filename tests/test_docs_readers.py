@@ -1,4 +1,4 @@
-"""Runs the programs of README and docs that read a capture, on a capture.
+"""Runs the programs of docs that read a capture, on a capture.
 
 pandas and polars are large and nothing else needs them, so only the tox environment `pytest` installs them.
 """
@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from gatherer.values import Marker, RawMessage
 from tests.router.support import AT, Rig
-from tests.test_docs import BLOCK, DOCS, TREE
+from tests.test_docs import BLOCK, DOCS
 
 BOOK = (
     b'{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"A","yes_dollars_fp":[["0.4100","250.00"]]}}'
@@ -61,13 +61,12 @@ class ReadingTests(SynchronousTestCase):
             self.assertRegex(said.getvalue(), r"orderbook_delta|1 books")
 
     def test_duckdb(self) -> None:
-        """The programs of the README and of the first steps."""
-        self.run_all(TREE / "README.md", "duckdb")
+        """The program of the first steps."""
         self.run_all(DOCS / "getting-started.md", "duckdb")
 
     def test_pandas(self) -> None:
-        """In three places."""
-        for page in (TREE / "README.md", DOCS / "getting-started.md", DOCS / "capture.md"):
+        """In two places."""
+        for page in (DOCS / "getting-started.md", DOCS / "capture.md"):
             self.run_all(page, "pandas")
 
     def test_polars(self) -> None:

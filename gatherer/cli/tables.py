@@ -9,7 +9,7 @@ from typing import TextIO
 
 from gatherer.cli.arguments import DONE, HOLES, add_captures, add_period, check_period
 from gatherer.cli.progress import Progress
-from gatherer.data import Written, write_tables
+from gatherer.data import MEMORY_MB, Written, write_tables
 from gatherer.text import counted, one_line
 
 POLL_SECONDS = 5.0
@@ -32,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="the directory to write to")
     add_period(parser)
     parser.add_argument("--follow", action="store_true", help="go on as segments finish, until Ctrl-C")
+    parser.add_argument("--memory", metavar="MB", type=int, default=MEMORY_MB, help=f"for DuckDB ({MEMORY_MB})")
     parser.add_argument("--skip-damaged", action="store_true", help="leave damaged segments out: they become holes")
 
 
@@ -48,7 +49,7 @@ def run(options: Namespace, out: TextIO) -> int:
         try:
             written = write_tables(
                 options.captures, options.out, start=options.start, end=options.end, wait=following,
-                skip_damaged=options.skip_damaged, progress=progress.doing,
+                skip_damaged=options.skip_damaged, memory_mb=options.memory, progress=progress.doing,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not options.follow:

@@ -6,12 +6,13 @@ does what SQL cannot say. DuckDB and numpy are imported in functions, because on
 
 from gatherer.data.book import Book
 from gatherer.data.check import check, repair
-from gatherer.data.engine import DataError
+from gatherer.data.engine import MEMORY_MB, DataError
 from gatherer.data.library import Library, open_captures
 from gatherer.data.tables import Written, write_tables
 from gatherer.data.tail import Filter, follow
 
 __all__ = [
+    "MEMORY_MB",
     "Book",
     "DataError",
     "Filter",

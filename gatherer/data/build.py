@@ -11,7 +11,7 @@ from gatherer.data.engine import quoted, sql, write_parquet
 from gatherer.data.pieces import Piece
 from gatherer.data.schema import column_list
 
-BATCH_ROWS = 200_000
+BATCH_ROWS = 100_000
 """Rows that go through Python at a time."""
 BOOK_TABLES = ("book_snapshots", "book_deltas", "top_of_book")
 _ORIGIN = {"segment": "VARCHAR", "line": "BIGINT", "session": "BIGINT", "sid": "BIGINT", "seq": "BIGINT"}

@@ -9,14 +9,18 @@ from typing import Any
 
 from gatherer.errors import GathererError
 
-MEMORY_MB = 400
-"""What one connection to DuckDB may take before it puts data aside on disk."""
+MEMORY_MB = 1000
+"""What DuckDB may take before it puts data aside on disk. Python and DuckDB's own needs come on top, about 250 MB."""
 ROW_GROUP = 65_536
 """Rows of a Parquet row group: small, so that one market is found without reading much of the others."""
 
 
 class DataError(GathererError):
     """The data cannot be read or written; the text names file and cause."""
+
+
+class SegmentDamaged(DataError):
+    """A finished segment holds bytes that differ from what was written."""
 
 
 def connect(scratch: Path | None = None, memory_mb: int = MEMORY_MB, threads: int | None = None) -> Any:
@@ -44,17 +48,19 @@ def quoted(text: object) -> str:
 
 
 @contextmanager
-def one_line_errors(doing: str) -> Iterator[None]:
-    """Turn an error of DuckDB into `DataError` with the first line of its text."""
+def one_line_errors(doing: str, kind: type[DataError] = DataError) -> Iterator[None]:
+    """Turn an error of DuckDB into `DataError`, or a kind of it, with the first line of its text."""
     import duckdb
 
     try:
         yield
     except duckdb.Error as error:
         text = str(error).strip().splitlines()[0]
-        if "No space left" in str(error) or "ENOSPC" in str(error):
+        if "No space left" in str(error):
             text = "no space left on device"
-        raise DataError(f"{doing}: {text}") from None
+        if "No space left" in str(error) or isinstance(error, duckdb.OutOfMemoryException):
+            kind = DataError
+        raise kind(f"{doing}: {text}") from None
 
 
 def write_parquet(connection: Any, query: str, path: Path, parameters: dict[str, Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Segments are staged ahead by threads of their own, two at a time: DuckDB works while Python works through books."""
+"""Segments are staged ahead by threads of their own, mostly two: DuckDB works while Python works through books."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +13,8 @@ from gatherer.data.sources import file_stem
 from gatherer.data.stage import Job, Scan, Sessions, Stage
 
 THREADS = 2
+MIN_THREAD_MB = 300
+"""Memory that a second thread must have: with much less DuckDB cannot sort a segment."""
 AHEAD = 8
 """Segments that may be staged and not yet published: they take as much space on disk as their tables."""
 
@@ -35,12 +37,13 @@ class Reader:
         self._before = before
         self._stages: SimpleQueue[Stage] = SimpleQueue()
         self._latest: dict[str, tuple[str, Future[Sessions]]] = {}
-        for _ in range(THREADS):
-            connection = connect(output.work, memory_mb // THREADS, threads=1)
+        self._threads = THREADS if memory_mb >= THREADS * MIN_THREAD_MB else 1
+        for _ in range(self._threads):
+            connection = connect(output.work, memory_mb // self._threads, threads=1)
             self._stages.put(Stage(connection, output.manifest.start, output.manifest.end))
 
     def __enter__(self) -> "Reader":
-        self._pool = ThreadPoolExecutor(THREADS)
+        self._pool = ThreadPoolExecutor(self._threads)
         return self
 
     def __exit__(self, *why: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gatherer.capture_format.reading import cut_bytes
-from gatherer.data.engine import DataError, one_line_errors, quoted, sql, write_parquet
+from gatherer.data.engine import SegmentDamaged, one_line_errors, quoted, sql, write_parquet
 from gatherer.data.sources import damage
 
 JOINED = ("trades", "tickers", "lifecycle")
@@ -90,12 +90,12 @@ class Stage:
     def read(self, job: Job) -> Scan:
         """Leave `deltas`, `snapshots`, and the copies of what is joined in the work directory.
 
-        Raises `DataError` that names the segment if it is damaged.
+        Raises `SegmentDamaged` that names it, or `DataError` for other troubles.
         """
         try:
             if torn := damage(job.path):
-                raise DataError(f"{job.path}: damaged: {torn}")
-            with one_line_errors(f"{job.path}: damaged"):
+                raise SegmentDamaged(f"{job.path}: damaged: {torn}")
+            with one_line_errors(str(job.path)):
                 return self._read(job)
         finally:
             if not job.after.done():
@@ -103,7 +103,8 @@ class Stage:
 
     def _read(self, job: Job) -> Scan:
         run = self._connection.execute
-        run(sql("other"), {"path": str(job.path)})
+        with one_line_errors(f"{job.path}: damaged", SegmentDamaged):
+            run(sql("other"), {"path": str(job.path)})
         start = self._start(job.path)
         sessions = self._sessions(job, start)
         names = {"gatherer": job.gatherer, "segment": job.path.name}
@@ -136,7 +137,7 @@ class Stage:
             "SELECT marker, json_extract(json, '$.facts')::VARCHAR FROM other WHERE line = 1"
         ).fetchone()
         if row is None or row[0] != "segment_start":
-            raise DataError(f"{path}: does not begin with a segment_start record: this is no segment of a capture")
+            raise SegmentDamaged(f"{path}: does not begin with a segment_start record: this is no segment of a capture")
         return msgspec.json.decode(row[1] or "{}", type=_Start)
 
     def _sessions(self, job: Job, start: _Start) -> Sessions:

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from gatherer.data.build import BOOK_TABLES, BookBuilder, Segment
-from gatherer.data.engine import MEMORY_MB, DataError, connect
+from gatherer.data.engine import MEMORY_MB, SegmentDamaged, connect
 from gatherer.data.join import Joiner
 from gatherer.data.judged import JudgedCapture
 from gatherer.data.output import Done, Output, opened, read_scan, write_scan
@@ -129,7 +129,7 @@ class TableWriter:
 
     def _leave_out(self, path: Path, text: str) -> None:
         if not self._skip_damaged:
-            raise DataError(text)
+            raise SegmentDamaged(text)
         self._damaged[path] = text
 
     def _sessions_before(self, gatherer: str, segment: str) -> tuple[str, Sessions]:
@@ -161,7 +161,7 @@ class TableWriter:
         """The scan of a staged segment; none for a damaged one that is left out."""
         try:
             scan = staged.scan.result()
-        except DataError as error:
+        except SegmentDamaged as error:
             self._leave_out(staged.path, str(error))
             return
         write_scan(self._output.scan_path(staged.gatherer, staged.path.name), scan)

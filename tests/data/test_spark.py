@@ -21,7 +21,10 @@ class SparkTests(SynchronousTestCase):
         story = Story(self).short()
         out = Path(self.mktemp())
         write_tables(story.directories, out)
-        spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+        builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+        for key in ("spark.driver.host", "spark.driver.bindAddress"):
+            builder = builder.config(key, "127.0.0.1")
+        spark = builder.getOrCreate()
         self.addCleanup(spark.stop)
         for name, rows in contents(out).items():
             if rows:

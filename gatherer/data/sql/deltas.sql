@@ -24,7 +24,7 @@ FROM (
                 "delta_fp": "DECIMAL(18,2)", "ts_ms": "BIGINT"}}}') AS r
             FROM (
                 SELECT row_number() OVER () AS line, json
-                FROM read_ndjson_objects($path, maximum_object_size = 33554432)
+                FROM read_ndjson_objects($path, maximum_object_size = 25165824)
             )
             WHERE contains(json, '"orderbook_delta"') AND NOT contains(json, ',"marker":"')
         )

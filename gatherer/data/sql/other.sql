@@ -7,7 +7,7 @@ FROM (
     SELECT line, json, from_json(json, '{"received_at": "BIGINT", "conn_id": "INTEGER", "marker": "VARCHAR",
         "data": {"type": "VARCHAR", "id": "BIGINT", "sid": "BIGINT", "seq": "BIGINT"}}') AS h
     FROM (
-        SELECT row_number() OVER () AS line, json FROM read_ndjson_objects($path, maximum_object_size = 33554432)
+        SELECT row_number() OVER () AS line, json FROM read_ndjson_objects($path, maximum_object_size = 25165824)
     )
     WHERE NOT contains(json, '"orderbook_delta"') OR contains(json, ',"marker":"')
 )
