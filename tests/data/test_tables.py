@@ -218,6 +218,35 @@ class RunTests(SynchronousTestCase):
             self.assertEqual(*ids)
         self.assertEqual(len(rows_of(out, "tickers")), len(rows_of(grown, "tickers")))
 
+    def test_follow(self) -> None:
+        """One run that goes on as segments finish, some of them late, makes the same tables."""
+        out, grown = self.folder / "out", self.folder / "grown"
+        write_tables(self.world.directories, out)
+        here = [self.folder / "here" / directory.name for directory in self.world.directories]
+        missing = sorted(
+            (segment.name, segment, target)
+            for directory, target in zip(self.world.directories, here, strict=True)
+            for segment in directory.glob("*.zst")
+        )
+        late = [missing.pop(len(missing) // 2)]
+        for directory in here:
+            directory.mkdir(parents=True)
+
+        def copy_next() -> bool:
+            if not missing and not late:
+                return False
+            name, segment, target = (missing or late).pop(0)
+            (target / name).write_bytes(segment.read_bytes())
+            return True
+
+        copy_next()
+        while not all(any(directory.iterdir()) for directory in here):
+            copy_next()
+        write_tables(here, grown, wait=copy_next)
+        for table in ("book_snapshots", "book_deltas", "top_of_book", "coverage"):
+            self.assertEqual(rows_of(grown, table), rows_of(out, table), table)
+        self.assertEqual(len(rows_of(grown, "trades")), len(rows_of(out, "trades")))
+
 
 class ShapeTests(SynchronousTestCase):
     """Messages that do not look as they should."""
