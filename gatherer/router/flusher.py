@@ -113,12 +113,9 @@ class Flusher:
 
     async def _write_all(self, give_up_at: float, put_last: Callable[[], None]) -> None:
         await self._idle()
-        for _ in range(3):  # a segment that cannot be finished leaves a marker for the next one
-            if not await self._empty_backlog(give_up_at):
+        for _ in range(2):  # a segment that cannot be finished leaves a marker for the next one
+            if not await self._finish_earlier(give_up_at):
                 break
-            await self._finisher.idle()
-            if self._backlog.waiting_bytes:
-                continue  # nothing may come behind the last record
             put_last()
             if not await self._empty_backlog(give_up_at):
                 break
@@ -128,6 +125,15 @@ class Flusher:
                 return
         self._finisher.finish(self._writer.abandon())
         await self._finisher.idle()
+
+    async def _finish_earlier(self, give_up_at: float) -> bool:
+        """Write all that waits and finish all full segments, so that nothing can come behind the last record. False
+        when the disk still refuses at `give_up_at`."""
+        while await self._empty_backlog(give_up_at):
+            await self._finisher.idle()
+            if not self._backlog.waiting_bytes:
+                return True
+        return False
 
     async def _empty_backlog(self, give_up_at: float) -> bool:
         """Write all that waits; False when the disk still refuses at `give_up_at`."""
