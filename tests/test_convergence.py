@@ -15,7 +15,7 @@ EXAMPLES, STEPS = 250, 30
 MUST_HAPPEN = (
     "create", "open|close|pause|resume|determine|settle", "move close", "churn", "messages", "pause of the exchange",
     r"error \d+", r"error \d+ applied", "lost reply", "late reply", "double reply",
-    "slow replies", "lost book", "numbers that start again", "storm of gaps", "drain",
+    "slow replies", "lost book", "numbers that start again", "nameless reply", "storm of gaps", "drain",
     r"cut|half_open|unsubscribed|terminate \d+", r"(cut|half_open|unsubscribed|terminate \d+) while pending",
     r"upgrade \d+", "lost events", "skipped number", "skipped number in a reply", "repeated number", r"garbage \w+",
     "REST failures", "REST down", "stale rows", "cached rows", "change during a walk", "settled", "full",

@@ -7,19 +7,18 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from gatherer.simulator.markets.market import Status
 from tests.support.disk_router import BAD_DISKS
-from tests.support.fault_actions import LIFECYCLE, VERBS, FaultActions
+from tests.support.fault_actions import LIFECYCLE, VERBS
 from tests.support.memory_service import MemoryService, Size
+from tests.support.subscription_faults import SubscriptionFaults, places, times
 
 CODES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 25, 26, 27, 28, 99)
 APPLIED = (5, 10, 18, 25, 27, 99)
 """Errors that may come although the command took effect."""
-times = st.integers(1, 3)
-places = st.integers(0, 1000)
 moments = st.sampled_from((0.021, 0.021, 0.03, 0.041, 0.05, 0.061))
 """The event, its command and the answer take 20 ms each, so these are moments before and after each of them."""
 
 
-class FaultMachine(FaultActions):
+class FaultMachine(SubscriptionFaults):
     """The rules, and the checks between them."""
 
     @initialize(
@@ -92,32 +91,6 @@ class FaultMachine(FaultActions):
         self._exchange.faults.error(code, number, applied=True)
         self._meet(f"error {code} applied", "_errors", adds)
 
-    @rule(number=st.integers(1, 4), adds=st.booleans())
-    def lose_replies(self, number: int, adds: bool) -> None:
-        self._exchange.faults.lose_replies(number)
-        self._meet("lost reply", "_reply_faults", adds)
-
-    @rule(seconds=st.sampled_from((4.9, 5.1, 6.0, 12.0, 40.0)), number=st.integers(5, 40), adds=st.booleans())
-    def slow_down(self, seconds: float, number: int, adds: bool) -> None:
-        """Every reply is late for a while. Slow is not dead."""
-        self._exchange.faults.late_replies(number, seconds)
-        self._meet("slow replies", "_reply_faults", adds)
-        self.service.run(seconds)
-
-    @rule(number=st.integers(1, 60), adds=st.booleans())
-    def lose_books(self, number: int, adds: bool) -> None:
-        """Markets are held, and their books do not come."""
-        self._exchange.faults.lose_books(number)
-        before = self._exchange.faults._lost_books
-        self._provoke(adds)
-        self.service.run(0.1)
-        self.hits["lost book"] += before - self._exchange.faults._lost_books
-
-    @rule(number=times, seconds=st.sampled_from((0.5, 4.9, 5.5, 40.0)), adds=st.booleans())
-    def delay_replies(self, number: int, seconds: float, adds: bool) -> None:
-        self._exchange.faults.late_replies(number, seconds)
-        self._meet("late reply", "_reply_faults", adds)
-
     @rule(adds=st.booleans())
     def double_replies(self, adds: bool) -> None:
         duplicate = self.service.wire.duplicate
@@ -127,6 +100,18 @@ class FaultMachine(FaultActions):
         self.service.run(0.1)
         self.hits["double reply"] += before - len(duplicate)
         duplicate.clear()
+
+    @rule(place=places, adds=st.booleans())
+    def acknowledge_without_a_sid(self, place: int, adds: bool) -> None:
+        """Sockets are cut, so that subscribes follow. Their acknowledgements do not say which sid they made."""
+        nameless = self.service.wire.nameless
+        nameless[:] = list(self.service.clients)
+        before = len(nameless)
+        self.break_any("cut", 2, place, False)
+        self._provoke(adds)
+        self.service.run(3.0)
+        self.hits["nameless reply"] += before - len(nameless)
+        nameless.clear()
 
     # -- sockets ---------------------------------------------------------------------------------
 
@@ -201,31 +186,6 @@ class FaultMachine(FaultActions):
     def repeat_numbers(self, number: int, traffic: int) -> None:
         self._exchange.faults.repeat_seq(number)
         self._disturb("repeated number", "_seq_steps", traffic)
-
-    @rule(number=times, traffic=st.integers(5, 30))
-    def count_anew(self, number: int, traffic: int) -> None:
-        self._exchange.faults.restart_seq(number)
-        self._disturb("numbers that start again", "_seq_steps", traffic)
-
-    @rule(number=st.integers(1, 30), size=st.integers(1, 5))
-    def storm_of_gaps(self, number: int, size: int) -> None:
-        """Gaps come while the books come that an earlier gap asked for."""
-        for _ in range(3):
-            self._exchange.faults.skip_seq(number, size)
-            self._disturb("storm of gaps", "_seq_steps", 2 * number)
-
-    @rule(place=places, seconds=st.sampled_from((0.0, 0.3, 40.0, 700.0)), back=st.booleans())
-    def drain(self, place: int, seconds: float, back: bool) -> None:
-        """Each market leaves gently: the old connection carries it until its book came on the new one."""
-        ids = [c.conn_id for c in self.service.manager.connections() if not c.role.is_global]
-        admin = self.service.manager.admin
-        if len(ids) > 1:
-            conn_id = ids[place % len(ids)]
-            if conn_id not in admin.draining:
-                self.hits["drain"] += admin.drain(conn_id, "a test")["moved"]
-                self.service.run(seconds)
-            if back:
-                admin.undrain(conn_id, "a test")
 
     @rule(kind=st.sampled_from(("json", "binary", "unknown_type")), number=times)
     def send_garbage(self, kind: str, number: int) -> None:

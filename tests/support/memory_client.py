@@ -1,5 +1,6 @@
 """A WebSocket without a socket: messages take a while, and may come twice."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from gatherer.exchange.interfaces import IWebSocketClient, IWebSocketListener
 from gatherer.exchange.websocket.dialing import DialPacer
 from gatherer.simulator.exchange import Exchange
 
+SID = re.compile(rb',"sid":\d+')
 CONTROL = (b'"type":"ok"', b'"type":"subscribed"', b'"type":"unsubscribed"', b'"type":"error"')
 
 
@@ -66,6 +68,8 @@ class Wire:
     """Called with each text message before the connection gets it."""
     duplicate: list[int] = field(default_factory=list)
     """Connections whose next reply comes twice."""
+    nameless: list[int] = field(default_factory=list)
+    """Connections whose next `subscribed` names no sid."""
 
 
 @implementer(IWebSocketClient)
@@ -185,6 +189,9 @@ class MemoryClient:
             session.receive(payload)
 
     def _text(self, payload: bytes) -> None:
+        if self._conn_id in self._wire.nameless and b'"type":"subscribed"' in payload[:120]:
+            self._wire.nameless.remove(self._conn_id)
+            payload = SID.sub(b"", payload)
         self._arrive(payload, False)
         if self._conn_id in self._wire.duplicate and any(word in payload[:120] for word in CONTROL):
             self._wire.duplicate.remove(self._conn_id)

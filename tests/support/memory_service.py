@@ -148,6 +148,7 @@ class MemoryService(Pool):
         self.capture.heal()
         self.rest.calm()
         self.wire.duplicate.clear()
+        self.wire.nameless.clear()
         self.exchange.faults.clear()
 
     def cut_all(self) -> None:
