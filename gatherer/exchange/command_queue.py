@@ -272,6 +272,8 @@ class CommandQueue:
             self.planner.unanswered()
             return self.wake()
         self._log.warn("{name}: {error}", name=self._name, error=failure.value)
+        if self._ended:
+            self._outstanding.forget_late()  # a sid ended after it was sent: its late answer would revive it
         self.planner.unknown(self._clock.seconds())
         if self._outstanding.is_silent:
             self._owner.restart(f"no reply to any command for {self._outstanding.unanswered_seconds:.0f} s")

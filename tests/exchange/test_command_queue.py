@@ -193,6 +193,21 @@ class QueueStateTests(SynchronousTestCase):
         self.assertEqual(desk.marks, ["markets_added"])
         desk.happen("close")
 
+    def test_a_late_acknowledgement_does_not_revive_what_has_ended(self) -> None:
+        """The subscription ended while its command waited. The late answer is older than the end."""
+        desk = Desk()
+        desk.happen("want", "A")
+        desk.happen("wait")
+        desk.happen("end")
+        desk.clock.advance(5.0)
+        desk.clock.advance(0.1)
+        desk.happen("reply")
+        self.assertEqual((desk.marks, set(desk.planner.held)), (["terminal_error"], set()))
+        desk.happen("wait long")
+        desk.happen("reply")
+        self.assertEqual(set(desk.planner.held), {"A"})
+        desk.happen("close")
+
     def test_a_stopped_queue_only_closes(self) -> None:
         """Nothing is sent after it, neither for a reply nor after a resume."""
         desk = Desk()
