@@ -13,6 +13,8 @@ WORDS = {
     "failing": ("bad", "FAILING"),
 }  # fmt: skip
 LEVELS = {"info": "", "warn": "warn", "error": "bad", "critical": "bad"}
+UNKNOWN_AFTER = 5.0
+"""Seconds without a tick after which the last verdict says nothing about now."""
 MAX_PROBLEMS = 3
 """Lines of problems."""
 MIN_EVENTS = 5
@@ -75,10 +77,10 @@ def _head(state: DashboardState, view: View, columns: int, now: float, url: str)
         style, word = WORDS.get(figures.status, ("warn", figures.status))
         if figures.status == "ok" and not figures.ready:
             style, word = "warn", "healthy, but not ready"
-        left = [
-            Span("gatherer", "bold"), Span(f" {figures.version}  ", "dim"), Span(word, style),
-            Span(f", {figures.live} of {len(state.connections)} live"),
-        ]  # fmt: skip
+        lives = f", {figures.live} of {len(state.connections)} live"
+        if silent is not None and silent > UNKNOWN_AFTER:  # neither the last verdict nor its colour may stay
+            style, word, lives = "dim", "not known whether gatherer lives", ""
+        left = [Span("gatherer", "bold"), Span(f" {figures.version}  ", "dim"), Span(word, style), Span(lives)]
         when = datetime.fromtimestamp(figures.at, UTC)
         right = [freshness, Span(f"  {when:%H:%M:%S} UTC", "dim")] if columns >= WIDE else [freshness]
         lines = [spread(left, right, columns), *flow(_figures(state, figures), columns)]

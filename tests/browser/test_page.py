@@ -310,8 +310,16 @@ class PageTests(TestCase):
             await stage.web.stopService()
             await chrome.until(r"/^no news for \d+\ss$/.test(document.querySelector('#news').textContent)")
             self.assertEqual(await chrome.run("return document.body.dataset.stale"), "true")
+            await chrome.until("document.querySelector('#verdict').dataset.level === 'none'")
+            said = await chrome.run("return document.querySelector('#verdict span').textContent")
+            self.assertRegex(said, r"^No news for \d+\ss: not known whether gatherer lives$")
+            self.assertEqual(await chrome.run("return document.title"), "not known · gatherer")
+            self.assertIn("data:image/png", await chrome.run("return document.querySelector('#icon').href"))
+            self.assertTrue(await chrome.run("return document.querySelector('#problems').hidden"))
             stage.web.startService()
             await chrome.until("document.querySelector('#news').textContent === 'up to date'")
+            await chrome.until("document.querySelector('#verdict span').textContent.includes(' live')")
+            self.assertNotIn("not known", await chrome.run("return document.title"))
             for complaint in await chrome.complaints():
                 self.assertIn("/live", complaint)
 

@@ -105,7 +105,10 @@ class FrameTests(SynchronousTestCase):
     def test_silence_is_shown(self) -> None:
         """After some seconds without a tick the head shows for how long. A lost connection is shown with its reason."""
         state = dashboard(at=100.0)
+        self.assertIn("healthy", draw(state, now=104.0)[0])
         self.assertIn("no data for 7 s", draw(state, now=107.0)[0])
+        self.assertIn("not known whether gatherer lives", draw(state, now=107.0)[0])
+        self.assertNotIn("healthy", draw(state, now=107.0)[0])
         state.lost = "Connection refused"
         self.assertIn(f"{URL}: Connection refused; trying again", "\n".join(draw(state, now=107.0)))
         state.take("tick", tick(), 108.0)

@@ -14,7 +14,8 @@ Query = dict[str, str]
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "object-src 'none'"
     ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -2,12 +2,13 @@
 
 import { byId, setAttribute, setText } from "./dom.js";
 import { seconds, several } from "./format.js";
-import { Cards, Events, capture, registry, verdict } from "./panels.js";
+import { Cards, Events, capture, registry, unknown, verdict } from "./panels.js";
 import { Details } from "./explain.js";
 import { Stream } from "./stream.js";
 import { Tiles, legend } from "./tiles.js";
 
 const MAX_SAMPLES = 300;
+const UNKNOWN_AFTER = 5;   // seconds without a tick after which the last verdict says nothing about now
 const MAX_SAID = 3;        // connections that are named one by one to a screen reader
 
 const named = (columns, row) => Object.fromEntries(columns.map((column, index) => [column, row[index]]));
@@ -85,6 +86,7 @@ class Page {
     this.stale = stale;
     setAttribute(node, "data-stale", String(stale));
     setAttribute(document.body, "data-stale", String(stale));
+    if (any && silent > UNKNOWN_AFTER) unknown(Math.floor(silent));
     setText(node, any ? (stale ? `no news for ${seconds(Math.floor(silent))}` : "up to date") : "no news yet");
   }
 }

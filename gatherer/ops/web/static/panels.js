@@ -54,6 +54,31 @@ const VERDICTS = {
   ok: ["ok", "Healthy"],
 };
 
+// Drawn here: when gatherer is gone, no file of it can be loaded any more.
+function questionMark() {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 32;
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#17202b";
+  pen.fillRect(0, 0, 32, 32);
+  pen.fillStyle = "#9aa4ae";
+  pen.font = "bold 26px sans-serif";
+  pen.textAlign = "center";
+  pen.fillText("?", 16, 26);
+  return canvas.toDataURL();
+}
+
+// Without news nothing is known: neither the last verdict nor its colour may stay.
+export function unknown(silent) {
+  const node = byId("verdict");
+  setAttribute(node, "data-level", "none");
+  setSymbol(node.firstElementChild, "dialing");
+  setText(node.lastElementChild, `No news for ${seconds(silent)}: not known whether gatherer lives`);
+  byId("problems").hidden = true;
+  if (!byId("icon").href.startsWith("data:")) setAttribute(byId("icon"), "href", questionMark());
+  document.title = "not known · gatherer";
+}
+
 export function verdict({ health, ready, pool }) {
   const known = VERDICTS[health.status] ?? VERDICTS.degraded;
   const [level, word] = health.status === "ok" && !ready.ok ? ["warn", "Healthy, but not ready"] : known;
