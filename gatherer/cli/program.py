@@ -83,6 +83,7 @@ def main(arguments: Sequence[str] | None = None, commands: Mapping[str, Subcomma
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as end:  # argparse has printed the help or the version
+        _flush_output()
         return end.code if isinstance(end.code, int) else DONE
     except ModuleNotFoundError as error:
         extra = commands[name].extra if name else ""
@@ -131,6 +132,14 @@ def _run_without_command(words: Sequence[str], commands: Mapping[str, Subcommand
 def _fail(program: str, reason: object, status: int = BAD_INPUT) -> int:
     sys.stderr.write(f"{one_line(f'{program}: {reason}', MAX_ERROR)}\n")
     return status
+
+
+def _flush_output() -> None:
+    """Write what is buffered now: at the end of the interpreter a reader that has left would cost a traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
 
 
 def _discard_output() -> None:
