@@ -1,4 +1,4 @@
-"""What the status page and `gatherer-top` show of one moment: a pure function of the status.
+"""What the status page and `gatherer top` show of one moment: a pure function of the status.
 
 `docs/status-page.md` describes every name; a test holds the two together.
 """
