@@ -74,7 +74,7 @@ class CheckTests(SynchronousTestCase):
         self.assertIn("number 3 of its run, but number 2 was expected", last.damage[0])
 
     def test_the_clock_goes_back(self) -> None:
-        """That is told, and is no damage."""
+        """The command says so, and it is not damage."""
         rig = Rig(self)
         rig.router.deliver(messages(1, start=5_000_000))
         rig.router.deliver(messages(1))

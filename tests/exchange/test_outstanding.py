@@ -29,7 +29,7 @@ class OutstandingTests(SynchronousTestCase):
         self.outstanding = Outstanding(self.clock, 5.0, self.counters, Measurements().reply_latency)
 
     def send(self, command: Command = ADD) -> tuple[int, Deferred[Any]]:
-        """A command that nobody else waits for."""
+        """A command whose reply has no other listener."""
         return self.outstanding.issue(command)
 
     def let_expire(self, command: Command = ADD) -> int:
